@@ -1,0 +1,89 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// In CI a warning is an error; on a developer's machine it stays a warning, so that
+/// half-written code can be run.
+let strictness: [SwiftSetting] =
+    Context.environment["CI"] == "true" ? [.treatAllWarnings(as: .error)] : []
+
+let settings: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+    ] + strictness
+
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies + [system], swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: [.init(stringLiteral: name)] + dependencies + [system],
+        swiftSettings: settings)
+}
+
+let package = Package(
+    name: "discographer",
+    products: [
+        .executable(name: "discographer", targets: ["discographer"]),
+        .executable(name: "discographer-worker", targets: ["discographer-worker"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // Programs. `discographer-worker` is what the pipeline runs inside namespaces.
+        .executableTarget(
+            name: "discographer",
+            dependencies: ["BuildPipeline", "ConfigurationTree", "HostSystem", arguments, logging, system],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "discographer-worker",
+            dependencies: ["PackageInstallation", "RootFilesystem", "DiskImages", "HostSystem", system],
+            swiftSettings: settings),
+
+        // The pipeline and its stages, top down.
+        library(
+            "BuildPipeline",
+            [
+                "Appliances", "DiskImages", "PackageInstallation", "PackageResolution", "RootFilesystem",
+                "ConfigurationTree", "BuildStore", "HostSystem", logging,
+            ]),
+        library("Appliances", ["CXML2", "ConfigurationTree", "DiskImages", "HostSystem"]),
+        library("DiskImages", ["CGuestfs", "ConfigurationTree", "BuildStore", "HostSystem"]),
+        library("PackageInstallation", ["CRPM", "ConfigurationTree", "BuildStore", "HostSystem"]),
+        library(
+            "PackageResolution", ["CSolv", "CCurl", "ConfigurationTree", "BuildStore", "HostSystem", logging]),
+        library("RootFilesystem", ["ConfigurationTree", "BuildStore", "HostSystem"]),
+        library("ConfigurationTree", [yams]),
+        library("BuildStore", [crypto, "HostSystem"]),
+        library("HostSystem", ["CLinux", subprocess]),
+
+        // C libraries: each is imported by exactly one target above.
+        .target(name: "CLinux"),
+        .systemLibrary(name: "CRPM", pkgConfig: "rpm", providers: [.apt(["librpm-dev"])]),
+        .systemLibrary(name: "CSolv", pkgConfig: "libsolvext", providers: [.apt(["libsolvext-dev"])]),
+        .systemLibrary(name: "CGuestfs", pkgConfig: "libguestfs", providers: [.apt(["libguestfs-dev"])]),
+        .systemLibrary(name: "CXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+
+        // Unit tests: no privileges, no network, no images; all of them in under a minute.
+        tests("ConfigurationTree", []),
+        tests("BuildStore", []),
+        tests("HostSystem", []),
+    ]
+)

@@ -1,0 +1,49 @@
+import Crypto
+import Foundation
+public import SystemPackage
+
+/// A digest with the algorithm that made it.
+public struct Checksum: Hashable, Codable, Sendable, CustomStringConvertible {
+    public enum Algorithm: String, Codable, Sendable, CaseIterable {
+        case md5, sha1, sha256, sha384, sha512
+    }
+
+    public var algorithm: Algorithm
+    /// Lower-case.
+    public var hexadecimal: String
+
+    public init(_ algorithm: Algorithm, _ hexadecimal: String) {
+        self.algorithm = algorithm
+        self.hexadecimal = hexadecimal.lowercased()
+    }
+
+    /// The checksum of a file's content.
+    ///
+    /// - Throws: `Errno` of open(2) or read(2).
+    public init(_ algorithm: Algorithm, ofFile path: FilePath) throws {
+        let hexadecimal =
+            switch algorithm {
+            case .md5: try Self.digest(Insecure.MD5.self, path)
+            case .sha1: try Self.digest(Insecure.SHA1.self, path)
+            case .sha256: try Self.digest(SHA256.self, path)
+            case .sha384: try Self.digest(SHA384.self, path)
+            case .sha512: try Self.digest(SHA512.self, path)
+            }
+        self.init(algorithm, hexadecimal)
+    }
+
+    public var description: String { "\(algorithm.rawValue):\(hexadecimal)" }
+
+    private static func digest<Function: HashFunction>(_ function: Function.Type, _ path: FilePath) throws -> String {
+        var state = Function()
+        let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+        try descriptor.closeAfter {
+            let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
+            defer { chunk.deallocate() }
+            while case let count = try descriptor.read(into: chunk), count > 0 {
+                state.update(bufferPointer: UnsafeRawBufferPointer(rebasing: chunk[..<count]))
+            }
+        }
+        return state.finalize().hexadecimal
+    }
+}

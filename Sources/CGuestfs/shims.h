@@ -1,0 +1,3 @@
+// libguestfs for Swift: the header, and shims for what Swift cannot import (variadic functions).
+#pragma once
+#include <guestfs.h>

@@ -1,0 +1,39 @@
+// System calls that Swift cannot make well itself: those that must run between fork and exec, variadic ones, and
+// ioctls whose numbers are macros. Used by HostSystem alone.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/// What an isolated process may see; see `discographer_isolate`.
+typedef struct {
+    /// A user namespace in which the caller is root (for callers that are not).
+    bool new_user_namespace;
+    bool new_network_namespace;
+    /// Everything but `writable_paths` becomes read-only, and /tmp, /var/tmp and /run are private and empty.
+    bool read_only_host;
+    const char *const *writable_paths;
+    size_t writable_path_count;
+    /// UTS hostname, or NULL to keep the host's.
+    const char *hostname;
+} discographer_isolation;
+
+/// Moves the rest of this program into namespaces of its own: mount, pid, ipc and uts, and what `isolation` adds.
+///
+/// Must be called before any thread exists. The calling process stays behind as a monitor that lives until the isolated one ends,
+/// passes on how it ended (exit status, or 128 + signal), and kills it at once when `lifeline`'s other end is closed.
+/// The isolated process is PID 1 of its namespace: with it die all its descendants, and with them all mounts.
+///
+/// Returns 0 in the isolated process, and never in the monitor. On failure returns -1 with errno set and `failed_step`
+/// naming what could not be done.
+int discographer_isolate(const discographer_isolation *isolation, int lifeline, const char **failed_step);
+
+/// Attaches `file` to a free loop device that detaches itself on last close (LO_FLAGS_AUTOCLEAR, loop(4)).
+///
+/// Returns an open descriptor of the loop device and writes its path to `device_path`; -1 with errno set on failure.
+int discographer_loop_attach(int file, uint64_t offset, uint64_t size, bool read_only, char *device_path,
+                             size_t device_path_size);
+
+int discographer_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data);
+int discographer_unmount(const char *target, bool detach);

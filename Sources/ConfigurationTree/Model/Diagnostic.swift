@@ -1,0 +1,43 @@
+public import SystemPackage
+
+/// Where in the configuration something is wrong.
+public struct SourceLocation: Hashable, Codable, Sendable, CustomStringConvertible {
+    public var file: FilePath
+    /// Counted from 1; `nil` when the problem is the file or folder itself.
+    public var line: Int?
+
+    public init(file: FilePath, line: Int? = nil) {
+        self.file = file
+        self.line = line
+    }
+
+    public var description: String { line.map { "\(file):\($0)" } ?? file.string }
+}
+
+/// One thing the reader of a CI log has to know about the configuration: what is wrong where, and what
+/// would be right. Diagnostics are collected, never thrown one at a time.
+public struct Diagnostic: Hashable, Codable, Sendable, CustomStringConvertible {
+    public enum Severity: String, Codable, Sendable, CaseIterable {
+        case error, warning
+        /// Said only with `-v`.
+        case note
+    }
+
+    public var severity: Severity
+    public var location: SourceLocation
+    public var message: String
+    /// What would be right, as a clause.
+    public var hint: String?
+
+    public init(_ severity: Severity, at location: SourceLocation, _ message: String, hint: String? = nil) {
+        self.severity = severity
+        self.location = location
+        self.message = message
+        self.hint = hint
+    }
+
+    /// `file:line: error: what is wrong; what would be right`, the form editors and CI systems link.
+    public var description: String {
+        "\(location): \(severity.rawValue): \(message)\(hint.map { "; \($0)" } ?? "")"
+    }
+}

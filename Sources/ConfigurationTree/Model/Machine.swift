@@ -1,0 +1,163 @@
+// The tree as values (DESIGN section 1). Every path in here is absolute; symlinks of the tree are resolved,
+// except inside root overlays, where they are content.
+public import SystemPackage
+
+public struct MachineGroup: Hashable, Codable, Sendable {
+    public var name: String
+    public var path: FilePath
+    /// Requests that every machine of the group has; they make the shared base.
+    public var packages: [PackageRequest] = []
+    public var devices: [Device] = []
+    public var devicesFile: FilePath?
+    public var generatorScriptlets: [FilePath] = []
+    public var rootUnderlays: [OverlayLayer] = []
+    public var rootOverlays: [OverlayLayer] = []
+    /// `nil`: there is no list, and every file keeps its bit.
+    public var setuidWhitelist: [FilePath]?
+    public var setgidWhitelist: [FilePath]?
+    public var machines: [Machine] = []
+
+    public init(name: String, path: FilePath) {
+        self.name = name
+        self.path = path
+    }
+}
+
+public struct Machine: Hashable, Codable, Sendable {
+    /// The machine's name and hostname: a DNS label (RFC 1123).
+    public var name: String
+    public var groupName: String
+    public var path: FilePath
+    /// This machine's own; the group's are in its `MachineGroup`.
+    public var packages: [PackageRequest] = []
+    public var packagesFile: FilePath
+    public var yum: YumFolder
+    public var initFile: FilePath
+    public var devices: [Device] = []
+    public var devicesFile: FilePath
+    public var generatorScriptlets: [FilePath] = []
+    public var rootUnderlays: [OverlayLayer] = []
+    public var rootOverlays: [OverlayLayer] = []
+    /// Local packages, installed with the packages.
+    public var rpms: [FilePath] = []
+    public var tests: [FilePath] = []
+    public var lockFile: FilePath?
+    public var setuidWhitelist: [FilePath]?
+    public var setgidWhitelist: [FilePath]?
+    /// The group's machine-group.yaml, then the machine's machine.yaml.
+    public var description = MachineDescription()
+
+    public init(
+        name: String, groupName: String, path: FilePath, packagesFile: FilePath, yum: YumFolder, initFile: FilePath,
+        devicesFile: FilePath
+    ) {
+        self.name = name
+        self.groupName = groupName
+        self.path = path
+        self.packagesFile = packagesFile
+        self.yum = yum
+        self.initFile = initFile
+        self.devicesFile = devicesFile
+    }
+}
+
+/// One line of a `packages` file.
+public struct PackageRequest: Hashable, Codable, Sendable {
+    public enum Kind: String, Codable, Sendable {
+        /// A name, `name.arch`, `name-version[-release]`, a provide, or a file path: what dnf takes as a spec.
+        case install
+        /// `@group` from comps.
+        case group
+        /// `-name`: must not be installed.
+        case forbid
+    }
+
+    public var kind: Kind
+    /// Without the leading `@` or `-`.
+    public var spec: String
+    public var location: SourceLocation
+
+    public init(_ kind: Kind, _ spec: String, at location: SourceLocation) {
+        self.kind = kind
+        self.spec = spec
+        self.location = location
+    }
+}
+
+/// A machine's `yum/` folder.
+public struct YumFolder: Hashable, Codable, Sendable {
+    public var path: FilePath
+    public var configurationTemplate: FilePath
+    /// `repositories/*.repo`, sorted by name.
+    public var repositoryFiles: [FilePath] = []
+    /// `keys/*`, sorted by name.
+    public var keys: [FilePath] = []
+    /// `vars/*`: name and first line, as yum.conf(5) has them.
+    public var variables: [String: String] = [:]
+
+    public init(path: FilePath, configurationTemplate: FilePath) {
+        self.path = path
+        self.configurationTemplate = configurationTemplate
+    }
+}
+
+/// One line of a `devices` file.
+public struct Device: Hashable, Codable, Sendable {
+    public enum Kind: Hashable, Codable, Sendable {
+        case block(major: UInt32, minor: UInt32)
+        case character(major: UInt32, minor: UInt32)
+        case fifo
+    }
+
+    public var path: FilePath
+    public var kind: Kind
+    /// The low twelve bits of the mode.
+    public var permissions: UInt16
+    public var location: SourceLocation
+
+    public init(path: FilePath, kind: Kind, permissions: UInt16, location: SourceLocation) {
+        self.path = path
+        self.kind = kind
+        self.permissions = permissions
+        self.location = location
+    }
+}
+
+/// One folder below `root-underlays` or `root-overlays`: files that are copied into the root.
+public struct OverlayLayer: Hashable, Codable, Sendable {
+    public var name: String
+    /// The folder itself, after symlinks.
+    public var path: FilePath
+    /// From `<layer>.permissions` beside the layer.
+    public var permissions: [OverlayPermission] = []
+
+    public init(name: String, path: FilePath, permissions: [OverlayPermission] = []) {
+        self.name = name
+        self.path = path
+        self.permissions = permissions
+    }
+}
+
+/// One line of a `<layer>.permissions` file: what Git cannot hold.
+public struct OverlayPermission: Hashable, Codable, Sendable {
+    /// Absolute, in the root.
+    public var path: FilePath
+    /// A name of the root's own passwd, or a number.
+    public var owner: String
+    public var group: String
+    public var mode: UInt16
+    /// As cap_from_text(3) has them, such as `cap_net_raw=ep`.
+    public var capabilities: String?
+    public var location: SourceLocation
+
+    public init(
+        path: FilePath, owner: String, group: String, mode: UInt16, capabilities: String?, location: SourceLocation
+    ) {
+        self.path = path
+        self.owner = owner
+        self.group = group
+        self.mode = mode
+        self.capabilities = capabilities
+        self.location = location
+    }
+}

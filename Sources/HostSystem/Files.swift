@@ -1,0 +1,77 @@
+// The few file operations that swift-system has no call for yet.
+public import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// The whole file as UTF-8.
+///
+/// - Throws: `Errno` of open(2) or read(2); `Errno.illegalByteSequence` when the bytes are not UTF-8.
+public func readText(_ path: FilePath) throws -> String {
+    let bytes = try readBytes(path)
+    guard let text = String(validating: bytes, as: UTF8.self) else { throw Errno.illegalByteSequence }
+    return text
+}
+
+/// The whole file.
+///
+/// - Throws: `Errno` of open(2) or read(2).
+public func readBytes(_ path: FilePath) throws -> [UInt8] {
+    let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+    return try descriptor.closeAfter {
+        var bytes: [UInt8] = []
+        let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+        defer { chunk.deallocate() }
+        while case let count = try descriptor.read(into: chunk), count > 0 {
+            bytes.append(contentsOf: chunk[..<count])
+        }
+        return bytes
+    }
+}
+
+/// Writes the file whole or not at all: into a neighbour that then takes its name (rename(2)).
+///
+/// - Throws: `Errno`; nothing is left behind then.
+public func writeAtomically(
+    _ bytes: some Sequence<UInt8>, to path: FilePath,
+    permissions: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead]
+) throws {
+    let temporary = FilePath("\(path).new.\(getpid())")
+    do {
+        let descriptor = try FileDescriptor.open(
+            temporary, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: permissions)
+        try descriptor.closeAfter { _ = try descriptor.writeAll(bytes) }
+        guard rename(temporary.string, path.string) == 0 else { throw Errno(rawValue: errno) }
+    } catch {
+        unlink(temporary.string)
+        throw error
+    }
+}
+
+/// Makes the folder and those above it that are missing (mode 0755).
+///
+/// - Throws: `Errno` of mkdir(2), with the first folder that could not be made.
+public func createDirectories(_ path: FilePath, permissions: CInterop.Mode = 0o755) throws {
+    if mkdir(path.string, permissions) == 0 { return }
+    switch errno {
+    case EEXIST: return
+    case ENOENT where !path.removingLastComponent().isEmpty && path.removingLastComponent() != path:
+        try createDirectories(path.removingLastComponent(), permissions: permissions)
+        guard mkdir(path.string, permissions) == 0 || errno == EEXIST else { throw Errno(rawValue: errno) }
+    default: throw Errno(rawValue: errno)
+    }
+}
+
+/// Whether there is anything at the path (a dangling symlink counts).
+public func exists(_ path: FilePath) -> Bool {
+    var status = stat()
+    return lstat(path.string, &status) == 0
+}
+
+public func isExecutable(_ path: FilePath) -> Bool {
+    var status = stat()
+    return stat(path.string, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && access(path.string, X_OK) == 0
+}

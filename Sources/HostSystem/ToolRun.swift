@@ -1,0 +1,102 @@
+// Running external programs: by absolute path, with an explicit environment, output captured and limited.
+import Dispatch
+import Subprocess
+import Synchronization
+public import SystemPackage
+
+/// The environment external programs get unless told otherwise: nothing of the caller's leaks in.
+public let minimalEnvironment: [String: String] = [
+    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": "/",
+]
+
+extension Tool {
+    /// Runs the program and waits for it; its standard output is the result.
+    ///
+    /// - Parameters:
+    ///   - environment: the whole environment.
+    ///   - input: what the program reads from standard input; `nil` for nothing.
+    /// - Throws: `HostSystemError.toolFailed` for any end but exit status 0, with the command line as one would type it and
+    ///   the end of what was printed.
+    @discardableResult
+    public func run(
+        _ arguments: [String], environment: [String: String] = minimalEnvironment, input: String? = nil,
+        workingDirectory: FilePath? = nil
+    ) async throws -> String {
+        try await HostSystem.run(
+            path, arguments, environment: environment, input: input, workingDirectory: workingDirectory)
+    }
+
+    /// As `run`, for code that is not asynchronous: blocks the thread, which must not be one of the cooperative pool's.
+    @discardableResult
+    public func runBlocking(
+        _ arguments: [String], environment: [String: String] = minimalEnvironment, input: String? = nil,
+        workingDirectory: FilePath? = nil
+    ) throws -> String {
+        let result = Mutex<Result<String, any Error>?>(nil)
+        let finished = DispatchSemaphore(value: 0)
+        Task.detached { [path] in
+            let outcome: Result<String, any Error>
+            do {
+                outcome = .success(
+                    try await HostSystem.run(
+                        path, arguments, environment: environment, input: input, workingDirectory: workingDirectory))
+            } catch {
+                outcome = .failure(error)
+            }
+            result.withLock { $0 = outcome }
+            finished.signal()
+        }
+        finished.wait()
+        guard let outcome = result.withLock({ $0 }) else { throw Errno.canceled }
+        return try outcome.get()
+    }
+}
+
+/// Output beyond this is an error of the program that printed it.
+private let outputLimit = 16 << 20
+
+private func run(
+    _ executable: FilePath, _ arguments: [String], environment: [String: String], input: String?,
+    workingDirectory: FilePath?
+) async throws -> String {
+    var options = PlatformOptions()
+    options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .seconds(2))]
+    let pairs = Dictionary(uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
+    let configuration = Configuration(
+        executable: .path(executable), arguments: Arguments(arguments), environment: .custom(pairs),
+        workingDirectory: workingDirectory, platformOptions: options)
+    let status: TerminationStatus
+    let output: String?
+    let errors: String?
+    if let input {
+        let result = try await Subprocess.run(
+            configuration, input: .string(input), output: .string(limit: outputLimit),
+            error: .string(limit: outputLimit))
+        (status, output, errors) = (result.terminationStatus, result.standardOutput, result.standardError)
+    } else {
+        let result = try await Subprocess.run(
+            configuration, input: .none, output: .string(limit: outputLimit), error: .string(limit: outputLimit))
+        (status, output, errors) = (result.terminationStatus, result.standardOutput, result.standardError)
+    }
+    guard status.isSuccess else {
+        throw HostSystemError.toolFailed(
+            commandLine: commandLine([executable.string] + arguments), status: "\(status)",
+            ending: ending(of: (output ?? "") + (errors ?? "")))
+    }
+    return output ?? ""
+}
+
+/// The words as one would type them into a POSIX shell.
+public func commandLine(_ words: [String]) -> String {
+    words.map { word in
+        let plain =
+            !word.isEmpty && word.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_./=:,+@%".contains($0)) }
+        return plain
+            ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+    }.joined(separator: " ")
+}
+
+/// The last lines of a program's output: as much as a log's reader wants to see first.
+public func ending(of output: String, lines: Int = 20) -> String {
+    output.split(separator: "\n").suffix(lines).joined(separator: "\n")
+}

@@ -1,0 +1,85 @@
+// Where external programs are on this host: the files of pathsPath (DESIGN section 2). Nothing is looked up in $PATH.
+public import SystemPackage
+
+/// One external program: where it is and which package brings it.
+public struct Tool: Hashable, Codable, Sendable {
+    public var name: String
+    public var path: FilePath
+    /// The package of this host family that brings the program.
+    public var package: String
+
+    public init(name: String, path: FilePath, package: String) {
+        self.name = name
+        self.path = path
+        self.package = package
+    }
+}
+
+/// The programs of one build-host family, read from `pathsPath/<family>`.
+///
+/// A line is `name path package`, space-delimited; blank lines and `#` comments are skipped.
+public struct ToolTable: Hashable, Codable, Sendable {
+    public var family: String
+    public var file: FilePath
+    public private(set) var tools: [String: Tool] = [:]
+
+    /// Reads the table for the family that os-release(5) names (`ID`, then each of `ID_LIKE`).
+    ///
+    /// - Throws: `HostSystemError.unknownHostFamily` when no file fits, `.toolTableMalformed` for a bad line.
+    public init(pathsPath: FilePath, osRelease: FilePath = "/etc/os-release") throws {
+        let candidates = Self.families(in: (try? readText(osRelease)) ?? "")
+        for family in candidates {
+            let file = pathsPath.appending(family)
+            guard let text = try? readText(file) else { continue }
+            try self.init(family: family, file: file, text: text)
+            return
+        }
+        throw HostSystemError.unknownHostFamily(candidates: candidates, pathsPath: pathsPath)
+    }
+
+    init(family: String, file: FilePath, text: String) throws {
+        self.family = family
+        self.file = file
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let fields = line.split(separator: " ").map(String.init)
+            guard let first = fields.first, !first.hasPrefix("#") else { continue }
+            guard fields.count == 3, fields[1].hasPrefix("/") else {
+                throw HostSystemError.toolTableMalformed(file: file, line: index + 1, text: String(line))
+            }
+            tools[fields[0]] = Tool(name: fields[0], path: FilePath(fields[1]), package: fields[2])
+        }
+    }
+
+    /// The program of that name.
+    ///
+    /// - Throws: `HostSystemError.toolUnknown` when the table has no such line, `.toolMissing` when the program is not
+    ///   where the table says.
+    public func tool(_ name: String) throws -> Tool {
+        guard let tool = tools[name] else { throw HostSystemError.toolUnknown(name: name, table: file) }
+        guard isExecutable(tool.path) else { throw HostSystemError.toolMissing(tool) }
+        return tool
+    }
+
+    /// Programs of the table that are not on this host, sorted by name.
+    public var missing: [Tool] {
+        tools.values.filter { !isExecutable($0.path) }.sorted { $0.name < $1.name }
+    }
+
+    static func families(in osRelease: String) -> [String] {
+        var values: [String: String] = [:]
+        for line in osRelease.split(separator: "\n") {
+            guard let equals = line.firstIndex(of: "=") else { continue }
+            let value = line[line.index(after: equals)...].trimming { $0 == "\"" || $0 == "'" }
+            values[String(line[..<equals])] = String(value)
+        }
+        return [values["ID"]].compactMap(\.self) + (values["ID_LIKE"] ?? "").split(separator: " ").map(String.init)
+    }
+}
+
+extension Substring {
+    fileprivate func trimming(while predicate: (Character) -> Bool) -> Substring {
+        var rest = drop(while: predicate)
+        while let last = rest.last, predicate(last) { rest.removeLast() }
+        return rest
+    }
+}

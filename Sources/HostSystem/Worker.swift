@@ -1,0 +1,107 @@
+// The pipeline's side of a worker process.
+import Foundation
+import Subprocess
+public import SystemPackage
+
+/// The program that does jobs in processes of their own.
+public struct Worker: Sendable {
+    /// Where `discographer-worker` is.
+    public var program: FilePath
+
+    public init(program: FilePath) { self.program = program }
+
+    /// The worker beside the running program, as both are installed and built together.
+    ///
+    /// - Throws: `Errno` when /proc cannot be read.
+    public static func besideThisProgram() throws -> Worker {
+        let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        return Worker(program: FilePath(own).removingLastComponent().appending("discographer-worker"))
+    }
+
+    /// Does the job in a process and namespaces of its own and waits for it.
+    ///
+    /// Cancelling the task kills the worker and all its descendants; so does the death of this process, whatever its cause.
+    ///
+    /// - Parameters:
+    ///   - onEvent: called in order, for each thing the worker says.
+    ///   - onLog: whatever the worker and its children printed besides.
+    /// - Throws: `WorkerFailure` as the job threw it; `HostSystemError.workerDied` when it ended without saying why.
+    public func run<Job: WorkerJob>(
+        _ job: Job, onEvent: @escaping @Sendable (WorkerEvent) -> Void = { _ in },
+        onLog: @escaping @Sendable (String) -> Void = { _ in }
+    ) async throws -> Job.Outcome {
+        var line = try JSONEncoder().encode(job)
+        line.append(UInt8(ascii: "\n"))
+        var options = PlatformOptions()
+        // A terminal's ^C is for the pipeline to handle.
+        options.createSession = true
+        options.teardownSequence = []
+        let environment = Dictionary(
+            uniqueKeysWithValues: minimalEnvironment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
+        let configuration = Configuration(
+            executable: .path(program), arguments: [Job.name], environment: .custom(environment),
+            workingDirectory: "/", platformOptions: options)
+        let result = try await Subprocess.run(
+            configuration, input: .inputWriter, output: .sequence, error: .sequence
+        ) { [line] execution -> Answer<Job> in
+            async let log = Self.collect(execution.standardError, forward: onLog)
+            _ = try await execution.standardInputWriter.write(Array(line))
+            var answer = Answer<Job>()
+            var reader = LineReader()
+            for try await chunk in execution.standardOutput {
+                for message in reader.lines(adding: chunk.withUnsafeBytes { Array($0) }) {
+                    try answer.take(JSONDecoder().decode(WorkerMessage.self, from: Data(message)), onEvent: onEvent)
+                }
+            }
+            answer.log = try await log
+            try await execution.standardInputWriter.finish()
+            return answer
+        }
+        try Task.checkCancellation()
+        if let failure = result.closureResult.failure { throw failure }
+        guard result.terminationStatus.isSuccess, let outcome = result.closureResult.outcome else {
+            throw HostSystemError.workerDied(
+                job: Job.name, status: "\(result.terminationStatus)", ending: ending(of: result.closureResult.log))
+        }
+        return outcome
+    }
+
+    /// The end of the log is kept for errors.
+    private static func collect(
+        _ sequence: SubprocessOutputSequence, forward: @Sendable (String) -> Void
+    ) async throws -> String {
+        var kept = ""
+        for try await chunk in sequence {
+            let text = chunk.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+            forward(text)
+            kept = String((kept + text).suffix(1 << 14))
+        }
+        return kept
+    }
+}
+
+private struct Answer<Job: WorkerJob>: Sendable {
+    var outcome: Job.Outcome?
+    var failure: WorkerFailure?
+    var log = ""
+
+    mutating func take(_ message: WorkerMessage, onEvent: (WorkerEvent) -> Void) throws {
+        switch message {
+        case .event(let event): onEvent(event)
+        case .failure(let failure): self.failure = failure
+        case .outcome(let json): outcome = try JSONDecoder().decode(Job.Outcome.self, from: Data(json.utf8))
+        }
+    }
+}
+
+/// Cuts a stream of bytes into lines at LF.
+private struct LineReader {
+    private var rest: [UInt8] = []
+
+    mutating func lines(adding bytes: [UInt8]) -> [[UInt8]] {
+        rest += bytes
+        var lines = rest.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map(Array.init)
+        rest = lines.removeLast()
+        return lines
+    }
+}

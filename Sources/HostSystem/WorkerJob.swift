@@ -1,0 +1,65 @@
+// What the worker program is asked to do and what it answers. A job and its answers are values; they cross a pipe as JSON, a line each.
+public import SystemPackage
+
+/// Work that is done in a process of its own, because it needs namespaces, changes process-wide state (librpm), or mounts.
+///
+/// A job is one Swift type: its stored properties are all that the worker is told.
+public protocol WorkerJob: Codable, Sendable {
+    associatedtype Outcome: Codable & Sendable
+
+    /// How the job is called on the worker's command line and in errors, such as `install`.
+    static var name: String { get }
+
+    /// What the job's process may see and write.
+    var isolation: Isolation { get }
+
+    /// Does the work; called in the isolated process, on its main thread, before any other thread exists.
+    func run(reporting: WorkerReporter) throws -> Outcome
+}
+
+/// What an isolated process may see: always its own mounts, process ids, IPC and host name.
+public struct Isolation: Hashable, Codable, Sendable {
+    /// Loopback only.
+    public var network = false
+    /// Existing folders that stay writable; the rest of the host becomes read-only, and /tmp, /var/tmp and /run are private and empty.
+    public var writablePaths: [FilePath]
+    public var hostname: String?
+    /// For callers that are not root.
+    public var userNamespace = false
+
+    public init(writablePaths: [FilePath], hostname: String? = nil) {
+        self.writablePaths = writablePaths
+        self.hostname = hostname
+    }
+}
+
+/// What a worker says while it works.
+public enum WorkerEvent: Codable, Hashable, Sendable {
+    case progress(completed: Int, total: Int, item: String)
+    /// What a scriptlet or a program printed; `source` says which, such as `bash-5.2.15-2.x86_64 %post`.
+    case output(source: String, text: String)
+    case warning(String)
+}
+
+/// Why a worker's job failed, typed enough for the caller to decide by case.
+public struct WorkerFailure: Error, Codable, Hashable, Sendable, CustomStringConvertible {
+    /// One word for the kind, such as `scriptlet`, `signature`, `diskFull`.
+    public var kind: String
+    /// For people: what is wrong, of which file or package, and what would be right. All of a kind at once, a line each.
+    public var message: String
+
+    public init(kind: String, message: String) {
+        self.kind = kind
+        self.message = message
+    }
+
+    public var description: String { message }
+}
+
+/// One line of the worker's answer.
+enum WorkerMessage: Codable {
+    case event(WorkerEvent)
+    case failure(WorkerFailure)
+    /// The outcome, as JSON of the job's `Outcome`.
+    case outcome(String)
+}

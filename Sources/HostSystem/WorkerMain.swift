@@ -1,0 +1,90 @@
+// The worker's side: what discographer-worker's main function calls.
+internal import CLinux
+import Foundation
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// How the worker ends, as sysexits(3) has them.
+enum WorkerExit: Int32 {
+    case success = 0
+    /// The job failed and said why.
+    case failure = 1
+    case usage = 64
+    case isolation = 71
+}
+
+/// Reads a job from standard input, isolates this process as the job asks, does the job, and exits.
+///
+/// Standard input stays open as the lifeline: when its other end closes, the worker and all its descendants are killed.
+public func workerMain(arguments: [String], jobs: [any WorkerJob.Type]) -> Never {
+    umask(0o022)
+    signal(SIGPIPE, SIG_IGN)
+    guard arguments.count == 2, let type = jobs.first(where: { $0.name == arguments[1] }) else {
+        FileHandle.standardError.write(Data("discographer-worker is started by discographer, not by hand\n".utf8))
+        exit(WorkerExit.usage.rawValue)
+    }
+    do {
+        let reporter = try WorkerReporter()
+        try perform(type, reporter: reporter)
+        exit(WorkerExit.success.rawValue)
+    } catch {
+        FileHandle.standardError.write(Data("\(error)\n".utf8))
+        exit(WorkerExit.isolation.rawValue)
+    }
+}
+
+private func perform<Job: WorkerJob>(_ type: Job.Type, reporter: WorkerReporter) throws {
+    let job = try JSONDecoder().decode(Job.self, from: Data(readLine(of: .standardInput)))
+    do {
+        try isolate(job.isolation)
+        let outcome = try job.run(reporting: reporter)
+        let json = String(decoding: try JSONEncoder().encode(outcome), as: UTF8.self)
+        reporter.send(.outcome(json))
+    } catch let failure as WorkerFailure {
+        reporter.send(.failure(failure))
+        exit(WorkerExit.failure.rawValue)
+    } catch {
+        reporter.send(.failure(WorkerFailure(kind: "\(Swift.type(of: error))", message: "\(error)")))
+        exit(WorkerExit.failure.rawValue)
+    }
+}
+
+/// Byte by byte is slow, but nothing after the line may be taken from the lifeline; so in chunks until the newline, which is the last byte.
+private func readLine(of descriptor: FileDescriptor) throws -> [UInt8] {
+    var line: [UInt8] = []
+    let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+    defer { chunk.deallocate() }
+    while line.last != UInt8(ascii: "\n") {
+        let count = try descriptor.read(into: chunk)
+        guard count > 0 else { throw Errno.brokenPipe }
+        line.append(contentsOf: chunk[..<count])
+    }
+    line.removeLast()
+    return line
+}
+
+private func isolate(_ isolation: Isolation) throws {
+    var paths = isolation.writablePaths.map { UnsafePointer(strdup($0.string)) }
+    let hostname = isolation.hostname.map { strdup($0) }
+    defer {
+        for path in paths { free(UnsafeMutablePointer(mutating: path)) }
+        free(hostname ?? nil)
+    }
+    let result = paths.withUnsafeMutableBufferPointer { buffer in
+        var description = discographer_isolation(
+            new_user_namespace: isolation.userNamespace, new_network_namespace: !isolation.network,
+            read_only_host: true, writable_paths: buffer.baseAddress, writable_path_count: buffer.count,
+            hostname: hostname ?? nil)
+        var step: UnsafePointer<CChar>?
+        let status = discographer_isolate(&description, FileDescriptor.standardInput.rawValue, &step)
+        return (status, errno, step.map { String(cString: $0) } ?? "")
+    }
+    guard result.0 == 0 else {
+        throw HostSystemError.isolationFailed(step: result.2, errno: Errno(rawValue: result.1))
+    }
+}

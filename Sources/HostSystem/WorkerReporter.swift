@@ -1,0 +1,36 @@
+import Foundation
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// The worker's way to talk: messages leave on descriptor 3, and whatever else the process or its children print on
+/// 1 and 2 is its log.
+public final class WorkerReporter: Sendable {
+    private let messages: FileDescriptor
+
+    /// Takes over standard output: what was descriptor 1 becomes the message channel, and 1 is joined with 2.
+    init() throws {
+        messages = try FileDescriptor.standardOutput.duplicate()
+        guard fcntl(messages.rawValue, F_SETFD, FD_CLOEXEC) == 0 else { throw Errno(rawValue: errno) }
+        _ = try FileDescriptor.standardError.duplicate(as: .standardOutput)
+    }
+
+    public func callAsFunction(_ event: WorkerEvent) { send(.event(event)) }
+
+    public func progress(_ completed: Int, of total: Int, _ item: String) {
+        send(.event(.progress(completed: completed, total: total, item: item)))
+    }
+
+    public func warn(_ text: String) { send(.event(.warning(text))) }
+
+    func send(_ message: WorkerMessage) {
+        // A reader that is gone means that the build is gone: the monitor ends this process.
+        guard var line = try? JSONEncoder().encode(message) else { return }
+        line.append(UInt8(ascii: "\n"))
+        _ = try? messages.writeAll(line)
+    }
+}

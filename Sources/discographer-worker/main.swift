@@ -1,0 +1,3 @@
+import HostSystem
+
+workerMain(arguments: CommandLine.arguments, jobs: [])
