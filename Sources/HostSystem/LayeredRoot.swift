@@ -1,0 +1,45 @@
+internal import CLinux
+public import SystemPackage
+
+/// A root file system in two layers: the installed packages, which stay as they are in the cache, and the changes made on
+/// top of them (devices, /init, overlays). Seen as one through overlayfs, in the worker's mount namespace only.
+///
+/// Measured against a copy of the installroot for each change: mounting takes under a millisecond, copying 600 MB seconds.
+public struct LayeredRoot: Hashable, Codable, Sendable {
+    /// The installroot; never written to.
+    public var installed: FilePath
+    /// overlayfs's upper folder: what differs from `installed`.
+    public var changes: FilePath
+    /// overlayfs's work folder, on the file system of `changes`.
+    public var work: FilePath
+    /// Where the whole is seen while mounted.
+    public var mountPoint: FilePath
+
+    public init(installed: FilePath, changes: FilePath, work: FilePath, mountPoint: FilePath) {
+        self.installed = installed
+        self.changes = changes
+        self.work = work
+        self.mountPoint = mountPoint
+    }
+
+    /// Mounts the whole at `mountPoint`. Only in a worker: there is no unmount, the mount ends with the worker.
+    ///
+    /// - Parameter readOnly: for readers such as the disk writers; `changes` is then a lower layer like the other.
+    /// - Throws: `HostSystemError.systemCall`.
+    public func mount(readOnly: Bool) throws {
+        for path in [installed, changes, work, mountPoint] where path.string.contains(where: { ",:\\".contains($0) }) {
+            throw HostSystemError.systemCall(
+                what: "mounting an overlay: \(path) has a ',', ':' or '\\' in its name", errno: .invalidArgument)
+        }
+        try createDirectories(changes)
+        try createDirectories(mountPoint)
+        let options: String
+        if readOnly {
+            options = "lowerdir=\(changes):\(installed)"
+        } else {
+            try createDirectories(work)
+            options = "lowerdir=\(installed),upperdir=\(changes),workdir=\(work),redirect_dir=off,metacopy=off"
+        }
+        try HostSystem.mount("overlay", at: mountPoint, type: "overlay", readOnly: readOnly, options: options)
+    }
+}

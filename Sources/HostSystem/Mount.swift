@@ -1,0 +1,72 @@
+// Mounts and loop devices. Called in workers only: their mounts end with their namespace, and a loop device detaches
+// itself when its last user is gone, so that nothing is left behind however the build ends.
+internal import CLinux
+public import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// mount(2).
+///
+/// - Throws: `HostSystemError.systemCall`, naming source and target.
+public func mount(
+    _ source: String, at target: FilePath, type: String, readOnly: Bool = false, options: String = ""
+) throws {
+    let flags = readOnly ? UInt(MS_RDONLY) : 0
+    guard discographer_mount(source, target.string, type, flags, options) == 0 else {
+        throw HostSystemError.systemCall(
+            what: "mounting \(source) (\(type)) at \(target)", errno: Errno(rawValue: errno))
+    }
+}
+
+/// Makes a folder visible at a second place too (MS_BIND).
+///
+/// - Throws: `HostSystemError.systemCall`.
+public func bindMount(_ source: FilePath, at target: FilePath, recursive: Bool = false) throws {
+    let flags = UInt(MS_BIND) | (recursive ? UInt(MS_REC) : 0)
+    guard discographer_mount(source.string, target.string, nil, flags, nil) == 0 else {
+        throw HostSystemError.systemCall(what: "binding \(source) to \(target)", errno: Errno(rawValue: errno))
+    }
+}
+
+/// umount2(2).
+///
+/// - Parameter detach: at once for the name space, for good when its last user is gone (MNT_DETACH).
+/// - Throws: `HostSystemError.systemCall`.
+public func unmount(_ target: FilePath, detach: Bool = false) throws {
+    guard discographer_unmount(target.string, detach) == 0 else {
+        throw HostSystemError.systemCall(what: "unmounting \(target)", errno: Errno(rawValue: errno))
+    }
+}
+
+/// A block device over a part of a file, for as long as this value lives or the device is in use.
+public struct LoopDevice: ~Copyable {
+    private let descriptor: FileDescriptor
+    public let path: FilePath
+
+    /// - Parameters:
+    ///   - offset: where in the file the device begins, in bytes.
+    ///   - size: its length in bytes; 0 for all that follows.
+    /// - Throws: `HostSystemError.systemCall` when the file cannot be opened or no loop device can be had.
+    public init(file: FilePath, offset: UInt64 = 0, size: UInt64 = 0, readOnly: Bool = false) throws {
+        let backing: FileDescriptor
+        do {
+            backing = try FileDescriptor.open(file, readOnly ? .readOnly : .readWrite, options: .closeOnExec)
+        } catch let error as Errno {
+            throw HostSystemError.systemCall(what: "opening \(file)", errno: error)
+        }
+        defer { try? backing.close() }
+        var name = [CChar](repeating: 0, count: 64)
+        let device = discographer_loop_attach(backing.rawValue, offset, size, readOnly, &name, name.count)
+        guard device >= 0 else {
+            throw HostSystemError.systemCall(what: "attaching \(file) to a loop device", errno: Errno(rawValue: errno))
+        }
+        descriptor = FileDescriptor(rawValue: device)
+        path = FilePath(String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
+    }
+
+    deinit { try? descriptor.close() }
+}
