@@ -2,14 +2,20 @@
 #pragma once
 #include <solv/pool.h>
 #include <solv/poolarch.h>
+#include <solv/problems.h>
 #include <solv/repo.h>
-#include <solv/solver.h>
-#include <solv/selection.h>
-#include <solv/transaction.h>
-#include <solv/repo_repomdxml.h>
-#include <solv/repo_rpmmd.h>
 #include <solv/repo_comps.h>
+#include <solv/repo_repomdxml.h>
+#include <solv/repo_rpmdb.h>
+#include <solv/repo_rpmmd.h>
 #include <solv/repo_solv.h>
 #include <solv/repo_write.h>
-#include <solv/repo_rpmdb.h>
+#include <solv/selection.h>
 #include <solv/solv_xfopen.h>
+#include <solv/solver.h>
+#include <solv/transaction.h>
+
+/// Whether the solvable with this id belongs to the repository: what the macro FOR_REPO_SOLVABLES asks.
+static inline int discographer_solvable_is_in(Pool *pool, Id solvable, Repo *repo) {
+    return pool->solvables[solvable].repo == repo;
+}

@@ -1,0 +1,8 @@
+import Dispatch
+
+/// Does blocking work (C libraries, file trees) on a thread of its own, never on the cooperative pool.
+public func offPool<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+        DispatchQueue.global().async { continuation.resume(with: Result(catching: body)) }
+    }
+}

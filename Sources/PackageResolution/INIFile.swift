@@ -1,0 +1,61 @@
+// The INI dialect of yum.conf(5) and .repo files, as Python's configparser reads it for dnf, with line numbers kept for errors.
+import ConfigurationTree
+import SystemPackage
+
+/// A file of `[section]`s with `option = value` lines; a line that begins with white space continues the value above it.
+struct INIFile {
+    struct Option {
+        var name: String
+        var value: String
+        var location: SourceLocation
+    }
+
+    struct Section {
+        var name: String
+        var location: SourceLocation
+        var options: [Option] = []
+    }
+
+    var sections: [Section] = []
+
+    init(text: String, file: FilePath, diagnostics: inout [Diagnostic]) {
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let location = SourceLocation(file: file, line: index + 1)
+            let trimmed = line.trimmed
+            if trimmed.isEmpty || trimmed.hasPrefix("#") || trimmed.hasPrefix(";") { continue }
+            if line.first?.isWhitespace == true, let section = sections.indices.last,
+                let option = sections[section].options.indices.last
+            {
+                sections[section].options[option].value += "\n" + trimmed
+                continue
+            }
+            if trimmed.hasPrefix("["), trimmed.hasSuffix("]") {
+                sections.append(Section(name: trimmed.dropFirst().dropLast().trimmed, location: location))
+                continue
+            }
+            guard let equals = trimmed.firstIndex(where: { $0 == "=" || $0 == ":" }) else {
+                diagnostics.append(
+                    Diagnostic(.error, at: location, "not an option: \(trimmed)", hint: "'name = value' or '[section]' would be right"))
+                continue
+            }
+            guard let section = sections.indices.last else {
+                diagnostics.append(
+                    Diagnostic(.error, at: location, "an option outside of any section", hint: "a '[section]' line must come first"))
+                continue
+            }
+            let name = trimmed[..<equals].trimmed.lowercased()
+            let value = trimmed[trimmed.index(after: equals)...].trimmed
+            sections[section].options.append(Option(name: name, value: value, location: location))
+        }
+    }
+}
+
+extension StringProtocol {
+    /// Without white space at either end.
+    var trimmed: String {
+        var rest = Substring(self)
+        while rest.first?.isWhitespace == true { rest.removeFirst() }
+        while rest.last?.isWhitespace == true { rest.removeLast() }
+        return String(rest)
+    }
+}
