@@ -68,7 +68,7 @@ let package = Package(
         library("PackageInstallation", ["CRPM", "ConfigurationTree", "BuildStore", "HostSystem"]),
         library(
             "PackageResolution", ["CSolv", "CCurl", "ConfigurationTree", "BuildStore", "HostSystem", logging]),
-        library("RootFilesystem", ["ConfigurationTree", "BuildStore", "HostSystem"]),
+        library("RootFilesystem", ["CCap", "ConfigurationTree", "BuildStore", "HostSystem"]),
         library("ConfigurationTree", [yams]),
         library("BuildStore", [crypto, "HostSystem"]),
         library("HostSystem", ["CLinux", subprocess]),
@@ -78,6 +78,7 @@ let package = Package(
         .systemLibrary(name: "CRPM", pkgConfig: "rpm", providers: [.apt(["librpm-dev"])]),
         .systemLibrary(name: "CSolv", pkgConfig: "libsolvext", providers: [.apt(["libsolvext-dev"])]),
         .systemLibrary(name: "CGuestfs", pkgConfig: "libguestfs", providers: [.apt(["libguestfs-dev"])]),
+        .systemLibrary(name: "CCap", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
         .systemLibrary(name: "CXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
 

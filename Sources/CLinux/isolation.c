@@ -43,6 +43,25 @@ static int set_read_only(const char *path, bool read_only, bool recursive) {
     return mount_setattr(AT_FDCWD, path, recursive ? AT_RECURSIVE : 0, &attributes, sizeof attributes);
 }
 
+// Makes `path` below a fresh tmpfs and moves the detached mount there; `skip` is the length of the tmpfs's own path.
+static int put_back(int tree, const char *path, size_t skip) {
+    struct stat status;
+    if (tree < 0 || fstat(tree, &status) < 0) return -1;
+    char place[PATH_MAX];
+    snprintf(place, sizeof place, "%s", path);
+    for (char *slash = place + skip + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
+        *slash = 0;
+        mkdir(place, 0755);
+    }
+    if (S_ISDIR(status.st_mode)) {
+        mkdir(place, 0755);
+    } else {
+        int file = open(place, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+        if (file >= 0) close(file);
+    }
+    return (int)syscall(SYS_move_mount, tree, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH);
+}
+
 static int protect_host(const discographer_isolation *isolation, const char **failed_step) {
     *failed_step = "making the writable folders mounts of their own";
     for (size_t index = 0; index < isolation->writable_path_count; index++) {
@@ -53,33 +72,31 @@ static int protect_host(const discographer_isolation *isolation, const char **fa
     if (set_read_only("/", true, true) < 0) return -1;
     for (size_t index = 0; index < isolation->writable_path_count; index++)
         if (set_read_only(isolation->writable_paths[index], false, false) < 0) return -1;
-    // A private /tmp hides what is below it; a writable folder in there is put back.
-    int kept[64];
-    size_t count = isolation->writable_path_count < 64 ? isolation->writable_path_count : 64;
-    for (size_t index = 0; index < count; index++)
-        kept[index] = (int)syscall(SYS_open_tree, AT_FDCWD, isolation->writable_paths[index],
-                                   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    // A private /tmp hides what is below it; the folders that the job needs are put back.
+    enum { most = 4096 };
+    size_t count = isolation->writable_path_count + isolation->readable_path_count;
+    if (count > most) {
+        errno = E2BIG;
+        return -1;
+    }
+    const char *paths[most];
+    int kept[most];
+    for (size_t index = 0; index < count; index++) {
+        paths[index] = index < isolation->writable_path_count ? isolation->writable_paths[index]
+                                                              : isolation->readable_paths[index - isolation->writable_path_count];
+        kept[index] = (int)syscall(SYS_open_tree, AT_FDCWD, paths[index], OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    }
     static const char *const private_folders[] = {"/tmp", "/var/tmp", "/run"};
     *failed_step = "giving the process its own /tmp, /var/tmp and /run";
     for (size_t folder = 0; folder < 3; folder++) {
         struct stat status;
         if (lstat(private_folders[folder], &status) < 0 || !S_ISDIR(status.st_mode)) continue;
-        if (mount("tmpfs", private_folders[folder], "tmpfs", MS_NOSUID | MS_NODEV,
-                  folder == 2 ? "mode=0755" : "mode=1777") < 0)
-            return -1;
+        if (mount("tmpfs", private_folders[folder], "tmpfs", MS_NOSUID | MS_NODEV, folder == 2 ? "mode=0755" : "mode=1777") < 0) return -1;
         size_t length = strlen(private_folders[folder]);
-        for (size_t index = 0; index < count; index++) {
-            const char *path = isolation->writable_paths[index];
-            if (strncmp(path, private_folders[folder], length) != 0 || path[length] != '/') continue;
-            char parent[PATH_MAX];
-            snprintf(parent, sizeof parent, "%s", path);
-            for (char *slash = parent + length + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
-                *slash = 0;
-                mkdir(parent, 0755);
-            }
-            mkdir(parent, 0755);
-            if (syscall(SYS_move_mount, kept[index], "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0) return -1;
-        }
+        for (size_t index = 0; index < count; index++)
+            if (strncmp(paths[index], private_folders[folder], length) == 0 && paths[index][length] == '/' &&
+                put_back(kept[index], paths[index], length) < 0)
+                return -1;
     }
     for (size_t index = 0; index < count; index++)
         if (kept[index] >= 0) close(kept[index]);

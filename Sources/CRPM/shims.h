@@ -1,15 +1,26 @@
 // librpm for Swift: the headers, and shims for what Swift cannot import (variadic functions, function-like macros).
 #pragma once
-#include <rpm/rpmlib.h>
-#include <rpm/rpmts.h>
-#include <rpm/rpmdb.h>
-#include <rpm/rpmlog.h>
-#include <rpm/rpmmacro.h>
-#include <rpm/rpmkeyring.h>
-#include <rpm/rpmpgp.h>
-#include <rpm/rpmps.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <rpm/header.h>
 #include <rpm/rpmcli.h>
+#include <rpm/rpmdb.h>
 #include <rpm/rpmfi.h>
 #include <rpm/rpmfiles.h>
+#include <rpm/rpmkeyring.h>
+#include <rpm/rpmlib.h>
+#include <rpm/rpmlog.h>
+#include <rpm/rpmmacro.h>
+#include <rpm/rpmpgp.h>
+#include <rpm/rpmps.h>
 #include <rpm/rpmtag.h>
-#include <rpm/header.h>
+#include <rpm/rpmte.h>
+#include <rpm/rpmts.h>
+
+static inline void discographer_rpm_log_up_to_notices(void) { rpmlogSetMask(RPMLOG_UPTO(RPMLOG_NOTICE)); }
+
+/// Only these macro files are read: what /etc/rpm and ~/.rpmmacros of the build host say must not decide what a machine gets.
+static inline void discographer_rpm_set_macro_files(const char *files) { macrofiles = files; }
+
+/// memfd_create(2), closed on exec.
+static inline int discographer_memory_file(const char *name) { return (int)syscall(SYS_memfd_create, name, 1 /* MFD_CLOEXEC */); }

@@ -70,3 +70,10 @@ public struct LoopDevice: ~Copyable {
 
     deinit { try? descriptor.close() }
 }
+
+/// A device number as mknod(2) takes it: makedev(3), which is a macro.
+public func makeDevice(_ major: UInt32, _ minor: UInt32) -> UInt64 {
+    let low = UInt64(minor & 0xff) | UInt64(major & 0xfff) << 8
+    let high = UInt64(minor & 0xffff_ff00) << 12 | UInt64(major & 0xffff_f000) << 32
+    return high | low
+}

@@ -23,12 +23,15 @@ public struct Isolation: Hashable, Codable, Sendable {
     public var network = false
     /// Existing folders that stay writable; the rest of the host becomes read-only, and /tmp, /var/tmp and /run are private and empty.
     public var writablePaths: [FilePath]
+    /// Stay visible, read-only, even where they are below /tmp, /var/tmp or /run.
+    public var readablePaths: [FilePath]
     public var hostname: String?
     /// For callers that are not root.
     public var userNamespace = false
 
-    public init(writablePaths: [FilePath], hostname: String? = nil) {
+    public init(writablePaths: [FilePath], readablePaths: [FilePath] = [], hostname: String? = nil) {
         self.writablePaths = writablePaths
+        self.readablePaths = readablePaths
         self.hostname = hostname
     }
 }

@@ -69,22 +69,27 @@ private func readLine(of descriptor: FileDescriptor) throws -> [UInt8] {
 }
 
 private func isolate(_ isolation: Isolation) throws {
-    var paths = isolation.writablePaths.map { UnsafePointer(strdup($0.string)) }
-    let hostname = isolation.hostname.map { strdup($0) }
+    func copies(_ paths: [FilePath]) -> [UnsafePointer<CChar>?] { paths.map { UnsafePointer(strdup($0.string)) } }
+    let writable = copies(isolation.writablePaths)
+    // Everything else of the host is visible anyway.
+    let hidden: [FilePath] = ["/tmp", "/var/tmp", "/run"]
+    let readable = copies(isolation.readablePaths.filter { path in hidden.contains(where: path.starts(with:)) && exists(path) })
+    let hostname = isolation.hostname.flatMap { strdup($0) }
     defer {
-        for path in paths { free(UnsafeMutablePointer(mutating: path)) }
-        free(hostname ?? nil)
+        for path in writable + readable { free(UnsafeMutablePointer(mutating: path)) }
+        free(hostname)
     }
-    let result = paths.withUnsafeMutableBufferPointer { buffer in
-        var description = discographer_isolation(
-            new_user_namespace: isolation.userNamespace, new_network_namespace: !isolation.network,
-            read_only_host: true, writable_paths: buffer.baseAddress, writable_path_count: buffer.count,
-            hostname: hostname ?? nil)
-        var step: UnsafePointer<CChar>?
-        let status = discographer_isolate(&description, FileDescriptor.standardInput.rawValue, &step)
-        return (status, errno, step.map { String(cString: $0) } ?? "")
+    var step: UnsafePointer<CChar>?
+    let status = writable.withUnsafeBufferPointer { writable in
+        readable.withUnsafeBufferPointer { readable in
+            var description = discographer_isolation(
+                new_user_namespace: isolation.userNamespace, new_network_namespace: !isolation.network,
+                read_only_host: true, writable_paths: writable.baseAddress, writable_path_count: writable.count,
+                readable_paths: readable.baseAddress, readable_path_count: readable.count, hostname: hostname)
+            return discographer_isolate(&description, FileDescriptor.standardInput.rawValue, &step)
+        }
     }
-    guard result.0 == 0 else {
-        throw HostSystemError.isolationFailed(step: result.2, errno: Errno(rawValue: result.1))
+    guard status == 0 else {
+        throw HostSystemError.isolationFailed(step: step.map { String(cString: $0) } ?? "", errno: Errno(rawValue: errno))
     }
 }

@@ -15,6 +15,9 @@ typedef struct {
     bool read_only_host;
     const char *const *writable_paths;
     size_t writable_path_count;
+    /// Stay visible, read-only, even below /tmp and its kin.
+    const char *const *readable_paths;
+    size_t readable_path_count;
     /// UTS hostname, or NULL to keep the host's.
     const char *hostname;
 } discographer_isolation;

@@ -1,0 +1,3 @@
+// libcap for Swift.
+#pragma once
+#include <sys/capability.h>

@@ -1,0 +1,169 @@
+// Reading the tree's files: what a file may be, and the line-based ones. Every problem becomes a diagnostic; nothing is thrown.
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// What is at a path of the tree, after symlinks.
+enum EntryKind {
+    case file(executable: Bool)
+    case folder
+    case other
+}
+
+/// Looks at and reads entries of the tree, and collects what is wrong with them. A file that several machines share through symlinks is
+/// read, and complained about, once.
+final class ConfigurationReader {
+    private(set) var diagnostics: [Diagnostic] = []
+    private let root: FilePath
+    private var seen: Set<Diagnostic> = []
+    private var lines: [FilePath: [ConfigurationLine]] = [:]
+
+    init(root: FilePath) { self.root = root }
+
+    func report(_ severity: Diagnostic.Severity, _ file: FilePath, line: Int? = nil, _ message: String, hint: String? = nil) {
+        let diagnostic = Diagnostic(severity, at: SourceLocation(file: file, line: line), message, hint: hint)
+        if seen.insert(diagnostic).inserted { diagnostics.append(diagnostic) }
+    }
+
+    /// The path after symlinks; reports dangling ones, loops, and (as a note) those that leave the tree.
+    func resolve(_ path: FilePath, required: Bool, what: String) -> FilePath? {
+        var status = stat()
+        guard lstat(path.string, &status) == 0 else {
+            if errno == ENOENT || errno == ENOTDIR {
+                if required { report(.error, path, "missing", hint: what) }
+            } else {
+                report(.error, path, "cannot be read: \(Errno(rawValue: errno))")
+            }
+            return nil
+        }
+        guard let resolved = realpath(path.string, nil) else {
+            switch errno {
+            case ELOOP: report(.error, path, "a loop of symbolic links")
+            case ENOENT: report(.error, path, "a symbolic link to nothing (\(target(of: path)))", hint: what)
+            default: report(.error, path, "cannot be read: \(Errno(rawValue: errno))")
+            }
+            return nil
+        }
+        defer { free(resolved) }
+        let real = FilePath(String(cString: resolved))
+        if !real.starts(with: root) { report(.note, path, "a symbolic link that leaves the tree, to \(real)") }
+        return real
+    }
+
+    private func target(of path: FilePath) -> String {
+        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = buffer.withUnsafeMutableBytes { bytes in
+            bytes.baseAddress.map { readlink(path.string, $0, bytes.count) } ?? 0
+        }
+        return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : "?"
+    }
+
+    func kind(_ path: FilePath) -> EntryKind? {
+        var status = stat()
+        guard stat(path.string, &status) == 0 else { return nil }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: return .file(executable: status.st_mode & 0o111 != 0)
+        case S_IFDIR: return .folder
+        default: return .other
+        }
+    }
+
+    /// A regular file after symlinks, or `nil` with the reason reported.
+    func file(_ path: FilePath, required: Bool, what: String, executable: Bool = false) -> FilePath? {
+        guard let real = resolve(path, required: required, what: what) else { return nil }
+        switch kind(real) {
+        case .file(let isExecutable):
+            if executable && !isExecutable { report(.error, path, "not executable", hint: "'chmod +x' makes it so") }
+            return real
+        case .folder:
+            report(.error, path, "a folder", hint: "a file would be right: \(what)")
+            return nil
+        default:
+            report(.error, path, "not a regular file", hint: what)
+            return nil
+        }
+    }
+
+    /// A folder after symlinks, or `nil` with the reason reported.
+    func folder(_ path: FilePath, required: Bool, what: String) -> FilePath? {
+        guard let real = resolve(path, required: required, what: what) else { return nil }
+        guard case .folder = kind(real) else {
+            report(.error, path, "not a folder", hint: what)
+            return nil
+        }
+        return real
+    }
+
+    /// The names in a folder in alphanumeric (byte) order; hidden ones are left out.
+    func names(in folder: FilePath) -> [String] {
+        guard let stream = opendir(folder.string) else {
+            report(.error, folder, "cannot be read: \(Errno(rawValue: errno))")
+            return []
+        }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            if !name.hasPrefix(".") { names.append(name) }
+        }
+        return names.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
+    }
+
+    /// The bytes of a file as text, or `nil` with the reason reported.
+    func text(_ path: FilePath) -> String? {
+        let bytes: [UInt8]
+        do {
+            let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+            bytes = try descriptor.closeAfter {
+                var bytes: [UInt8] = []
+                let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+                defer { chunk.deallocate() }
+                while case let count = try descriptor.read(into: chunk), count > 0 { bytes.append(contentsOf: chunk[..<count]) }
+                return bytes
+            }
+        } catch {
+            report(.error, path, "cannot be read: \(error)", hint: "the build's user must be able to read it")
+            return nil
+        }
+        for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
+            if line.contains(0) {
+                report(.error, path, line: index + 1, "a NUL byte", hint: "the file is text")
+                return nil
+            }
+            if String(validating: line, as: UTF8.self) == nil {
+                report(.error, path, line: index + 1, "not UTF-8", hint: "the file is UTF-8 text")
+                return nil
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The lines that say something: not blank, not a `#` comment, without the white space around them.
+    func meaningfulLines(_ path: FilePath) -> [ConfigurationLine] {
+        if let known = lines[path] { return known }
+        var result: [ConfigurationLine] = []
+        var carriageReturns = false
+        // Not Character-wise: Swift takes CR LF for one Character, which is no "\n".
+        for (index, bytes) in Array((text(path) ?? "").utf8).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
+            if bytes.last == UInt8(ascii: "\r") {
+                if !carriageReturns { report(.error, path, line: index + 1, "a line ends with CR LF", hint: "LF alone would be right") }
+                carriageReturns = true
+            }
+            let words = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace).map(String.init)
+            guard let first = words.first, !first.hasPrefix("#") else { continue }
+            result.append(ConfigurationLine(words: words, location: SourceLocation(file: path, line: index + 1)))
+        }
+        lines[path] = result
+        return result
+    }
+}
+
+/// One meaningful line of a line-based file.
+struct ConfigurationLine {
+    var words: [String]
+    var location: SourceLocation
+}

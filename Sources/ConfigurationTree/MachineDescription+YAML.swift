@@ -1,0 +1,293 @@
+// Reading machine.yaml and machine-group.yaml. Yams' node API is used so that every complaint has its line.
+import SystemPackage
+import Yams
+
+extension ConfigurationReader {
+    /// The settings of `files`, later ones over earlier ones: maps merge key by key, everything else replaces.
+    func machineDescription(files: [FilePath]) -> MachineDescription {
+        var description = MachineDescription()
+        for file in files {
+            guard let text = text(file) else { continue }
+            do {
+                guard let node = try Yams.compose(yaml: text) else { continue }
+                YAMLReader(file: file, reader: self).read(node, into: &description)
+            } catch let error as YamlError {
+                report(.error, file, line: error.line, "not YAML: \(error.problem)")
+            } catch {
+                report(.error, file, "not YAML: \(error)")
+            }
+        }
+        if let file = files.last { check(description, file) }
+        return description
+    }
+
+    private func check(_ description: MachineDescription, _ file: FilePath) {
+        let partitions = description.disks.flatMap(\.partitions)
+        let mountPoints = partitions.compactMap(\.mountPoint)
+        if !mountPoints.contains("/") { report(.error, file, "no partition is mounted at /", hint: "one partition has 'mount: /'") }
+        for point in Set(mountPoints).sorted() where mountPoints.filter({ $0 == point }).count > 1 {
+            report(.error, file, "two partitions are mounted at \(point)")
+        }
+        for disk in description.disks {
+            if disk.partitions.filter({ $0.size == .rest }).count > 1 {
+                report(.error, file, "the disk '\(disk.name)' has more than one partition with size 'rest'")
+            }
+            let fixed = disk.partitions.reduce(UInt64(0)) { sum, partition in
+                if case .fixed(let size) = partition.size { sum &+ size.bytes } else { sum }
+            }
+            if fixed > disk.size.bytes {
+                report(.error, file, "the partitions of '\(disk.name)' (\(ByteCount(fixed))) do not fit on its \(disk.size)")
+            }
+        }
+        let names = description.disks.map(\.name)
+        for name in Set(names).sorted() where names.filter({ $0 == name }).count > 1 { report(.error, file, "two disks are called '\(name)'") }
+    }
+}
+
+extension YamlError {
+    fileprivate var line: Int? {
+        switch self {
+        case .scanner(_, _, let mark, _), .parser(_, _, let mark, _), .composer(_, _, let mark, _): mark.line
+        default: nil
+        }
+    }
+
+    fileprivate var problem: String {
+        switch self {
+        case .scanner(_, let problem, _, _), .parser(_, let problem, _, _), .composer(_, let problem, _, _): problem
+        default: "\(self)"
+        }
+    }
+}
+
+/// One YAML file on its way into a `MachineDescription`.
+private struct YAMLReader {
+    var file: FilePath
+    var reader: ConfigurationReader
+
+    func fail(_ node: Node, _ message: String, _ hint: String? = nil) {
+        reader.report(.error, file, line: node.mark?.line, message, hint: hint)
+    }
+
+    /// Calls the reader of each key; unknown keys are errors with the known ones named.
+    func map(_ node: Node, _ what: String, _ keys: KeyValuePairs<String, (Node) -> Void>) {
+        guard case .mapping(let mapping) = node else { return fail(node, "\(what) is not a map", "'key: value' lines would be right") }
+        var seen: Set<String> = []
+        for (key, value) in mapping {
+            let name = key.string ?? ""
+            if !seen.insert(name).inserted {
+                fail(key, "the key '\(name)' a second time in \(what)")
+            } else if let entry = keys.first(where: { $0.key == name }) {
+                entry.value(value)
+            } else {
+                fail(key, "unknown key '\(name)' in \(what)", "there is \(keys.map(\.key).joined(separator: ", "))")
+            }
+        }
+    }
+
+    func list(_ node: Node, _ what: String) -> [Node]? {
+        guard case .sequence(let sequence) = node else {
+            fail(node, "\(what) is not a list", "'- ' lines would be right")
+            return nil
+        }
+        return Array(sequence)
+    }
+
+    func text(_ node: Node, _ what: String) -> String? {
+        guard case .scalar(let scalar) = node else {
+            fail(node, "\(what) is not a text")
+            return nil
+        }
+        return scalar.string
+    }
+
+    func number(_ node: Node, _ what: String, _ range: ClosedRange<Int>) -> Int? {
+        guard let value = node.int, range.contains(value) else {
+            fail(node, "\(what) is not a whole number from \(range.lowerBound) to \(range.upperBound)")
+            return nil
+        }
+        return value
+    }
+
+    func truth(_ node: Node, _ what: String) -> Bool? {
+        guard let value = node.bool else {
+            fail(node, "\(what) is neither true nor false")
+            return nil
+        }
+        return value
+    }
+
+    func choice<Value: RawRepresentable & CaseIterable>(_ node: Node, _ what: String) -> Value? where Value.RawValue == String {
+        if let text = node.string, let value = Value(rawValue: text) { return value }
+        fail(node, "'\(node.string ?? "?")' is no \(what)", Value.allCases.map(\.rawValue).joined(separator: ", ") + " would be right")
+        return nil
+    }
+
+    func size(_ node: Node, _ what: String) -> ByteCount? {
+        let units: [(String, UInt64)] = [
+            ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("kB", 1000), ("MB", 1_000_000), ("GB", 1_000_000_000),
+            ("TB", 1_000_000_000_000), ("B", 1),
+        ]
+        let text = (node.string ?? "").filter { $0 != " " }
+        for (unit, factor) in units where text.hasSuffix(unit) {
+            if let count = UInt64(text.dropLast(unit.count)) {
+                let (bytes, overflow) = count.multipliedReportingOverflow(by: factor)
+                if !overflow && bytes > 0 { return ByteCount(bytes) }
+            }
+            break
+        }
+        fail(node, "'\(node.string ?? "?")' is no \(what)", "a whole number with B, KiB, MiB, GiB, TiB, kB, MB, GB or TB, such as '2GiB'")
+        return nil
+    }
+
+    func read(_ node: Node, into description: inout MachineDescription) {
+        var hardware = description.hardware
+        var disks = description.disks
+        var boot = description.boot
+        var outputs = description.outputs
+        var hypervisors = description.hypervisors
+        var tolerated = description.toleratedScriptlets
+        map(
+            node, "the file",
+            [
+                "hardware": { readHardware($0, into: &hardware) },
+                "disks": { node in if let nodes = list(node, "disks") { disks = nodes.map(disk) } },
+                "boot": { readBoot($0, into: &boot) },
+                "outputs": { node in if let nodes = list(node, "outputs") { outputs = nodes.compactMap { choice($0, "output") } } },
+                "hypervisors": { node in if let nodes = list(node, "hypervisors") { hypervisors = nodes.compactMap { choice($0, "hypervisor") } } },
+                "toleratedScriptlets": { node in if let nodes = list(node, "toleratedScriptlets") { tolerated = nodes.compactMap(scriptlet) } },
+            ])
+        description.hardware = hardware
+        description.disks = disks
+        description.boot = boot
+        description.outputs = outputs
+        description.hypervisors = hypervisors
+        description.toleratedScriptlets = tolerated
+        if description.disks.isEmpty { fail(node, "a machine has at least one disk") }
+        if description.outputs.isEmpty { fail(node, "a machine has at least one output") }
+    }
+
+    private func readHardware(_ node: Node, into hardware: inout Hardware) {
+        var value = hardware
+        map(
+            node, "hardware",
+            [
+                "architecture": { if let text = text($0, "architecture") { value.architecture = text } },
+                "cpus": { if let number = number($0, "cpus", 1...1024) { value.cpus = number } },
+                "memory": { if let size = size($0, "amount of memory") { value.memory = size } },
+                "firmware": { if let firmware: Hardware.Firmware = choice($0, "firmware") { value.firmware = firmware } },
+                "diskController": { if let one: Hardware.DiskController = choice($0, "disk controller") { value.diskController = one } },
+                "networkInterfaces": { node in
+                    if let nodes = list(node, "networkInterfaces") { value.networkInterfaces = nodes.compactMap(networkInterface) }
+                },
+            ])
+        hardware = value
+    }
+
+    private func networkInterface(_ node: Node) -> Hardware.NetworkInterface? {
+        var value = Hardware.NetworkInterface(name: "")
+        map(
+            node, "a network interface",
+            [
+                "name": { if let text = text($0, "name") { value.name = text } },
+                "model": { if let model: Hardware.NetworkInterface.Model = choice($0, "model of network interface") { value.model = model } },
+                "macAddress": { node in
+                    guard let text = text(node, "macAddress") else { return }
+                    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+                    if parts.count == 6, parts.allSatisfy({ $0.utf8.count == 2 && UInt8($0, radix: 16) != nil }) {
+                        value.macAddress = text.lowercased()
+                    } else {
+                        fail(node, "'\(text)' is no MAC address", "six pairs of hexadecimal digits, such as '52:54:00:12:34:56'")
+                    }
+                },
+            ])
+        if value.name.isEmpty { fail(node, "a network interface needs a name") }
+        return value
+    }
+
+    private func disk(_ node: Node) -> Disk {
+        var value = Disk()
+        map(
+            node, "a disk",
+            [
+                "name": { if let text = text($0, "name") { value.name = text } },
+                "size": { if let size = size($0, "size") { value.size = size } },
+                "table": { if let table: Disk.PartitionTable = choice($0, "partition table") { value.table = table } },
+                "partitions": { node in if let nodes = list(node, "partitions") { value.partitions = nodes.map(partition) } },
+            ])
+        let plain = !value.name.isEmpty && value.name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
+        if !plain { fail(node, "'\(value.name)' is no name of a disk", "letters, digits, '-' and '_' would be right") }
+        return value
+    }
+
+    private func partition(_ node: Node) -> Partition {
+        var value = Partition()
+        value.mountPoint = nil
+        map(
+            node, "a partition",
+            [
+                "mount": { node in
+                    guard let text = text(node, "mount") else { return }
+                    let path = FilePath(text)
+                    if path.isAbsolute && path.lexicallyNormalized() == path && !text.contains(where: \.isWhitespace) {
+                        value.mountPoint = path.string
+                    } else {
+                        fail(node, "'\(text)' is no mount point", "an absolute path without '..' would be right")
+                    }
+                },
+                "filesystem": { if let fileSystem: Partition.FileSystem = choice($0, "file system") { value.fileSystem = fileSystem } },
+                "size": { node in
+                    if node.string == "rest" { value.size = .rest } else if let size = size(node, "size") { value.size = .fixed(size) }
+                },
+                "label": { if let text = text($0, "label") { value.label = text } },
+                "uuid": { node in
+                    guard let text = text(node, "uuid") else { return }
+                    let groups = text.split(separator: "-", omittingEmptySubsequences: false)
+                    if groups.map(\.utf8.count) == [8, 4, 4, 4, 12], groups.allSatisfy({ $0.allSatisfy(\.isHexDigit) }) {
+                        value.uuid = text.lowercased()
+                    } else {
+                        fail(node, "'\(text)' is no UUID", "8-4-4-4-12 hexadecimal digits would be right")
+                    }
+                },
+                "mountOptions": { node in
+                    if let nodes = list(node, "mountOptions") { value.mountOptions = nodes.compactMap { text($0, "a mount option") } }
+                },
+            ])
+        // mke2fs(8), mkfs.xfs(8), mkfs.fat(8), mkfs.btrfs(8), mkswap(8).
+        let longest: [Partition.FileSystem: Int] = [.ext4: 16, .xfs: 12, .vfat: 11, .btrfs: 255, .swap: 15]
+        if let label = value.label, let limit = longest[value.fileSystem], label.utf8.count > limit {
+            fail(node, "the label '\(label)' is too long for \(value.fileSystem.rawValue)", "at most \(limit) bytes")
+        }
+        return value
+    }
+
+    private func readBoot(_ node: Node, into boot: inout BootSettings) {
+        var value = boot
+        map(
+            node, "boot",
+            [
+                "loader": { if let loader: BootSettings.Loader = choice($0, "boot loader") { value.loader = loader } },
+                "kernelArguments": { node in
+                    if let nodes = list(node, "kernelArguments") { value.kernelArguments = nodes.compactMap { text($0, "a kernel argument") } }
+                },
+                "init": { if let truth = truth($0, "init") { value.usesInit = truth } },
+            ])
+        boot = value
+    }
+
+    private func scriptlet(_ node: Node) -> ToleratedScriptlet? {
+        var value = ToleratedScriptlet(package: "", scriptlet: "", reason: "")
+        map(
+            node, "a tolerated scriptlet",
+            [
+                "package": { if let text = text($0, "package") { value.package = text } },
+                "scriptlet": { if let text = text($0, "scriptlet") { value.scriptlet = text } },
+                "reason": { if let text = text($0, "reason") { value.reason = text } },
+            ])
+        if value.package.isEmpty || value.scriptlet.isEmpty || value.reason.isEmpty {
+            fail(node, "a tolerated scriptlet needs package, scriptlet and reason")
+            return nil
+        }
+        return value
+    }
+}

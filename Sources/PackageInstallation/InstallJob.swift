@@ -1,0 +1,98 @@
+public import ConfigurationTree
+public import HostSystem
+public import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// A package file to install.
+public struct PackageFile: Hashable, Codable, Sendable {
+    public var path: FilePath
+    /// `name-[epoch:]version-release.arch`, for people.
+    public var nevra: String
+    /// Whether its repository asks for a signature by one of the job's keys.
+    public var isSigned: Bool
+
+    public init(path: FilePath, nevra: String, isSigned: Bool) {
+        self.path = path
+        self.nevra = nevra
+        self.isSigned = isSigned
+    }
+}
+
+/// What became of one scriptlet.
+public struct ScriptletResult: Hashable, Codable, Sendable {
+    /// `name-version-release.arch`.
+    public var package: String
+    /// As rpm names it: `%post`, `%posttrans`, `%transfiletriggerin`, ...
+    public var scriptlet: String
+    public var output: String
+    /// rpm's own words for the failure.
+    public var failure: String
+    public var isTolerated = false
+}
+
+/// What the installation made.
+public struct InstallOutcome: Hashable, Codable, Sendable {
+    public var packageCount: Int
+    /// Those that failed; each is on the machine's list of tolerated ones, or the job would have failed.
+    public var failedScriptlets: [ScriptletResult]
+    /// rpm's warnings.
+    public var warnings: [String]
+}
+
+/// Installs packages into a root with librpm, in a process of its own: librpm's chroot, macros, log and signal handling are process-wide.
+public struct InstallJob: WorkerJob {
+    public typealias Outcome = InstallOutcome
+
+    public static let name = "install"
+
+    /// An existing folder; underlays may be in it already.
+    public var installRoot: FilePath
+    public var packages: [PackageFile]
+    /// Armoured public keys: this machine's whole keyring.
+    public var keys: [FilePath]
+    public var machineName: String
+    public var sourceDateEpoch: Int
+    /// In the root.
+    public var databasePath: FilePath = "/var/lib/rpm"
+    public var installsDocumentation = true
+    public var toleratedScriptlets: [ToleratedScriptlet]
+
+    public init(
+        installRoot: FilePath, packages: [PackageFile], keys: [FilePath], machineName: String, sourceDateEpoch: Int,
+        toleratedScriptlets: [ToleratedScriptlet]
+    ) {
+        self.installRoot = installRoot
+        self.packages = packages
+        self.keys = keys
+        self.machineName = machineName
+        self.sourceDateEpoch = sourceDateEpoch
+        self.toleratedScriptlets = toleratedScriptlets
+    }
+
+    public var isolation: Isolation { Isolation(writablePaths: [installRoot], readablePaths: packages.map(\.path) + keys, hostname: machineName) }
+
+    /// - Throws: `WorkerFailure` of kind `signature`, `dependencies`, `transaction` or `scriptlet`, each with all of its kind.
+    public func run(reporting: WorkerReporter) throws -> InstallOutcome {
+        let mounts = try ScriptletFileSystems(installRoot: installRoot)
+        let transaction = try RPMTransaction(job: self, reporter: reporting)
+        let outcome = try transaction.run()
+        try mounts.end(directoryModes: transaction.modes(of: ScriptletFileSystems.directories))
+        try removeTraces()
+        return outcome
+    }
+}
+
+extension InstallJob {
+    /// What a finished root does not need: rpm's lock.
+    private func removeTraces() throws {
+        let lock = installRoot.pushing(databasePath.removingRoot()).appending(".rpm.lock")
+        guard unlink(lock.string) == 0 || errno == ENOENT else {
+            throw HostSystemError.systemCall(what: "removing \(lock)", errno: Errno(rawValue: errno))
+        }
+    }
+}

@@ -1,0 +1,313 @@
+// librpm's transaction, driven to its end once. All of librpm's process-wide state is set here; the worker process is its guard.
+internal import CRPM
+import ConfigurationTree
+import HostSystem
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+final class RPMTransaction {
+    private let job: InstallJob
+    private let reporter: WorkerReporter
+    private let transaction: rpmts
+    private var log = RPMLog()
+    private var scriptOutput: ScriptOutput
+    private var opened: FD_t?
+    private var finished = 0
+    private var failures: [ScriptletResult] = []
+
+    /// - Throws: `WorkerFailure` when librpm cannot be set up, or a key cannot be read.
+    init(job: InstallJob, reporter: WorkerReporter) throws {
+        self.job = job
+        self.reporter = reporter
+        setenv("SOURCE_DATE_EPOCH", "\(job.sourceDateEpoch)", 1)
+        setenv("HOME", "/root", 1)
+        // The pointer is kept by librpm for the life of the process.
+        discographer_rpm_set_macro_files(strdup("/usr/lib/rpm/macros:/usr/lib/rpm/platform/%{_target}/macros"))
+        guard rpmReadConfigFiles("/usr/lib/rpm/rpmrc", nil) == 0 else {
+            throw WorkerFailure(kind: "librpm", message: "librpm cannot read its configuration in /usr/lib/rpm; the package rpm-common brings it")
+        }
+        // Debian's default is below the caller's home.
+        rpmPushMacro(nil, "_dbpath", nil, job.databasePath.string, RMIL_CMDLINE)
+        // Mounted for the scriptlets: their content is not the package's to change.
+        rpmPushMacro(nil, "_netsharedpath", nil, ScriptletFileSystems.directories.map(\.string).joined(separator: ":"), RMIL_CMDLINE)
+        rpmPushMacro(nil, "_flush_io", nil, "0", RMIL_CMDLINE)
+        transaction = rpmtsCreate()
+        scriptOutput = try ScriptOutput()
+        discographer_rpm_log_up_to_notices()
+        rpmlogSetCallback(
+            { record, data in
+                // Never "exit": librpm leaves the process for a critical message otherwise.
+                guard let record, let data else { return 0 }
+                Unmanaged<RPMTransaction>.fromOpaque(data).takeUnretainedValue().log.add(record)
+                return 0
+            }, Unmanaged.passUnretained(self).toOpaque())
+        guard rpmtsSetRootDir(transaction, job.installRoot.string) == 0 else {
+            throw WorkerFailure(kind: "librpm", message: "librpm does not take \(job.installRoot) as a root")
+        }
+        try setKeyring()
+    }
+
+    deinit {
+        rpmlogSetCallback(nil, nil)
+        rpmtsFree(transaction)
+    }
+
+    private func setKeyring() throws {
+        let keyring = rpmKeyringNew()
+        defer { rpmKeyringFree(keyring) }
+        for path in job.keys {
+            guard let key = rpmPubkeyRead(path.string) else {
+                throw WorkerFailure(kind: "signature", message: "\(path): not an armoured OpenPGP public key")
+            }
+            rpmKeyringAddKey(keyring, key)
+            var count: Int32 = 0
+            if let subkeys = rpmGetSubkeys(key, &count) {
+                for index in 0..<Int(count) {
+                    rpmKeyringAddKey(keyring, subkeys[index])
+                    rpmPubkeyFree(subkeys[index])
+                }
+                free(subkeys)
+            }
+            rpmPubkeyFree(key)
+        }
+        rpmtsSetKeyring(transaction, keyring)
+    }
+
+    /// Installs everything.
+    ///
+    /// - Throws: `WorkerFailure`.
+    func run() throws -> InstallOutcome {
+        try addPackages()
+        try check(rpmtsCheck(transaction) == 0, kind: "dependencies", what: "the packages do not fit together")
+        rpmtsOrder(transaction)
+        rpmtsClean(transaction)
+        if !job.installsDocumentation { _ = rpmtsSetFlags(transaction, rpmtsFlags(transaction) | rpmtransFlags(RPMTRANS_FLAG_NODOCS.rawValue)) }
+        rpmtsSetScriptFd(transaction, scriptOutput.handle)
+        rpmtsSetNotifyCallback(
+            transaction,
+            { header, what, amount, total, key, data in
+                guard let data else { return nil }
+                let own = Unmanaged<RPMTransaction>.fromOpaque(data).takeUnretainedValue()
+                return own.notified(header.map { OpaquePointer($0) }, what, amount, total, key)
+            }, Unmanaged.passUnretained(self).toOpaque())
+        let result = rpmtsRun(transaction, nil, RPMPROB_FILTER_NONE.rawValue)
+        rpmtsSetNotifyCallback(transaction, nil, nil)
+        if result > 0 { try check(false, kind: "transaction", what: "the packages cannot be installed") }
+        guard result == 0 else {
+            throw WorkerFailure(kind: "transaction", message: (["the installation failed"] + log.errors).joined(separator: "\n"))
+        }
+        rpmtsCloseDB(transaction)
+        try checkScriptlets()
+        guard log.errors.isEmpty || !failures.isEmpty else {
+            throw WorkerFailure(kind: "transaction", message: (["the installation failed"] + log.errors).joined(separator: "\n"))
+        }
+        return InstallOutcome(packageCount: job.packages.count, failedScriptlets: failures, warnings: log.warnings)
+    }
+
+    /// Reads every header; packages that cannot be read or trusted are refused together, before anything is written.
+    private func addPackages() throws {
+        // A package's own digests are always checked; its signature when its repository asks.
+        let allSigned = job.packages.allSatisfy(\.isSigned)
+        rpmtsSetVSFlags(transaction, RPMVSF_DEFAULT.rawValue)
+        let digests = Int32(RPMSIG_DIGEST_TYPE)
+        rpmtsSetVfyLevel(transaction, allSigned ? digests | Int32(RPMSIG_SIGNATURE_TYPE) : digests)
+        var problems: [String] = []
+        for (index, package) in job.packages.enumerated() {
+            guard let file = Fopen(package.path.string, "r.ufdio"), Ferror(file) == 0 else {
+                problems.append("\(package.nevra): \(package.path) cannot be opened")
+                continue
+            }
+            defer { Fclose(file) }
+            var header: Header?
+            let result = rpmReadPackageFile(transaction, file, package.path.string, &header)
+            defer { headerFree(header) }
+            switch result {
+            case RPMRC_OK: break
+            case RPMRC_NOKEY, RPMRC_NOTTRUSTED:
+                if package.isSigned {
+                    problems.append("\(package.nevra): signed with a key that this machine does not trust (gpgkey)")
+                    continue
+                }
+            default:
+                problems.append("\(package.nevra): \(package.path) is damaged or no package" + log.takeErrors())
+                continue
+            }
+            if package.isSigned && !allSigned && !isSigned(header) {
+                problems.append("\(package.nevra): not signed, and its repository asks gpgcheck")
+                continue
+            }
+            let key = UnsafeRawPointer(bitPattern: index + 1)
+            if rpmtsAddInstallElement(transaction, header, key, 0, nil) != 0 {
+                problems.append("\(package.nevra): librpm does not take it" + log.takeErrors())
+            }
+        }
+        guard problems.isEmpty else {
+            throw WorkerFailure(kind: "signature", message: (["packages are refused:"] + problems).joined(separator: "\n  "))
+        }
+    }
+
+    private func isSigned(_ header: Header?) -> Bool {
+        [RPMTAG_RSAHEADER, RPMTAG_DSAHEADER, RPMTAG_SIGPGP, RPMTAG_SIGGPG].contains { headerIsEntry(header, rpmTagVal($0.rawValue)) != 0 }
+    }
+
+    /// Throws librpm's list of problems, all of them.
+    private func check(_ good: Bool, kind: String, what: String) throws {
+        let problems = rpmtsProblems(transaction)
+        defer { rpmpsFree(problems) }
+        guard !good || rpmpsNumProblems(problems) > 0 else { return }
+        var lines: [String] = []
+        let iterator = rpmpsInitIterator(problems)
+        defer { rpmpsFreeIterator(iterator) }
+        while let problem = rpmpsiNext(iterator) {
+            guard let text = rpmProblemString(problem) else { continue }
+            lines.append(String(cString: text))
+            free(text)
+        }
+        lines += log.errors.filter { !lines.contains($0) }
+        throw WorkerFailure(kind: kind, message: (["\(what):"] + lines).joined(separator: "\n  "))
+    }
+
+    private func notified(
+        _ header: Header?, _ what: rpmCallbackType, _ amount: rpm_loff_t, _ total: rpm_loff_t, _ key: fnpyKey?
+    ) -> UnsafeMutableRawPointer? {
+        switch what {
+        case RPMCALLBACK_INST_OPEN_FILE:
+            guard let key, case let index = Int(bitPattern: key) - 1, job.packages.indices.contains(index) else { return nil }
+            opened = Fopen(job.packages[index].path.string, "r.ufdio")
+            return opened.map { UnsafeMutableRawPointer($0) }
+        case RPMCALLBACK_INST_CLOSE_FILE:
+            Fclose(opened)
+            opened = nil
+            finished += 1
+            reporter.progress(finished, of: job.packages.count, header.map(nevra) ?? "")
+        case RPMCALLBACK_SCRIPT_START:
+            scriptOutput.begin()
+        case RPMCALLBACK_SCRIPT_STOP, RPMCALLBACK_SCRIPT_ERROR:
+            scriptletEnded(header, tag: amount, failed: what == RPMCALLBACK_SCRIPT_ERROR)
+        case RPMCALLBACK_UNPACK_ERROR, RPMCALLBACK_CPIO_ERROR:
+            log.errors.append("\(header.map(nevra) ?? "a package") cannot be unpacked")
+        default: break
+        }
+        return nil
+    }
+
+    private func scriptletEnded(_ header: Header?, tag: rpm_loff_t, failed: Bool) {
+        let package = header.map(nevra) ?? "?"
+        let scriptlet = Self.names[Int64(tag)] ?? "scriptlet \(tag)"
+        let output = scriptOutput.take()
+        if !output.isEmpty { reporter(.output(source: "\(package) \(scriptlet)", text: output)) }
+        guard failed else { return }
+        failures.append(ScriptletResult(package: package, scriptlet: scriptlet, output: output, failure: log.takeScriptletLines().joined(separator: "\n")))
+    }
+
+    /// In 4.18 a failing %post does not fail rpmtsRun: a machine whose scriptlets failed would be shipped broken.
+    private func checkScriptlets() throws {
+        for index in failures.indices {
+            failures[index].isTolerated = job.toleratedScriptlets.contains {
+                failures[index].package.hasPrefix($0.package + "-") && $0.scriptlet == failures[index].scriptlet
+            }
+        }
+        let fatal = failures.filter { !$0.isTolerated }
+        guard !fatal.isEmpty else { return }
+        let words = fatal.map { failure in
+            "\(failure.package) \(failure.scriptlet): \(failure.failure)"
+                + (failure.output.isEmpty ? "" : "\n" + failure.output.split(separator: "\n").suffix(20).map { "    \($0)" }.joined(separator: "\n"))
+        }
+        throw WorkerFailure(
+            kind: "scriptlet",
+            message: (["scriptlets failed ('toleratedScriptlets' of machine.yaml lists those that may):"] + words).joined(separator: "\n  "))
+    }
+
+    private func nevra(_ header: Header) -> String {
+        guard let text = headerGetAsString(header, rpmTagVal(RPMTAG_NEVRA.rawValue)) else { return "?" }
+        defer { free(text) }
+        return String(cString: text)
+    }
+
+    /// The modes that the packages have for these folders; the last package wins.
+    func modes(of directories: [FilePath]) -> [FilePath: mode_t] {
+        var modes: [FilePath: mode_t] = [:]
+        let iterator = rpmtsiInit(transaction)
+        defer { rpmtsiFree(iterator) }
+        while let element = rpmtsiNext(iterator, 0) {
+            guard let files = rpmteFiles(element) else { continue }
+            defer { rpmfilesFree(files) }
+            for directory in directories {
+                let index = rpmfilesFindFN(files, directory.string)
+                if index >= 0 { modes[directory] = mode_t(rpmfilesFMode(files, index)) }
+            }
+        }
+        return modes
+    }
+
+    /// The scriptlets' names by their tags in the header (rpmtag.h).
+    private static let names: [Int64: String] = [
+        Int64(RPMTAG_PREIN.rawValue): "%pre", Int64(RPMTAG_POSTIN.rawValue): "%post", Int64(RPMTAG_PRETRANS.rawValue): "%pretrans",
+        Int64(RPMTAG_POSTTRANS.rawValue): "%posttrans", Int64(RPMTAG_TRIGGERIN.rawValue): "%triggerin",
+        Int64(RPMTAG_TRIGGERPREIN.rawValue): "%triggerprein", Int64(RPMTAG_FILETRIGGERIN.rawValue): "%filetriggerin",
+        Int64(RPMTAG_TRANSFILETRIGGERIN.rawValue): "%transfiletriggerin", Int64(RPMTAG_PREUN.rawValue): "%preun",
+        Int64(RPMTAG_POSTUN.rawValue): "%postun",
+    ]
+}
+
+/// What librpm logged.
+struct RPMLog {
+    var errors: [String] = []
+    var warnings: [String] = []
+    private var scriptletLines: [String] = []
+
+    mutating func add(_ record: rpmlogRec) {
+        guard let text = rpmlogRecMessage(record) else { return }
+        var line = String(cString: text)
+        while line.last == "\n" { line.removeLast() }
+        for prefix in ["error: ", "warning: "] where line.hasPrefix(prefix) { line.removeFirst(prefix.count) }
+        if line.contains("scriptlet failed") || line.contains("scriptlet error") || line.contains("lua script failed") {
+            scriptletLines.append(line)
+        } else if rpmlogRecPriority(record).rawValue <= RPMLOG_ERR.rawValue {
+            errors.append(line)
+        } else {
+            warnings.append(line)
+        }
+    }
+
+    mutating func takeErrors() -> String {
+        defer { errors = [] }
+        return errors.isEmpty ? "" : ": " + errors.joined(separator: "; ")
+    }
+
+    /// What was said of the scriptlet that just ended.
+    mutating func takeScriptletLines() -> [String] {
+        defer { scriptletLines = [] }
+        return scriptletLines
+    }
+}
+
+/// Where scriptlets print: a file in memory, read when each ends.
+struct ScriptOutput {
+    let handle: FD_t
+    private let descriptor: Int32
+    private var position: off_t = 0
+
+    init() throws {
+        descriptor = discographer_memory_file("scriptlets")
+        guard descriptor >= 0, let handle = fdDup(descriptor) else {
+            throw WorkerFailure(kind: "librpm", message: "no memory for the output of scriptlets: \(Errno(rawValue: errno))")
+        }
+        self.handle = handle
+    }
+
+    mutating func begin() { position = lseek(descriptor, 0, SEEK_END) }
+
+    /// What was printed since the last `begin`, at most a mebibyte.
+    mutating func take() -> String {
+        var bytes = [UInt8](repeating: 0, count: 1 << 20)
+        let count = pread(descriptor, &bytes, bytes.count, position)
+        position = lseek(descriptor, 0, SEEK_END)
+        return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : ""
+    }
+}
