@@ -63,7 +63,7 @@ let package = Package(
                 "Appliances", "DiskImages", "PackageInstallation", "PackageResolution", "RootFilesystem",
                 "ConfigurationTree", "BuildStore", "HostSystem", logging,
             ]),
-        library("Appliances", ["CXML2", "ConfigurationTree", "DiskImages", "HostSystem"]),
+        library("Appliances", ["CXML2", "ConfigurationTree", "DiskImages", "BuildStore", "HostSystem", subprocess]),
         library("DiskImages", ["CGuestfs", "ConfigurationTree", "BuildStore", "HostSystem"]),
         library("PackageInstallation", ["CRPM", "ConfigurationTree", "BuildStore", "HostSystem"]),
         library(
@@ -79,7 +79,8 @@ let package = Package(
         .systemLibrary(name: "CSolv", pkgConfig: "libsolvext", providers: [.apt(["libsolvext-dev"])]),
         .systemLibrary(name: "CGuestfs", pkgConfig: "libguestfs", providers: [.apt(["libguestfs-dev"])]),
         .systemLibrary(name: "CCap", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
-        .systemLibrary(name: "CXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+        .target(name: "CXML2", dependencies: ["LibXML2"]),
+        .systemLibrary(name: "LibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
 
         // Unit tests: no privileges, no network, no images; all of them in under a minute.

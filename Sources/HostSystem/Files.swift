@@ -75,3 +75,6 @@ public func isExecutable(_ path: FilePath) -> Bool {
     var status = stat()
     return stat(path.string, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && access(path.string, X_OK) == 0
 }
+
+/// Removes a file; that it is not there is fine.
+public func removeFile(_ path: FilePath) { unlink(path.string) }

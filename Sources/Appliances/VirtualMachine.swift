@@ -1,0 +1,144 @@
+import BuildStore
+public import ConfigurationTree
+import DiskImages
+public import HostSystem
+import Subprocess
+public import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// A machine in QEMU, on its artefact, which is never written to.
+public struct VirtualMachine: Sendable {
+    /// How a boot that was watched ended.
+    public enum Ending: Hashable, Sendable {
+        case matched(seconds: Double)
+        /// `console`: what was printed until then.
+        case timedOut(console: String)
+        case guestEnded(status: String, console: String)
+    }
+
+    private let qemu: Tool
+    private let setpriv: Tool
+    private let disks: [FilePath]
+    private let format: String
+    private let hardware: Hardware
+    private let name: String
+    private let usesKVM: Bool
+
+    /// - Parameter disks: in the machine's order.
+    /// - Throws: `HostSystemError` when QEMU is missing.
+    public init(
+        disks: [FilePath], format: String, hardware: Hardware, group: String, machine: String, usesKVM: Bool, tools: ToolTable
+    ) throws {
+        qemu = try tools.tool("qemu-system-x86_64")
+        setpriv = try tools.tool("setpriv")
+        self.disks = disks
+        self.format = format
+        self.hardware = hardware
+        name = "\(group)/\(machine)"
+        self.usesKVM = usesKVM
+    }
+
+    /// QEMU's arguments, for a console on the standard streams.
+    func arguments(interactive: Bool) -> [String] {
+        var words = [
+            "-name", name.replacing("/", with: "-"), "-machine", "pc", "-accel", usesKVM ? "kvm" : "tcg", "-cpu", usesKVM ? "host" : "max",
+            "-smp", "\(hardware.cpus)", "-m", "\(hardware.memory.bytes >> 20)M", "-nodefaults", "-display", "none", "-vga", "none", "-no-reboot",
+            // The artefact stays as it is: QEMU writes to a temporary file that has no name.
+            "-snapshot",
+            "-serial", interactive ? "mon:stdio" : "stdio",
+        ]
+        for (index, disk) in disks.enumerated() {
+            words += ["-drive", "file=\(disk.string.replacing(",", with: ",,")),format=\(format),if=none,id=disk\(index)"]
+            switch hardware.diskController {
+            case .virtio: words += ["-device", "virtio-blk-pci,drive=disk\(index)"]
+            case .scsi: words += (index == 0 ? ["-device", "virtio-scsi-pci,id=scsi"] : []) + ["-device", "scsi-hd,drive=disk\(index),bus=scsi.0"]
+            case .sata: words += (index == 0 ? ["-device", "ahci,id=ahci"] : []) + ["-device", "ide-hd,drive=disk\(index),bus=ahci.\(index)"]
+            case .ide: words += ["-device", "ide-hd,drive=disk\(index)"]
+            case .nvme: words += ["-device", "nvme,drive=disk\(index),serial=disk\(index)"]
+            }
+        }
+        for (index, interface) in hardware.networkInterfaces.enumerated() {
+            let model =
+                switch interface.model {
+                case .virtio: "virtio-net-pci"
+                case .e1000: "e1000"
+                case .e1000e: "e1000e"
+                case .vmxnet3: "vmxnet3"
+                }
+            let parts = name.split(separator: "/").map(String.init)
+            let mac = interface.macAddress ?? StableNames(group: parts[0], machine: parts[1]).macAddress(interface.name)
+            words += ["-netdev", "user,id=net\(index),restrict=on", "-device", "\(model),netdev=net\(index),mac=\(mac)"]
+        }
+        words += ["-device", "virtio-rng-pci"]
+        return words
+    }
+
+    /// The command line that starts the machine with its console on the terminal, to be exec'ed.
+    public var interactiveCommand: (program: FilePath, arguments: [String]) {
+        (qemu.path, arguments(interactive: true))
+    }
+
+    /// Boots and watches the console until the expression matches, and ends the guest.
+    ///
+    /// A login prompt has no line end: the expression is looked for in all that was printed so far.
+    ///
+    /// - Parameter onConsole: what the guest prints, as it prints it.
+    public func boot(
+        until expression: sending Regex<AnyRegexOutput>, timeout: Duration, onConsole: @escaping @Sendable (String) -> Void
+    ) async throws -> Ending {
+        let started = ContinuousClock.now
+        let watch = ConsoleWatch(expression: expression)
+        var options = PlatformOptions()
+        options.createSession = true
+        options.teardownSequence = [.send(signal: .kill, allowedDurationToNextStep: .seconds(2))]
+        let environment = Dictionary(uniqueKeysWithValues: minimalEnvironment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
+        // Like every child of a build, the guest ends with this process. setpriv keeps that through its exec.
+        let configuration = Configuration(
+            executable: .path(setpriv.path), arguments: Arguments(["--pdeathsig", "KILL", qemu.path.string] + arguments(interactive: false)),
+            environment: .custom(environment), platformOptions: options)
+        return try await withThrowingTaskGroup(of: Ending?.self) { group in
+            group.addTask {
+                let result = try await Subprocess.run(configuration, input: .none, output: .sequence, error: .combinedWithOutput) { execution -> Ending? in
+                    for try await chunk in execution.standardOutput {
+                        let text = chunk.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+                        onConsole(text)
+                        if await watch.add(text) {
+                            try execution.send(signal: .kill)
+                            let took = started.duration(to: .now)
+                            return .matched(seconds: Double(took.components.seconds) + Double(took.components.attoseconds) / 1e18)
+                        }
+                    }
+                    return nil
+                }
+                if let ending = result.closureResult { return ending }
+                return .guestEnded(status: "\(result.terminationStatus)", console: await watch.text)
+            }
+            group.addTask {
+                try await Task.sleep(for: timeout)
+                return .timedOut(console: await watch.text)
+            }
+            defer { group.cancelAll() }
+            guard let first = try await group.next(), let ending = first else { throw CancellationError() }
+            return ending
+        }
+    }
+}
+
+/// All that a guest printed, and whether what is waited for is in it.
+private actor ConsoleWatch {
+    private(set) var text = ""
+    private let expression: Regex<AnyRegexOutput>
+
+    init(expression: sending Regex<AnyRegexOutput>) { self.expression = expression }
+
+    func add(_ more: String) -> Bool {
+        text += more
+        // Enough for any prompt, and keeps the search short.
+        return String(text.suffix(4096)).firstMatch(of: expression) != nil
+    }
+}

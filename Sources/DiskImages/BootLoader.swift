@@ -1,0 +1,118 @@
+// GRUB for BIOS machines, put on the disk without grub-install: no mounted disk, no device map, no probing of the build host, and the same
+// bytes for the same plan. Not here: UEFI.
+public import ConfigurationTree
+import HostSystem
+public import SystemPackage
+
+/// A kernel of the root with its initramfs.
+public struct Kernel: Hashable, Codable, Sendable {
+    public var release: String
+    /// In the root.
+    public var image: FilePath
+    public var initramfs: FilePath?
+
+    public init(release: String, image: FilePath, initramfs: FilePath?) {
+        self.release = release
+        self.image = image
+        self.initramfs = initramfs
+    }
+}
+
+/// What the boot loader of a machine starts.
+public struct BootConfiguration: Hashable, Codable, Sendable {
+    /// The one that is booted first.
+    public var kernels: [Kernel]
+    public var settings: BootSettings
+    public var rootUUID: String
+    public var title: String
+
+    public init(kernels: [Kernel], settings: BootSettings, rootUUID: String, title: String) {
+        self.kernels = kernels
+        self.settings = settings
+        self.rootUUID = rootUUID
+        self.title = title
+    }
+
+    /// kernel-command-line(7). Without a `console=` of the user's, both the screen and the first serial port are consoles.
+    public var kernelCommandLine: String {
+        var words = ["root=UUID=\(rootUUID)", "ro"]
+        if settings.usesInit { words.append("init=/init") }
+        if !settings.kernelArguments.contains(where: { $0.hasPrefix("console=") }) { words += ["console=tty0", "console=ttyS0,115200"] }
+        return (words + settings.kernelArguments).joined(separator: " ")
+    }
+
+    /// /boot/grub/grub.cfg.
+    public var grubConfiguration: String {
+        var text = """
+            serial --unit=0 --speed=115200
+            terminal_input console serial
+            terminal_output console serial
+            set default=0
+            set timeout=1
+
+            """
+        for kernel in kernels {
+            text += "menuentry '\(title), Linux \(kernel.release)' {\n    linux \(kernel.image) \(kernelCommandLine)\n"
+            if let initramfs = kernel.initramfs { text += "    initrd \(initramfs)\n" }
+            text += "}\n"
+        }
+        return text
+    }
+}
+
+/// GRUB's i386-pc images on a disk.
+struct GRUBForBIOS {
+    var mkimage: Tool
+    /// Where the host has GRUB's modules.
+    static let modules: FilePath = "/usr/lib/grub/i386-pc"
+    private static let moduleNames = [
+        "biosdisk", "part_gpt", "part_msdos", "ext2", "search", "search_fs_uuid", "normal", "linux", "configfile", "serial", "terminal", "echo",
+        "ls", "test", "reboot", "halt", "minicmd", "gzio",
+    ]
+    // include/grub/i386/pc/boot.h of GRUB.
+    private static let kernelSectorOffset: UInt64 = 0x5c
+    private static let driveCheckOffset: UInt64 = 0x66
+    /// The block list's first entry in diskboot.img: its sector, then (0x1fc) a length that grub-mkimage has filled in.
+    private static let blockListOffset: UInt64 = 0x1f4
+    /// What of the first sector is code; the rest is the disk's signature and partition table.
+    private static let codeSize = 440
+
+    /// Writes boot code into the first sector and the core image where the plan has room for it.
+    ///
+    /// - Throws: `HostSystemError.toolFailed`, `Errno`, or `WorkerFailure` when the core image does not fit.
+    func install(on image: FilePath, disk: PlannedDisk, rootUUID: String, scratch: FilePath) throws {
+        let early = scratch.appending("grub-early.cfg")
+        let coreFile = scratch.appending("core.img")
+        try writeAtomically("search.fs_uuid \(rootUUID) root\nset prefix=($root)/boot/grub\n".utf8, to: early)
+        try mkimage.runBlocking(
+            ["-O", "i386-pc", "-d", Self.modules.string, "-p", "/boot/grub", "-c", early.string, "-o", coreFile.string] + Self.moduleNames)
+        var core = try readBytes(coreFile)
+        let boot = try readBytes(Self.modules.appending("boot.img"))
+
+        // With GPT the core image has a partition of its own; with MBR it lies between the table and the first partition.
+        let start = disk.partitions.first { $0.typeGUID == PartitionType.biosBoot && $0.fileSystem == nil }?.start ?? DiskPlan.sectorSize
+        let room = disk.table == .gpt ? DiskPlan.alignment : DiskPlan.alignment - DiskPlan.sectorSize
+        guard core.count <= room, core.count > 512, boot.count == 512 else {
+            throw WorkerFailure(kind: "bootLoader", message: "GRUB's core image (\(core.count) bytes) does not fit into \(room) bytes")
+        }
+        let sector = start / DiskPlan.sectorSize
+        core.replace(at: Self.blockListOffset, with: sector + 1)
+        var code = Array(boot[..<Self.codeSize])
+        code.replace(at: Self.kernelSectorOffset, with: sector)
+        // As grub-bios-setup does for hard disks: some BIOSes pass a wrong drive, so the check for floppies becomes two NOPs.
+        code.replaceSubrange(Int(Self.driveCheckOffset)..<Int(Self.driveCheckOffset) + 2, with: [0x90, 0x90])
+
+        let descriptor = try FileDescriptor.open(image, .writeOnly, options: .closeOnExec)
+        try descriptor.closeAfter {
+            try descriptor.writeAll(toAbsoluteOffset: 0, code)
+            try descriptor.writeAll(toAbsoluteOffset: Int64(start), core)
+        }
+    }
+}
+
+extension [UInt8] {
+    /// Eight bytes, little-endian.
+    fileprivate mutating func replace(at offset: UInt64, with value: UInt64) {
+        for byte in 0..<8 { self[Int(offset) + byte] = UInt8(truncatingIfNeeded: value >> (8 * byte)) }
+    }
+}

@@ -1,0 +1,196 @@
+import BuildStore
+public import ConfigurationTree
+import SystemPackage
+
+/// Exactly what will be on each disk: sectors, types, identifiers. A pure function of the machine's description and names.
+public struct DiskPlan: Hashable, Codable, Sendable {
+    /// Logical sectors of 512 bytes, which every hypervisor has.
+    public static let sectorSize: UInt64 = 512
+    /// Partitions begin at multiples of 1 MiB, as sfdisk(8) and every installer place them.
+    static let alignment: UInt64 = 1 << 20
+
+    public var disks: [PlannedDisk]
+
+    /// - Throws: `DiskPlanError` with everything that cannot be done.
+    public init(_ description: MachineDescription, group: String, machine: String) throws {
+        var problems: [String] = []
+        var disks: [PlannedDisk] = []
+        for (index, disk) in description.disks.enumerated() {
+            let holdsRoot = disk.partitions.contains { $0.mountPoint == "/" }
+            do {
+                disks.append(
+                    try PlannedDisk(
+                        disk, names: StableNames(group: group, machine: machine, disk: disk.name),
+                        bootsBIOS: holdsRoot && description.boot.loader == .grub && description.hardware.firmware == .bios))
+            } catch let error as DiskPlanError {
+                problems += error.problems.map { "disk \(index + 1) ('\(disk.name)'): \($0)" }
+            }
+        }
+        if description.boot.loader == .grub && description.hardware.firmware == .uefi {
+            problems.append("a machine with UEFI firmware cannot be given a boot loader here; 'firmware: bios' would be right")
+        }
+        guard problems.isEmpty else { throw DiskPlanError(problems: problems) }
+        self.disks = disks
+    }
+
+    /// All partitions with a file system or swap, in the order in which they are mounted: a folder before what is below it.
+    public var fileSystems: [PlannedPartition] {
+        disks.flatMap(\.partitions).filter { $0.fileSystem != nil }.sorted { ($0.mountPoint ?? "~") < ($1.mountPoint ?? "~") }
+    }
+
+    public var root: PlannedPartition? { fileSystems.first { $0.mountPoint == "/" } }
+
+    /// fstab(5), file systems by UUID.
+    public var fstab: String {
+        fileSystems.compactMap { partition -> String? in
+            guard let fileSystem = partition.fileSystem else { return nil }
+            let options = partition.mountOptions.isEmpty ? "defaults" : partition.mountOptions.joined(separator: ",")
+            switch (fileSystem, partition.mountPoint) {
+            case (.swap, _): return "UUID=\(partition.uuid) none swap \(partition.mountOptions.isEmpty ? "sw" : options) 0 0\n"
+            case (_, let mountPoint?): return "UUID=\(partition.uuid) \(mountPoint) \(fileSystem.rawValue) \(options) 0 \(mountPoint == "/" ? 1 : 2)\n"
+            case (_, nil): return nil
+            }
+        }.joined()
+    }
+}
+
+/// Why a description cannot become disks; all reasons at once.
+public struct DiskPlanError: Error, CustomStringConvertible {
+    public var problems: [String]
+
+    public var description: String { problems.joined(separator: "\n") }
+}
+
+public struct PlannedDisk: Hashable, Codable, Sendable {
+    public var name: String
+    public var size: ByteCount
+    public var table: Disk.PartitionTable
+    /// The disk's GUID, or, of an MBR, its first eight digits.
+    public var identifier: String
+    public var partitions: [PlannedPartition]
+
+    init(_ disk: Disk, names: StableNames, bootsBIOS: Bool) throws {
+        name = disk.name
+        size = ByteCount(disk.size.bytes / DiskPlan.alignment * DiskPlan.alignment)
+        table = disk.table
+        identifier = names.uuid("disk")
+        var problems: [String] = []
+        // GPT keeps its backup in the last 33 sectors (UEFI 2.10 section 5.3); the last MiB is left to it.
+        var position = table == .none ? 0 : DiskPlan.alignment
+        let end = table == .gpt ? size.bytes - min(size.bytes, DiskPlan.alignment) : size.bytes
+        var partitions: [PlannedPartition] = []
+        if bootsBIOS && table == .gpt {
+            partitions.append(
+                PlannedPartition(
+                    number: 1, start: position, size: DiskPlan.alignment, typeGUID: PartitionType.biosBoot, partitionGUID: names.uuid("bios-boot")))
+            position += DiskPlan.alignment
+        }
+        if bootsBIOS && table == .none { problems.append("a disk without a partition table cannot boot under BIOS; 'table: gpt' would be right") }
+        if table == .mbr && disk.partitions.count > 4 { problems.append("an MBR has room for four partitions, not \(disk.partitions.count)") }
+        if table == .none && disk.partitions.count != 1 { problems.append("with 'table: none' there is exactly one partition: the disk") }
+        let fixed = disk.partitions.reduce(UInt64(0)) { sum, partition in
+            if case .fixed(let size) = partition.size { sum &+ size.bytes.roundedUp(to: DiskPlan.alignment) } else { sum }
+        }
+        for partition in disk.partitions {
+            let length: UInt64
+            switch partition.size {
+            case .fixed(let size): length = size.bytes.roundedUp(to: DiskPlan.alignment)
+            case .rest:
+                length = Self.rest(end: end, begin: table == .none ? 0 : DiskPlan.alignment, bios: bootsBIOS && table == .gpt, fixed: fixed)
+            }
+            let what = partition.mountPoint ?? partition.fileSystem.rawValue
+            guard length > 0, position + length <= end else {
+                problems.append("no room for the partition \(what) on \(size)")
+                continue
+            }
+            guard [.ext4, .swap].contains(partition.fileSystem) else {
+                problems.append("\(partition.fileSystem.rawValue) (\(what)) cannot be written here; ext4 or swap would be right")
+                continue
+            }
+            let thing = "partition \(partition.mountPoint ?? partition.label ?? "\(partitions.count + 1)")"
+            var planned = PlannedPartition(
+                number: partitions.count + 1, start: position, size: length, typeGUID: PartitionType.of(partition), partitionGUID: names.uuid(thing + " guid"))
+            planned.fileSystem = partition.fileSystem
+            planned.mountPoint = partition.mountPoint
+            planned.label = partition.label
+            planned.uuid = partition.uuid ?? names.uuid(thing)
+            planned.hashSeed = names.uuid(thing + " hash seed")
+            planned.mountOptions = partition.mountOptions
+            partitions.append(planned)
+            position += length
+        }
+        self.partitions = partitions
+        guard problems.isEmpty else { throw DiskPlanError(problems: problems) }
+    }
+
+    private static func rest(end: UInt64, begin: UInt64, bios: Bool, fixed: UInt64) -> UInt64 {
+        let used = begin + (bios ? DiskPlan.alignment : 0) + fixed
+        return end > used ? end - used : 0
+    }
+
+    /// What sfdisk(8) reads to write the partition table.
+    public var sfdiskScript: String? {
+        guard table != .none else { return nil }
+        var lines = ["label: \(table == .gpt ? "gpt" : "dos")"]
+        lines.append("label-id: \(table == .gpt ? identifier.uppercased() : "0x" + identifier.prefix(8))")
+        lines.append("unit: sectors")
+        for partition in partitions {
+            let place = "start=\(partition.start / DiskPlan.sectorSize), size=\(partition.size / DiskPlan.sectorSize)"
+            switch table {
+            case .gpt: lines.append("\(place), type=\(partition.typeGUID), uuid=\(partition.partitionGUID.uppercased())")
+            default: lines.append("\(place), type=\(partition.fileSystem == .swap ? "82" : "83")\(partition.mountPoint == "/" ? ", bootable" : "")")
+            }
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+}
+
+public struct PlannedPartition: Hashable, Codable, Sendable {
+    /// From 1, as the kernel counts.
+    public var number: Int
+    /// In bytes from the disk's beginning.
+    public var start: UInt64
+    public var size: UInt64
+    public var typeGUID: String
+    public var partitionGUID: String
+    /// `nil` for the BIOS boot partition.
+    public var fileSystem: Partition.FileSystem?
+    public var mountPoint: String?
+    public var label: String?
+    public var uuid = ""
+    /// ext4's key for folder hashes, which mke2fs draws by chance otherwise.
+    public var hashSeed = ""
+    public var mountOptions: [String] = []
+
+    init(number: Int, start: UInt64, size: UInt64, typeGUID: String, partitionGUID: String) {
+        self.number = number
+        self.start = start
+        self.size = size
+        self.typeGUID = typeGUID
+        self.partitionGUID = partitionGUID
+    }
+}
+
+/// GPT partition types: the UAPI group's Discoverable Partitions Specification, and GRUB's manual ("BIOS installation").
+enum PartitionType {
+    static let biosBoot = "21686148-6449-6E6F-744E-656564454649"
+    static let rootX86_64 = "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709"
+    static let home = "933AC7E1-2EB4-4F13-B844-0E14E2AEF915"
+    static let variable = "4D21B016-B534-45C2-A9FB-5C16E091FD2D"
+    static let swap = "0657FD6D-A4AB-43C4-84E5-0933C84B4F4F"
+    static let linux = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
+
+    static func of(_ partition: Partition) -> String {
+        if partition.fileSystem == .swap { return swap }
+        switch partition.mountPoint {
+        case "/": return rootX86_64
+        case "/home": return home
+        case "/var": return variable
+        default: return linux
+        }
+    }
+}
+
+extension UInt64 {
+    func roundedUp(to multiple: UInt64) -> UInt64 { (self + multiple - 1) / multiple * multiple }
+}

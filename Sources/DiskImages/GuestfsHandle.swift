@@ -1,0 +1,49 @@
+internal import CGuestfs
+import HostSystem
+import SystemPackage
+
+/// The one owner of a libguestfs handle. Calls block; errors are read at once, with nothing between call and look.
+final class GuestfsHandle {
+    private let handle: OpaquePointer
+
+    /// - Throws: `WorkerFailure`.
+    init(scratch: FilePath, usesKVM: Bool) throws {
+        // NO_ENVIRONMENT: LIBGUESTFS_* of the caller must not decide; NO_CLOSE_ON_EXIT: this object closes it.
+        guard let handle = guestfs_create_flags_values(UInt32(GUESTFS_CREATE_NO_ENVIRONMENT | GUESTFS_CREATE_NO_CLOSE_ON_EXIT)) else {
+            throw WorkerFailure(kind: "libguestfs", message: "libguestfs gives no handle")
+        }
+        self.handle = handle
+        // Its default handler prints to standard error.
+        guestfs_set_error_handler(handle, nil, nil)
+        try check(guestfs_set_backend(handle, "direct"), "choosing the direct backend")
+        if !usesKVM { try check(guestfs_set_backend_setting(handle, "force_tcg", "1"), "choosing software emulation") }
+        try check(guestfs_set_tmpdir(handle, scratch.string), "setting its folder for temporary files")
+        try check(guestfs_set_cachedir(handle, scratch.string), "setting its cache")
+        try check(guestfs_set_memsize(handle, 1024), "setting its memory")
+        _ = guestfs_set_autosync(handle, 1)
+    }
+
+    deinit { guestfs_close(handle) }
+
+    private func check(_ result: Int32, _ what: String) throws {
+        guard result != 0 else { return }
+        let text = guestfs_last_error(handle).map { String(cString: $0) } ?? "no reason given"
+        throw WorkerFailure(kind: "libguestfs", message: "libguestfs, \(what): \(text)")
+    }
+
+    func addDisk(_ image: FilePath) throws { try check(guestfs_add_raw_drive(handle, image.string), "adding \(image)") }
+
+    func launch() throws { try check(guestfs_launch(handle), "starting its virtual machine (it needs a kernel in /boot of the build host)") }
+
+    func mount(_ device: String, at path: String) throws {
+        if path != "/" { try check(guestfs_mkdir_p(handle, path), "making \(path)") }
+        try check(guestfs_mount_options(handle, "", device, path), "mounting \(device)")
+    }
+
+    func unpack(tar: FilePath) throws { try check(guestfs_tar_in_with_attributes(handle, tar.string, "/"), "unpacking the root") }
+
+    func close() throws {
+        try check(guestfs_umount_all(handle), "unmounting")
+        try check(guestfs_shutdown(handle), "ending its virtual machine")
+    }
+}

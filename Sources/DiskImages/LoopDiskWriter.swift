@@ -1,0 +1,37 @@
+import ConfigurationTree
+import HostSystem
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Mounts the file systems over loop devices, in the worker's name space only, and copies.
+struct LoopDiskWriter: DiskWriter {
+    var plan: DiskPlan
+    var tools: DiskTools
+    var scratch: FilePath
+
+    func fill(_ disks: [PlannedDisk], images: [FilePath], from root: FilePath, reporting: WorkerReporter) throws {
+        let mountPoint = scratch.appending("mount")
+        var mounted: [FilePath] = []
+        for partition in plan.fileSystems where partition.mountPoint != nil && partition.fileSystem != .swap {
+            guard let index = disks.firstIndex(where: { $0.partitions.contains(partition) }), let path = partition.mountPoint else { continue }
+            let target = mountPoint.pushing(FilePath(path).removingRoot())
+            try createDirectories(target)
+            // The mount keeps the device; when it ends, the device detaches itself.
+            let device = try LoopDevice(file: images[index], offset: partition.start, size: partition.size)
+            try mount(device.path.string, at: target, type: "ext4")
+            mounted.append(target)
+        }
+        try tools.cp.runBlocking(["-a", "--sparse=always", "\(root)/.", mountPoint.string])
+        for target in mounted {
+            // Made by mke2fs; nothing of the machine's.
+            let lostAndFound = target.appending("lost+found")
+            chmod(lostAndFound.string, 0o700)
+        }
+        for target in mounted.reversed() { try unmount(target) }
+    }
+}
