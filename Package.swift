@@ -49,7 +49,8 @@ let package = Package(
         // Programs. `discographer-worker` is what the pipeline runs inside namespaces.
         .executableTarget(
             name: "discographer",
-            dependencies: ["BuildPipeline", "ConfigurationTree", "HostSystem", arguments, logging, system],
+            dependencies: [
+                "BuildPipeline", "Appliances", "DiskImages", "PackageResolution", "ConfigurationTree", "HostSystem", arguments, system],
             swiftSettings: settings),
         .executableTarget(
             name: "discographer-worker",
@@ -67,7 +68,7 @@ let package = Package(
         library("DiskImages", ["CGuestfs", "ConfigurationTree", "BuildStore", "HostSystem"]),
         library("PackageInstallation", ["CRPM", "ConfigurationTree", "BuildStore", "HostSystem"]),
         library(
-            "PackageResolution", ["CSolv", "CCurl", "ConfigurationTree", "BuildStore", "HostSystem", logging]),
+            "PackageResolution", ["CSolv", "CCurl", "ConfigurationTree", "BuildStore", "HostSystem"]),
         library("RootFilesystem", ["CCap", "ConfigurationTree", "BuildStore", "HostSystem"]),
         library("ConfigurationTree", [yams]),
         library("BuildStore", [crypto, "HostSystem"]),

@@ -99,10 +99,10 @@ struct MetadataStore: Sendable {
         defer { dataiterator_free(&iterator) }
         dataiterator_prepend_keyname(&iterator, Id(REPOSITORY_REPOMD.rawValue))
         while dataiterator_step(&iterator) != 0 {
-            let type = String(cString: iterator.kv.str)
             dataiterator_setpos_parent(&iterator)
             let position = Id.position
-            guard let location = pool_lookup_str(pool, position, Id(REPOSITORY_REPOMD_LOCATION.rawValue)).map({ String(cString: $0) }) else { continue }
+            guard let type = pool_lookup_str(pool, position, Id(REPOSITORY_REPOMD_TYPE.rawValue)).map({ String(cString: $0) }),
+                let location = pool_lookup_str(pool, position, Id(REPOSITORY_REPOMD_LOCATION.rawValue)).map({ String(cString: $0) }) else { continue }
             var kind: Id = 0
             guard let digest = pool_lookup_checksum(pool, position, Id(REPOSITORY_REPOMD_CHECKSUM.rawValue), &kind),
                 let algorithm = Checksum.Algorithm(solvType: kind)

@@ -37,6 +37,8 @@ public struct TransactionPackage: Hashable, Codable, Sendable {
 public struct Transaction: Hashable, Codable, Sendable {
     public var packages: [TransactionPackage]
 
+    public init(packages: [TransactionPackage]) { self.packages = packages }
+
     public var downloadSize: ByteCount { ByteCount(packages.reduce(0) { $0 + $1.downloadSize.bytes }) }
     public var installedSize: ByteCount { ByteCount(packages.reduce(0) { $0 + $1.installedSize.bytes }) }
 }

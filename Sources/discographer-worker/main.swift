@@ -1,3 +1,7 @@
+import DiskImages
 import HostSystem
+import PackageInstallation
+import RootFilesystem
 
-workerMain(arguments: CommandLine.arguments, jobs: [])
+workerMain(
+    arguments: CommandLine.arguments, jobs: [UnderlayJob.self, InstallJob.self, ComposeJob.self, WriteDisksJob.self])

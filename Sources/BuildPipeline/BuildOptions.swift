@@ -1,0 +1,33 @@
+public import ConfigurationTree
+public import DiskImages
+public import HostSystem
+
+/// What the caller decides of a build besides the configuration.
+public struct BuildOptions: Sendable {
+    public var paths: BuildPaths
+    public var tools: ToolTable
+    public var worker: Worker
+    /// Instead of what machine.yaml says.
+    public var outputs: [OutputFormat]?
+    /// Machines that are built at once.
+    public var jobs: Int
+    public var diskWriter: DiskWriterKind
+    /// Seconds since 1970 that files get which have no better time.
+    public var sourceDateEpoch: Int
+    /// What `${env:NAME}` of yum's configuration may name.
+    public var environment: [String: String]
+
+    public init(
+        paths: BuildPaths, tools: ToolTable, worker: Worker, outputs: [OutputFormat]?, jobs: Int, diskWriter: DiskWriterKind, sourceDateEpoch: Int,
+        environment: [String: String]
+    ) {
+        self.paths = paths
+        self.tools = tools
+        self.worker = worker
+        self.outputs = outputs
+        self.jobs = jobs
+        self.diskWriter = diskWriter
+        self.sourceDateEpoch = sourceDateEpoch
+        self.environment = environment
+    }
+}

@@ -1,0 +1,68 @@
+import Foundation
+import HostSystem
+import Synchronization
+import SystemPackage
+
+/// Where a machine's build is, told to the listener and to the machine's log.
+final class StageProgress: Sendable {
+    private let listener: @Sendable (BuildEvent) -> Void
+    private let machine: String
+    private let state = Mutex(State())
+
+    private struct State {
+        var current = Stage.fetch
+        var log: FileHandle?
+    }
+
+    init(listener: @escaping @Sendable (BuildEvent) -> Void, machine: String) {
+        self.listener = listener
+        self.machine = machine
+    }
+
+    /// The stage that runs, or that failed.
+    var current: Stage { state.withLock { $0.current } }
+
+    /// Begins the log anew.
+    func openLog(_ path: FilePath) {
+        _ = FileManager.default.createFile(atPath: path.string, contents: nil)
+        let handle = FileHandle(forWritingAtPath: path.string)
+        state.withLock { $0.log = handle }
+    }
+
+    func log(_ text: String) {
+        state.withLock { try? $0.log?.write(contentsOf: Data((text.hasSuffix("\n") ? text : text + "\n").utf8)) }
+    }
+
+    func cached(_ stage: Stage) {
+        log("== \(stage.rawValue): nothing changed")
+        listener(.stageFinished(machine: machine, stage, cached: true, seconds: 0))
+    }
+
+    func report(_ stage: Stage, _ completed: Int, _ total: Int, _ item: String) {
+        log("\(completed)/\(total) \(item)")
+        listener(.progress(machine: machine, stage, completed: completed, total: total, item: item))
+    }
+
+    func take(_ event: WorkerEvent, _ stage: Stage) {
+        switch event {
+        case .progress(let completed, let total, let item): report(stage, completed, total, item)
+        case .output(let source, let text):
+            log("\(source):\n\(text)")
+            listener(.output(machine: machine, source: source, text: text))
+        case .warning(let text):
+            log("warning: \(text)")
+            listener(.warning(machine: machine, text))
+        }
+    }
+
+    func run<Value>(_ stage: Stage, _ body: () async throws -> Value) async throws -> Value {
+        try Task.checkCancellation()
+        state.withLock { $0.current = stage }
+        log("== \(stage.rawValue)")
+        listener(.stageStarted(machine: machine, stage))
+        let begin = ContinuousClock.now
+        let value = try await body()
+        listener(.stageFinished(machine: machine, stage, cached: false, seconds: begin.duration(to: .now).inSeconds))
+        return value
+    }
+}

@@ -1,0 +1,77 @@
+import ArgumentParser
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// DESIGN section 6.
+enum ExitStatus {
+    static let machineFailed: Int32 = 1
+    static let wrongInput: Int32 = 2
+    /// 128 + SIGINT, as a shell reports it.
+    static let interrupted: Int32 = 130
+}
+
+@main
+struct Discographer: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "discographer", abstract: "Turns a tree of machine configuration into bootable, immutable appliances.",
+        subcommands: [BuildCommand.self, CheckCommand.self, ResolveCommand.self, RunCommand.self, DoctorCommand.self],
+        defaultSubcommand: BuildCommand.self)
+
+    static func main() async {
+        signal(SIGPIPE, SIG_IGN)
+        let work = Task { try await perform() }
+        let interruption = Interruption { work.cancel() }
+        do {
+            try await work.value
+        } catch let wrong as CommandLineError {
+            report(wrong.error)
+        } catch let code as ExitCode {
+            end(interruption.happened ? ExitStatus.interrupted : code.rawValue)
+        } catch is CancellationError {
+            printError("interrupted")
+            end(ExitStatus.interrupted)
+        } catch {
+            guard exitCode(for: error) == .failure else { report(error) }
+            printError("discographer: \(error)")
+            end(interruption.happened ? ExitStatus.interrupted : ExitStatus.machineFailed)
+        }
+    }
+
+    private static func perform() async throws {
+        var command: any ParsableCommand
+        do { command = try parseAsRoot() } catch { throw CommandLineError(error: error) }
+        if var asynchronous = command as? any AsyncParsableCommand {
+            try await asynchronous.run()
+        } else {
+            try command.run()
+        }
+    }
+
+    /// What ArgumentParser has to say: help is a success, everything else a wrong command line.
+    private static func report(_ error: any Error) -> Never {
+        guard exitCode(for: error) != .success else {
+            printLine(fullMessage(for: error))
+            end(0)
+        }
+        printError(fullMessage(for: error))
+        end(ExitStatus.wrongInput)
+    }
+}
+
+/// What was wrong with the command line, apart from what goes wrong later.
+private struct CommandLineError: Error {
+    var error: any Error
+}
+
+/// A line on standard output, at once: whoever reads a build's log reads it while it grows.
+func printLine(_ text: String) { _ = try? FileDescriptor.standardOutput.writeAll((text + "\n").utf8) }
+
+/// A line on standard error.
+func printError(_ text: String) { _ = try? FileDescriptor.standardError.writeAll((text + "\n").utf8) }
+
+private func end(_ status: Int32) -> Never { exit(status) }

@@ -1,0 +1,134 @@
+import ArgumentParser
+import BuildPipeline
+import ConfigurationTree
+import DiskImages
+import Foundation
+import HostSystem
+import SystemPackage
+
+/// Where the tree, the cache, the functions and the tool table are, and which machines are meant: the options of every command.
+struct TreeOptions: ParsableArguments {
+    @Option(name: [.customShort("c"), .customLong("config-path")], help: "The configuration tree.", completion: .directory)
+    var configPath: String?
+
+    @Option(name: [.customShort("s"), .customLong("cache-path")], help: "Where everything that is built and fetched is kept.", completion: .directory)
+    var cachePath: String?
+
+    @Option(name: [.customShort("f"), .customLong("functions-path")], help: "Bash functions for generator scriptlets.", completion: .directory)
+    var functionsPath: String?
+
+    @Option(name: [.customShort("p"), .customLong("paths-path")], help: "The tables of external programs.", completion: .directory)
+    var pathsPath: String?
+
+    @Flag(name: .shortAndLong, help: "Say more: notes on the tree, what scriptlets print.")
+    var verbose = false
+
+    @Option(name: .customLong("machine"), help: "Only this machine of the groups; may be given several times.")
+    var machines: [String] = []
+
+    @Argument(help: ArgumentHelp("A group, or one machine of it: GROUP or GROUP/MACHINE.", valueName: "group"))
+    var groups: [String] = []
+
+    /// The command line, over what the configuration files set, over the defaults.
+    func paths() throws -> BuildPaths {
+        let settings = try ConfigurationFiles.read()
+        let installed = InstalledFiles.folder
+        func path(_ option: String?, _ name: String, _ standard: FilePath) -> FilePath {
+            FilePath(URL(fileURLWithPath: option ?? settings[name] ?? standard.string).standardizedFileURL.path)
+        }
+        return BuildPaths(
+            configPath: realPath(path(configPath, "configPath", ".")), cachePath: path(cachePath, "cachePath", "cache"),
+            functionsPath: path(functionsPath, "functionsPath", installed.appending("functions")),
+            pathsPath: path(pathsPath, "pathsPath", installed.appending("paths")))
+    }
+
+    private func realPath(_ path: FilePath) -> FilePath {
+        FilePath(URL(fileURLWithPath: path.string).resolvingSymlinksInPath().path)
+    }
+
+    func selectors() throws -> [MachineSelector] {
+        var selectors: [MachineSelector] = []
+        for text in groups {
+            guard let selector = MachineSelector(text) else {
+                printError("'\(text)' is neither GROUP nor GROUP/MACHINE")
+                throw ExitCode(ExitStatus.wrongInput)
+            }
+            if selector.machine == nil && !machines.isEmpty {
+                selectors += machines.compactMap { MachineSelector("\(text)/\($0)") }
+            } else {
+                selectors.append(selector)
+            }
+        }
+        if groups.isEmpty && !machines.isEmpty {
+            printError("--machine goes with a GROUP")
+            throw ExitCode(ExitStatus.wrongInput)
+        }
+        return selectors
+    }
+
+    /// The tree, its diagnostics printed; ends with status 2 when it has errors.
+    func readTree(_ options: BuildOptions) throws -> ConfigurationTree {
+        let tree = ConfigurationTree(at: options.paths.configPath, selecting: try selectors())
+        let all = tree.diagnostics + Batch(tree: tree, options: options, listener: { _ in }).diagnostics()
+        for diagnostic in all where diagnostic.severity != .note || verbose { printError(diagnostic.description) }
+        let errors = all.filter { $0.severity == .error }.count
+        guard errors == 0 else {
+            printError("\(errors) error\(errors == 1 ? "" : "s") in the configuration; nothing was built")
+            throw ExitCode(ExitStatus.wrongInput)
+        }
+        return tree
+    }
+
+    func buildOptions(outputs: [OutputFormat]? = nil, jobs: Int? = nil, diskWriter: DiskWriterKind? = nil) async throws -> BuildOptions {
+        let paths = try paths()
+        let environment = ProcessInfo.processInfo.environment
+        return BuildOptions(
+            paths: paths, tools: try ToolTable(pathsPath: paths.pathsPath), worker: try Worker.besideThisProgram(), outputs: outputs,
+            jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount, diskWriter: diskWriter ?? (geteuid() == 0 ? .loop : .guestfs),
+            sourceDateEpoch: try sourceDateEpoch(environment), environment: environment)
+    }
+
+    /// SOURCE_DATE_EPOCH (reproducible-builds.org), or the beginning of 2020: never the clock.
+    private func sourceDateEpoch(_ environment: [String: String]) throws -> Int {
+        guard let text = environment["SOURCE_DATE_EPOCH"], !text.isEmpty else { return 1_577_836_800 }
+        guard let epoch = Int(text), epoch >= 0 else {
+            printError("SOURCE_DATE_EPOCH is '\(text)'; a number of seconds since 1970 would be right")
+            throw ExitCode(ExitStatus.wrongInput)
+        }
+        return epoch
+    }
+}
+
+/// Where functions/ and paths/ are: `<prefix>/share/discographer` of an installed program, or the checkout that it was built in.
+enum InstalledFiles {
+    static var folder: FilePath {
+        let program = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")).map { FilePath($0) } ?? "/"
+        let prefix = program.removingLastComponent().removingLastComponent()
+        let shared = prefix.appending("share").appending("discographer")
+        if exists(shared.appending("paths")) { return shared }
+        var folder = program.removingLastComponent()
+        while folder.lastComponent != nil {
+            if exists(folder.appending("paths")) && exists(folder.appending("functions")) { return folder }
+            folder = folder.removingLastComponent()
+        }
+        return shared
+    }
+}
+
+/// /etc/discographer/configuration and ~/.discographer: bash that may set the four path variables.
+enum ConfigurationFiles {
+    static let names = ["configPath", "cachePath", "functionsPath", "pathsPath"]
+
+    static func read() throws -> [String: String] {
+        let home = ProcessInfo.processInfo.environment["HOME"] ?? "/root"
+        let files = ["/etc/discographer/configuration", "\(home)/.discographer"].filter { exists(FilePath($0)) }
+        guard !files.isEmpty else { return [:] }
+        let script = "set -e; for file in \"$@\"; do source \"$file\"; done; printf '%s\\0' " + names.map { "\"${\($0)-}\"" }.joined(separator: " ")
+        var environment = minimalEnvironment
+        environment["HOME"] = home
+        let output = try Tool(name: "bash", path: "/bin/bash", package: "bash").runBlocking(
+            ["--noprofile", "--norc", "-c", script, "configuration"] + files, environment: environment)
+        let values = output.split(separator: "\0", omittingEmptySubsequences: false).map(String.init)
+        return Dictionary(uniqueKeysWithValues: zip(names, values)).filter { !$0.value.isEmpty }
+    }
+}
