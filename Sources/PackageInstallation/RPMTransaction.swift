@@ -196,17 +196,27 @@ final class RPMTransaction {
         return nil
     }
 
+    /// For a file trigger librpm gives the tag of plain triggers, and does not always call back for its failure: what it logs is
+    /// exact, so names and failures are taken from there.
     private func scriptletEnded(_ header: Header?, tag: rpm_loff_t, failed: Bool) {
-        let package = header.map(nevra) ?? "?"
-        let scriptlet = Self.names[Int64(tag)] ?? "scriptlet \(tag)"
         let output = scriptOutput.take()
+        let lines = log.takeScriptletLines()
+        var package = header.map(nevra) ?? "?"
+        var scriptlet = Self.names[Int64(tag)] ?? "scriptlet \(tag)"
+        if let line = lines.first, let named = line.firstMatch(of: /(%[a-z]+)\((.+?)\) scriptlet/) {
+            (scriptlet, package) = (String(named.1), String(named.2))
+        }
         if !output.isEmpty { reporter(.output(source: "\(package) \(scriptlet)", text: output)) }
-        guard failed else { return }
-        failures.append(ScriptletResult(package: package, scriptlet: scriptlet, output: output, failure: log.takeScriptletLines().joined(separator: "\n")))
+        guard failed || !lines.isEmpty else { return }
+        failures.append(ScriptletResult(package: package, scriptlet: scriptlet, output: output, failure: lines.joined(separator: "\n")))
     }
 
     /// In 4.18 a failing %post does not fail rpmtsRun: a machine whose scriptlets failed would be shipped broken.
     private func checkScriptlets() throws {
+        let unannounced = log.takeScriptletLines()
+        if !unannounced.isEmpty {
+            failures.append(ScriptletResult(package: "", scriptlet: "", output: scriptOutput.take(), failure: unannounced.joined(separator: "\n")))
+        }
         for index in failures.indices {
             failures[index].isTolerated = job.toleratedScriptlets.contains {
                 failures[index].package.hasPrefix($0.package + "-") && $0.scriptlet == failures[index].scriptlet

@@ -34,6 +34,25 @@ PROVIDES = {
     "coreutils": ["/bin/mkdir", "/bin/chmod"],
 }
 
+# Files that a package gets besides Debian's: destination -> text.
+TEXTS = {
+    "systemd": {
+        # Debian's presets enable every unit there is; its packages enable their own by maintainer scripts.
+        "/usr/lib/systemd/system-preset/10-server.preset": "".join(
+            f"enable {unit}\n"
+            for unit in "ssh.service rsyslog.service nginx.service postgresql.service systemd-timesyncd.service "
+            "getty@.service remote-fs.target e2scrub_reap.service".split()
+        )
+        + "disable *\n",
+    },
+}
+
+# What scriptlets need beside Debian's dependencies.
+REQUIRES = {
+    "ca-certificates": ["Requires(post): coreutils, findutils, grep, openssl, sed"],
+    "systemd": ["Requires: coreutils, grep"],
+}
+
 # Users that a package's files or daemons need before its files are written.
 USERS = {
     "openssh-server": ["sshd:!:100:65534::/run/sshd:/usr/sbin/nologin"],
@@ -71,11 +90,14 @@ SCRIPTLETS = {
     # Units are enabled as the distribution's presets say; users and folders as sysusers.d and tmpfiles.d say.
     "systemd": """
 %transfiletriggerin -- /usr/lib/systemd/system
-/usr/bin/systemctl preset-all --preset-mode=enable-only
+# Debian masks the units of its old init scripts, and preset-all counts them as failures.
+/usr/bin/systemctl preset-all --preset-mode=enable-only 2>&1 | grep -v -e 'is masked' -e 'Created symlink' || :
 %transfiletriggerin -P 1000099 -- /usr/lib/sysusers.d
 /usr/bin/systemd-sysusers
 %transfiletriggerin -P 1000098 -- /usr/lib/tmpfiles.d
-/usr/bin/systemd-tmpfiles --create --boot --exclude-prefix=/dev --exclude-prefix=/proc --exclude-prefix=/sys --exclude-prefix=/run --exclude-prefix=/tmp || [ $? = 73 ] || [ $? = 65 ]
+# 65 and 73: some line was not applied; those with the machine's id, which a root has not yet.
+/usr/bin/systemd-tmpfiles --create --boot --exclude-prefix=/dev --exclude-prefix=/proc --exclude-prefix=/sys \\
+    --exclude-prefix=/run --exclude-prefix=/tmp --exclude-prefix=/var/log/journal || case $? in 65 | 73) ;; *) exit 1 ;; esac
 """,
     "ca-certificates": """
 %post
