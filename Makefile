@@ -1,14 +1,50 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help test unit-test format
+.PHONY: help demo test unit-test integration-test lint bench format install clean host-packages repository build
+
+PREFIX ?= /usr/local
+SWIFT_BUILD = swift build
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
-unit-test: ## the unit tests alone, under a minute
+demo: build repository ## build three appliances and boot one
+	scripts/demo
+
+test: lint unit-test integration-test ## everything; as root, at most 25 minutes
+
+unit-test: host-packages ## the unit tests alone, under a minute
 	swift test
 
-test: unit-test ## everything
+integration-test: host-packages repository ## real packages, loop devices and boots; as root
+	swift build
+	DISCOGRAPHER_INTEGRATION=1 DISCOGRAPHER_DEMO_REPOSITORY="$$(Tests/Repository/build --print-path)" \
+		swift test --filter IntegrationTests --no-parallel
+
+lint: host-packages ## formatting of the Swift sources, and the shell functions
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests
+	shellcheck functions/*.functions scripts/*
+
+bench: build repository ## compare with dnf, side by side in one run
+	Benchmarks/run
 
 format: ## format the Swift sources in place
 	swift format format --in-place --recursive --parallel Package.swift Sources Tests
+
+build: host-packages
+	$(SWIFT_BUILD)
+
+host-packages:
+	@scripts/install-host-packages host-packages Tests/host-packages Tests/Repository/host-packages
+
+repository: host-packages
+	Tests/Repository/build
+
+install: host-packages ## an optimised build, to PREFIX (/usr/local)
+	$(SWIFT_BUILD) -c release
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin .build/release/discographer .build/release/discographer-worker
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/discographer/functions functions/*
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/discographer/paths paths/*
+
+clean: ## remove what was built here; the shared cache stays
+	swift package clean

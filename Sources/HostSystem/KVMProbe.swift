@@ -6,7 +6,7 @@ public enum KVMProbe {
     private static let bootSector: [UInt8] = [0xb0, 0x10, 0xe6, 0xf4, 0xf4, 0xeb, 0xfd] + [UInt8](repeating: 0, count: 503) + [0x55, 0xaa]
     private static let seconds = "5"
 
-    /// Starts a guest of one sector, for at most five seconds.
+    /// Starts a guest of one sector, with the processor that real guests get, for at most five seconds.
     ///
     /// - Parameter scratch: an existing folder for the sector.
     public static func works(tools: ToolTable, scratch: FilePath) async -> Bool {
@@ -16,7 +16,7 @@ public enum KVMProbe {
         defer { removeFile(image) }
         do {
             try await timeout.run([
-                "--signal=KILL", seconds, qemu.path.string, "-accel", "kvm", "-nodefaults", "-display", "none", "-device",
+                "--signal=KILL", seconds, qemu.path.string, "-machine", "pc", "-accel", "kvm", "-cpu", "host", "-nodefaults", "-display", "none", "-device",
                 "isa-debug-exit,iobase=0xf4,iosize=1", "-drive", "file=\(image),format=raw,if=ide",
             ])
             return false
