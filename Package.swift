@@ -50,7 +50,9 @@ let package = Package(
         .executableTarget(
             name: "discographer",
             dependencies: [
-                "BuildPipeline", "Appliances", "DiskImages", "PackageResolution", "ConfigurationTree", "HostSystem", arguments, system],
+                "BuildPipeline", "Appliances", "DiskImages", "PackageResolution", "ConfigurationTree", "HostSystem",
+                arguments, system,
+            ],
             swiftSettings: settings),
         .executableTarget(
             name: "discographer-worker",

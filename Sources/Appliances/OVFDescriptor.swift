@@ -43,21 +43,28 @@ public struct OVFDescriptor: Sendable {
     /// The descriptor's text.
     public func document() -> String {
         let files = disks.enumerated().map { index, disk in
-            XMLElement("File", ["ovf:id": "file\(index + 1)", "ovf:href": disk.fileName, "ovf:size": "\(disk.fileSize.bytes)"])
+            XMLElement(
+                "File", ["ovf:id": "file\(index + 1)", "ovf:href": disk.fileName, "ovf:size": "\(disk.fileSize.bytes)"])
         }
         let entries = disks.enumerated().map { index, disk in
             XMLElement(
                 "Disk",
                 [
-                    "ovf:diskId": "disk\(index + 1)", "ovf:fileRef": "file\(index + 1)", "ovf:capacity": "\(disk.capacity.bytes)",
+                    "ovf:diskId": "disk\(index + 1)", "ovf:fileRef": "file\(index + 1)",
+                    "ovf:capacity": "\(disk.capacity.bytes)",
                     "ovf:format": "http://www.vmware.com/interfaces/specifications/vmdk.html#streamOptimized",
                 ])
         }
-        let networks = [XMLElement("Network", ["ovf:name": "network"], children: [XMLElement("Description", text: "The network of the machine")])]
+        let networks = [
+            XMLElement(
+                "Network", ["ovf:name": "network"],
+                children: [XMLElement("Description", text: "The network of the machine")])
+        ]
         return XMLElement(
             "Envelope",
             [
-                "xmlns": "http://schemas.dmtf.org/ovf/envelope/1", "xmlns:ovf": "http://schemas.dmtf.org/ovf/envelope/1",
+                "xmlns": "http://schemas.dmtf.org/ovf/envelope/1",
+                "xmlns:ovf": "http://schemas.dmtf.org/ovf/envelope/1",
                 "xmlns:rasd": "http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_ResourceAllocationSettingData",
                 "xmlns:vssd": "http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_VirtualSystemSettingData",
                 "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance", "xml:lang": "en-US",
@@ -65,7 +72,10 @@ public struct OVFDescriptor: Sendable {
             children: [
                 XMLElement("References", children: files),
                 XMLElement("DiskSection", children: [XMLElement("Info", text: "Virtual disks")] + entries),
-                XMLElement("NetworkSection", children: [XMLElement("Info", text: "Networks")] + (hardware.networkInterfaces.isEmpty ? [] : networks)),
+                XMLElement(
+                    "NetworkSection",
+                    children: [XMLElement("Info", text: "Networks")]
+                        + (hardware.networkInterfaces.isEmpty ? [] : networks)),
                 virtualSystem(),
             ]
         ).document()
@@ -78,7 +88,9 @@ public struct OVFDescriptor: Sendable {
                 XMLElement("Info", text: "The machine \(machine) of the group \(group)"),
                 XMLElement("Name", text: machine),
                 // 101: CIM_OperatingSystem.OsType "LINUX 64-Bit".
-                XMLElement("OperatingSystemSection", ["ovf:id": "101"], children: [XMLElement("Info", text: "Linux, 64 bits"), XMLElement("Description", text: "Linux")]),
+                XMLElement(
+                    "OperatingSystemSection", ["ovf:id": "101"],
+                    children: [XMLElement("Info", text: "Linux, 64 bits"), XMLElement("Description", text: "Linux")]),
                 XMLElement(
                     "VirtualHardwareSection",
                     children: [
@@ -86,8 +98,10 @@ public struct OVFDescriptor: Sendable {
                         XMLElement(
                             "System",
                             children: [
-                                XMLElement("vssd:ElementName", text: "Virtual Hardware Family"), XMLElement("vssd:InstanceID", text: "0"),
-                                XMLElement("vssd:VirtualSystemIdentifier", text: machine), XMLElement("vssd:VirtualSystemType", text: "vmx-10 virtualbox-2.2"),
+                                XMLElement("vssd:ElementName", text: "Virtual Hardware Family"),
+                                XMLElement("vssd:InstanceID", text: "0"),
+                                XMLElement("vssd:VirtualSystemIdentifier", text: machine),
+                                XMLElement("vssd:VirtualSystemType", text: "vmx-10 virtualbox-2.2"),
                             ]),
                     ] + items()),
             ])
@@ -96,20 +110,30 @@ public struct OVFDescriptor: Sendable {
     private func items() -> [XMLElement] {
         let controller = "3"
         var items = [
-            item(.processor, instance: "1", name: "\(hardware.cpus) virtual CPU", quantity: "\(hardware.cpus)", units: "hertz * 10^6"),
             item(
-                .memory, instance: "2", name: "\(hardware.memory) of memory", quantity: "\(hardware.memory.bytes >> 20)", units: "byte * 2^20"),
+                .processor, instance: "1", name: "\(hardware.cpus) virtual CPU", quantity: "\(hardware.cpus)",
+                units: "hertz * 10^6"),
+            item(
+                .memory, instance: "2", name: "\(hardware.memory) of memory",
+                quantity: "\(hardware.memory.bytes >> 20)", units: "byte * 2^20"),
         ]
         // Controllers that both importers know; a virtio disk is offered as SATA, which the same kernel has.
         switch hardware.diskController {
-        case .scsi: items.append(item(.scsiController, instance: controller, name: "SCSI controller", address: "0", subtype: "lsilogic"))
-        case .ide: items.append(item(.ideController, instance: controller, name: "IDE controller", address: "0", subtype: "PIIX4"))
-        case .sata, .virtio, .nvme: items.append(item(.otherStorage, instance: controller, name: "SATA controller", address: "0", subtype: "AHCI"))
+        case .scsi:
+            items.append(
+                item(.scsiController, instance: controller, name: "SCSI controller", address: "0", subtype: "lsilogic"))
+        case .ide:
+            items.append(
+                item(.ideController, instance: controller, name: "IDE controller", address: "0", subtype: "PIIX4"))
+        case .sata, .virtio, .nvme:
+            items.append(
+                item(.otherStorage, instance: controller, name: "SATA controller", address: "0", subtype: "AHCI"))
         }
         for index in disks.indices {
             items.append(
                 item(
-                    .hardDisk, instance: "\(4 + index)", name: "Hard disk \(index + 1)", parent: controller, addressOnParent: "\(index)",
+                    .hardDisk, instance: "\(4 + index)", name: "Hard disk \(index + 1)", parent: controller,
+                    addressOnParent: "\(index)",
                     hostResource: "ovf:/disk/disk\(index + 1)"))
         }
         for (index, interface) in hardware.networkInterfaces.enumerated() {
@@ -121,7 +145,8 @@ public struct OVFDescriptor: Sendable {
                 }
             items.append(
                 item(
-                    .ethernetAdapter, instance: "\(4 + disks.count + index)", name: "Network interface \(interface.name)", subtype: subtype,
+                    .ethernetAdapter, instance: "\(4 + disks.count + index)",
+                    name: "Network interface \(interface.name)", subtype: subtype,
                     connection: "network", isAllocated: true))
         }
         return items
@@ -129,15 +154,20 @@ public struct OVFDescriptor: Sendable {
 
     /// RASD elements come in alphabetic order, as the schema has them.
     private func item(
-        _ type: ResourceType, instance: String, name: String, quantity: String? = nil, units: String? = nil, address: String? = nil,
-        subtype: String? = nil, parent: String? = nil, addressOnParent: String? = nil, hostResource: String? = nil, connection: String? = nil,
+        _ type: ResourceType, instance: String, name: String, quantity: String? = nil, units: String? = nil,
+        address: String? = nil,
+        subtype: String? = nil, parent: String? = nil, addressOnParent: String? = nil, hostResource: String? = nil,
+        connection: String? = nil,
         isAllocated: Bool = false
     ) -> XMLElement {
         let fields: [(String, String?)] = [
-            ("Address", address), ("AddressOnParent", addressOnParent), ("AllocationUnits", units), ("AutomaticAllocation", isAllocated ? "true" : nil),
-            ("Connection", connection), ("ElementName", name), ("HostResource", hostResource), ("InstanceID", instance), ("Parent", parent),
+            ("Address", address), ("AddressOnParent", addressOnParent), ("AllocationUnits", units),
+            ("AutomaticAllocation", isAllocated ? "true" : nil),
+            ("Connection", connection), ("ElementName", name), ("HostResource", hostResource), ("InstanceID", instance),
+            ("Parent", parent),
             ("ResourceSubType", subtype), ("ResourceType", "\(type.rawValue)"), ("VirtualQuantity", quantity),
         ]
-        return XMLElement("Item", children: fields.compactMap { key, value in value.map { XMLElement("rasd:\(key)", text: $0) } })
+        return XMLElement(
+            "Item", children: fields.compactMap { key, value in value.map { XMLElement("rasd:\(key)", text: $0) } })
     }
 }

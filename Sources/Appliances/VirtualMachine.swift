@@ -32,7 +32,8 @@ public struct VirtualMachine: Sendable {
     /// - Parameter disks: in the machine's order.
     /// - Throws: `HostSystemError` when QEMU is missing.
     public init(
-        disks: [FilePath], format: String, hardware: Hardware, group: String, machine: String, usesKVM: Bool, tools: ToolTable
+        disks: [FilePath], format: String, hardware: Hardware, group: String, machine: String, usesKVM: Bool,
+        tools: ToolTable
     ) throws {
         qemu = try tools.tool("qemu-system-x86_64")
         setpriv = try tools.tool("setpriv")
@@ -46,18 +47,30 @@ public struct VirtualMachine: Sendable {
     /// QEMU's arguments, for a console on the standard streams.
     func arguments(interactive: Bool) -> [String] {
         var words = [
-            "-name", name.replacing("/", with: "-"), "-machine", "pc", "-accel", usesKVM ? "kvm" : "tcg", "-cpu", usesKVM ? "host" : "max",
-            "-smp", "\(hardware.cpus)", "-m", "\(hardware.memory.bytes >> 20)M", "-nodefaults", "-display", "none", "-vga", "none", "-no-reboot",
+            "-name", name.replacing("/", with: "-"), "-machine", "pc", "-accel", usesKVM ? "kvm" : "tcg", "-cpu",
+            usesKVM ? "host" : "max",
+            "-smp", "\(hardware.cpus)", "-m", "\(hardware.memory.bytes >> 20)M", "-nodefaults", "-display", "none",
+            "-vga", "none", "-no-reboot",
             // The artefact stays as it is: QEMU writes to a temporary file that has no name.
             "-snapshot",
             "-serial", interactive ? "mon:stdio" : "stdio",
         ]
         for (index, disk) in disks.enumerated() {
-            words += ["-drive", "file=\(disk.string.replacing(",", with: ",,")),format=\(format),if=none,id=disk\(index)"]
+            words += [
+                "-drive", "file=\(disk.string.replacing(",", with: ",,")),format=\(format),if=none,id=disk\(index)",
+            ]
             switch hardware.diskController {
             case .virtio: words += ["-device", "virtio-blk-pci,drive=disk\(index)"]
-            case .scsi: words += (index == 0 ? ["-device", "virtio-scsi-pci,id=scsi"] : []) + ["-device", "scsi-hd,drive=disk\(index),bus=scsi.0"]
-            case .sata: words += (index == 0 ? ["-device", "ahci,id=ahci"] : []) + ["-device", "ide-hd,drive=disk\(index),bus=ahci.\(index)"]
+            case .scsi:
+                words +=
+                    (index == 0 ? ["-device", "virtio-scsi-pci,id=scsi"] : []) + [
+                        "-device", "scsi-hd,drive=disk\(index),bus=scsi.0",
+                    ]
+            case .sata:
+                words +=
+                    (index == 0 ? ["-device", "ahci,id=ahci"] : []) + [
+                        "-device", "ide-hd,drive=disk\(index),bus=ahci.\(index)",
+                    ]
             case .ide: words += ["-device", "ide-hd,drive=disk\(index)"]
             case .nvme: words += ["-device", "nvme,drive=disk\(index),serial=disk\(index)"]
             }
@@ -72,7 +85,9 @@ public struct VirtualMachine: Sendable {
                 }
             let parts = name.split(separator: "/").map(String.init)
             let mac = interface.macAddress ?? StableNames(group: parts[0], machine: parts[1]).macAddress(interface.name)
-            words += ["-netdev", "user,id=net\(index),restrict=on", "-device", "\(model),netdev=net\(index),mac=\(mac)"]
+            words += [
+                "-netdev", "user,id=net\(index),restrict=on", "-device", "\(model),netdev=net\(index),mac=\(mac)",
+            ]
         }
         words += ["-device", "virtio-rng-pci"]
         return words
@@ -89,28 +104,34 @@ public struct VirtualMachine: Sendable {
     ///
     /// - Parameter onConsole: what the guest prints, as it prints it.
     public func boot(
-        until expression: sending Regex<AnyRegexOutput>, timeout: Duration, onConsole: @escaping @Sendable (String) -> Void
+        until expression: sending Regex<AnyRegexOutput>, timeout: Duration,
+        onConsole: @escaping @Sendable (String) -> Void
     ) async throws -> Ending {
         let started = ContinuousClock.now
         let watch = ConsoleWatch(expression: expression)
         var options = PlatformOptions()
         options.createSession = true
         options.teardownSequence = [.send(signal: .kill, allowedDurationToNextStep: .seconds(2))]
-        let environment = Dictionary(uniqueKeysWithValues: minimalEnvironment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
+        let environment = Dictionary(
+            uniqueKeysWithValues: minimalEnvironment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
         // Like every child of a build, the guest ends with this process. setpriv keeps that through its exec.
         let configuration = Configuration(
-            executable: .path(setpriv.path), arguments: Arguments(["--pdeathsig", "KILL", qemu.path.string] + arguments(interactive: false)),
+            executable: .path(setpriv.path),
+            arguments: Arguments(["--pdeathsig", "KILL", qemu.path.string] + arguments(interactive: false)),
             environment: .custom(environment), platformOptions: options)
         return try await withThrowingTaskGroup(of: Ending?.self) { group in
             group.addTask {
-                let result = try await Subprocess.run(configuration, input: .none, output: .sequence, error: .combinedWithOutput) { execution -> Ending? in
+                let result = try await Subprocess.run(
+                    configuration, input: .none, output: .sequence, error: .combinedWithOutput
+                ) { execution -> Ending? in
                     for try await chunk in execution.standardOutput {
                         let text = chunk.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
                         onConsole(text)
                         if await watch.add(text) {
                             try execution.send(signal: .kill)
                             let took = started.duration(to: .now)
-                            return .matched(seconds: Double(took.components.seconds) + Double(took.components.attoseconds) / 1e18)
+                            return .matched(
+                                seconds: Double(took.components.seconds) + Double(took.components.attoseconds) / 1e18)
                         }
                     }
                     return nil

@@ -7,7 +7,10 @@ struct XMLElement {
     var text: String?
     var children: [XMLElement] = []
 
-    init(_ name: String, _ attributes: KeyValuePairs<String, String> = [:], text: String? = nil, children: [XMLElement] = []) {
+    init(
+        _ name: String, _ attributes: KeyValuePairs<String, String> = [:], text: String? = nil,
+        children: [XMLElement] = []
+    ) {
         self.name = name
         self.attributes = attributes
         self.text = text

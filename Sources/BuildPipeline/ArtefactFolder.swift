@@ -25,7 +25,9 @@ struct ArtefactManifest: Codable {
     }
 
     init?(in folder: FilePath) {
-        guard let bytes = try? readBytes(folder.appending(Self.name)), let manifest = try? JSONDecoder().decode(Self.self, from: Data(bytes)) else { return nil }
+        guard let bytes = try? readBytes(folder.appending(Self.name)),
+            let manifest = try? JSONDecoder().decode(Self.self, from: Data(bytes))
+        else { return nil }
         self = manifest
     }
 }
@@ -51,7 +53,9 @@ struct ArtefactFolder {
                 let name = "\(baseName(disk)).\(diskFormat.fileExtension)"
                 let output = fresh.appending(name)
                 if diskFormat == .raw {
-                    try await options.tools.tool("cp").run(["--sparse=always", "--reflink=auto", raw.string, output.string])
+                    try await options.tools.tool("cp").run([
+                        "--sparse=always", "--reflink=auto", raw.string, output.string,
+                    ])
                 } else {
                     try await converter.convert(raw, to: diskFormat, output: output)
                 }
@@ -60,8 +64,12 @@ struct ArtefactFolder {
             }
         }
         if wantsOVF { made += try await describe(in: fresh, rm: rm) }
-        let artefacts = made.map { Artefact(path: folder.appending($0.name), format: $0.format, size: size(fresh.appending($0.name))) }
-        try writeAtomically(try prettyJSON(ArtefactManifest(identity: identity, artefacts: artefacts)), to: fresh.appending(ArtefactManifest.name))
+        let artefacts = made.map {
+            Artefact(path: folder.appending($0.name), format: $0.format, size: size(fresh.appending($0.name)))
+        }
+        try writeAtomically(
+            try prettyJSON(ArtefactManifest(identity: identity, artefacts: artefacts)),
+            to: fresh.appending(ArtefactManifest.name))
         if rename(folder.string, old.string) != 0, errno != ENOENT { throw Errno(rawValue: errno) }
         guard rename(fresh.string, folder.string) == 0 else { throw Errno(rawValue: errno) }
         try await rm.run(["-rf", "--one-file-system", old.string])
@@ -84,7 +92,9 @@ struct ArtefactFolder {
         return formats
     }
 
-    private func baseName(_ disk: PlannedDisk) -> String { plan.disks.count == 1 ? machine.name : "\(machine.name)-\(disk.name)" }
+    private func baseName(_ disk: PlannedDisk) -> String {
+        plan.disks.count == 1 ? machine.name : "\(machine.name)-\(disk.name)"
+    }
 
     private func size(_ path: FilePath) -> ByteCount {
         var status = stat()
@@ -99,18 +109,25 @@ struct ArtefactFolder {
         }
         let descriptor = "\(machine.name).ovf"
         let manifest = "\(machine.name).mf"
-        let document = OVFDescriptor(group: machine.groupName, machine: machine.name, hardware: machine.description.hardware, disks: disks).document()
+        let document = OVFDescriptor(
+            group: machine.groupName, machine: machine.name, hardware: machine.description.hardware, disks: disks
+        ).document()
         try writeAtomically(document.utf8, to: folder.appending(descriptor))
         // DSP0243 1.1.1 section 5.1: SHA-1, "SHA1(file)= digest" a line.
-        let lines = try ([descriptor] + disks.map(\.fileName)).map { "SHA1(\($0))= \(try Checksum(.sha1, ofFile: folder.appending($0)).hexadecimal)\n" }
+        let lines = try ([descriptor] + disks.map(\.fileName)).map {
+            "SHA1(\($0))= \(try Checksum(.sha1, ofFile: folder.appending($0)).hexadecimal)\n"
+        }
         try writeAtomically(lines.joined().utf8, to: folder.appending(manifest))
         var made = [(descriptor, "ovf"), (manifest, "mf")]
         if outputs.contains(.ova) {
             // The descriptor comes first (section 5.3); owners and times say nothing.
             let archive = "\(machine.name).ova"
             try await options.tools.tool("tar").run(
-                ["--create", "--file", folder.appending(archive).string, "--directory", folder.string, "--format=ustar", "--owner=0", "--group=0",
-                    "--numeric-owner", "--mode=0644", "--mtime=@\(options.sourceDateEpoch)", descriptor, manifest] + disks.map(\.fileName))
+                [
+                    "--create", "--file", folder.appending(archive).string, "--directory", folder.string,
+                    "--format=ustar", "--owner=0", "--group=0",
+                    "--numeric-owner", "--mode=0644", "--mtime=@\(options.sourceDateEpoch)", descriptor, manifest,
+                ] + disks.map(\.fileName))
             made.append((archive, "ova"))
         }
         return made

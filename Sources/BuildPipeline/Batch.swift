@@ -32,24 +32,32 @@ public struct Batch: Sendable {
         return diagnostics.filter { seen.insert($0).inserted }
     }
 
-    func configuration(of machine: Machine, in group: MachineGroup, _ diagnostics: inout [Diagnostic]) -> YumConfiguration {
+    func configuration(of machine: Machine, in group: MachineGroup, _ diagnostics: inout [Diagnostic])
+        -> YumConfiguration
+    {
         YumConfiguration(
             machine.yum, architecture: machine.description.hardware.architecture,
-            variables: options.paths.machineVariables(machine, in: group, sourceDateEpoch: options.sourceDateEpoch), environment: options.environment,
+            variables: options.paths.machineVariables(machine, in: group, sourceDateEpoch: options.sourceDateEpoch),
+            environment: options.environment,
             diagnostics: &diagnostics)
     }
 
     /// What each machine would get, in the tree's order.
-    public func resolve() async throws -> [(machine: Machine, configuration: YumConfiguration, transaction: Result<Transaction, any Error>)] {
+    public func resolve() async throws -> [(
+        machine: Machine, configuration: YumConfiguration, transaction: Result<Transaction, any Error>
+    )] {
         var ignored: [Diagnostic] = []
         let configurations = members.map { configuration(of: $0.machine, in: $0.group, &ignored) }
         let requests = zip(members, configurations).map { member, configuration in
             ResolutionRequest(
-                requests: member.group.packages + member.machine.packages, localPackages: member.machine.rpms, configuration: configuration,
+                requests: member.group.packages + member.machine.packages, localPackages: member.machine.rpms,
+                configuration: configuration,
                 architecture: member.machine.description.hardware.architecture)
         }
         let names = members.map { "\($0.group.name)/\($0.machine.name)" }.joined(separator: ", ")
-        let results = try await PackageResolver(cachePath: options.paths.cachePath).resolve(requests) { [listener] in listener(.warning(machine: names, $0)) }
+        let results = try await PackageResolver(cachePath: options.paths.cachePath).resolve(requests) { [listener] in
+            listener(.warning(machine: names, $0))
+        }
         return zip(zip(members, configurations), results).map { ($0.0.machine, $0.1, $1) }
     }
 
@@ -59,25 +67,34 @@ public struct Batch: Sendable {
     public func build() async throws -> [String] {
         try createDirectories(options.paths.cachePath)
         let begin = ContinuousClock.now
-        for member in members { listener(.stageStarted(machine: "\(member.group.name)/\(member.machine.name)", .resolve)) }
+        for member in members {
+            listener(.stageStarted(machine: "\(member.group.name)/\(member.machine.name)", .resolve))
+        }
         let resolved = try await resolve()
         let seconds = begin.duration(to: .now).inSeconds
         var builds: [MachineBuild] = []
         var failed: [String] = []
         for (member, result) in zip(members, resolved) {
-            let build = MachineBuild(group: member.group, machine: member.machine, configuration: result.configuration, options: options, listener: listener)
+            let build = MachineBuild(
+                group: member.group, machine: member.machine, configuration: result.configuration, options: options,
+                listener: listener)
             switch result.transaction {
             case .success(let transaction):
                 listener(.stageFinished(machine: build.name, .resolve, cached: false, seconds: seconds))
                 builds.append(build.with(transaction))
             case .failure(let error):
-                listener(.failed(machine: build.name, BuildFailure(machine: build.name, stage: .resolve, cause: "\(error)", log: build.logFile)))
+                listener(
+                    .failed(
+                        machine: build.name,
+                        BuildFailure(machine: build.name, stage: .resolve, cause: "\(error)", log: build.logFile)))
                 failed.append(build.name)
             }
         }
         try await withThrowingTaskGroup(of: String?.self) { group in
             var waiting = builds[...]
-            for build in waiting.prefix(max(1, options.jobs)) { group.addTask { try await build.run() ? nil : build.name } }
+            for build in waiting.prefix(max(1, options.jobs)) {
+                group.addTask { try await build.run() ? nil : build.name }
+            }
             waiting = waiting.dropFirst(max(1, options.jobs))
             while let name = try await group.next() {
                 if let name { failed.append(name) }

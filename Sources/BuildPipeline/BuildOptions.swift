@@ -18,7 +18,8 @@ public struct BuildOptions: Sendable {
     public var environment: [String: String]
 
     public init(
-        paths: BuildPaths, tools: ToolTable, worker: Worker, outputs: [OutputFormat]?, jobs: Int, diskWriter: DiskWriterKind, sourceDateEpoch: Int,
+        paths: BuildPaths, tools: ToolTable, worker: Worker, outputs: [OutputFormat]?, jobs: Int,
+        diskWriter: DiskWriterKind, sourceDateEpoch: Int,
         environment: [String: String]
     ) {
         self.paths = paths

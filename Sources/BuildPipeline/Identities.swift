@@ -16,25 +16,37 @@ struct Identities {
         installed = try Identity(
             stage: "installed", version: 1,
             of: Installed(
-                packages: try transaction.packages.map { "\($0.nevra) \(try $0.checksum?.description ?? TreeDigest.digest(of: FilePath($0.location)) ?? "")" },
-                keys: try keys.map(TreeDigest.digest), machine: machine.name, transactionFlags: build.configuration.transactionFlags,
-                gpgcheck: build.configuration.repositories.filter(\.gpgcheck).map(\.id), tolerated: machine.description.toleratedScriptlets,
-                underlays: try (group.rootUnderlays + machine.rootUnderlays).map(Layer.init), sourceDateEpoch: options.sourceDateEpoch))
+                packages: try transaction.packages.map {
+                    "\($0.nevra) \(try $0.checksum?.description ?? TreeDigest.digest(of: FilePath($0.location)) ?? "")"
+                },
+                keys: try keys.map(TreeDigest.digest), machine: machine.name,
+                transactionFlags: build.configuration.transactionFlags,
+                gpgcheck: build.configuration.repositories.filter(\.gpgcheck).map(\.id),
+                tolerated: machine.description.toleratedScriptlets,
+                underlays: try (group.rootUnderlays + machine.rootUnderlays).map(Layer.init),
+                sourceDateEpoch: options.sourceDateEpoch))
         composed = try Identity(
             stage: "composed", version: 1,
             of: Composed(
-                installed: installed, group: group.name, machine: machine.name, devices: (group.devices + machine.devices).map(\.withoutLocation),
-                initFile: try TreeDigest.digest(of: machine.initFile), functions: try TreeDigest.digest(of: options.paths.functionsPath),
+                installed: installed, group: group.name, machine: machine.name,
+                devices: (group.devices + machine.devices).map(\.withoutLocation),
+                initFile: try TreeDigest.digest(of: machine.initFile),
+                functions: try TreeDigest.digest(of: options.paths.functionsPath),
                 scriptlets: try (group.generatorScriptlets + machine.generatorScriptlets).map(TreeDigest.digest),
-                layers: try (group.rootOverlays + machine.rootOverlays).map(Layer.init), boot: machine.description.boot, fstab: plan.fstab,
-                setuidWhitelist: [group.setuidWhitelist, machine.setuidWhitelist], setgidWhitelist: [group.setgidWhitelist, machine.setgidWhitelist],
+                layers: try (group.rootOverlays + machine.rootOverlays).map(Layer.init), boot: machine.description.boot,
+                fstab: plan.fstab,
+                setuidWhitelist: [group.setuidWhitelist, machine.setuidWhitelist],
+                setgidWhitelist: [group.setgidWhitelist, machine.setgidWhitelist],
                 // Scriptlets may look at anything below their machine's and their group's folders.
                 tree: group.generatorScriptlets.isEmpty && machine.generatorScriptlets.isEmpty
                     ? [] : [try TreeDigest.digest(of: machine.path), try TreeDigest.digest(of: group.path)]))
-        disks = try Identity(stage: "disks", version: 1, of: Disks(composed: composed, plan: plan, writer: options.diskWriter))
+        disks = try Identity(
+            stage: "disks", version: 1, of: Disks(composed: composed, plan: plan, writer: options.diskWriter))
         artefacts = try Identity(
             stage: "artefacts", version: 1,
-            of: Artefacts(disks: disks, outputs: options.outputs ?? machine.description.outputs, hardware: machine.description.hardware))
+            of: Artefacts(
+                disks: disks, outputs: options.outputs ?? machine.description.outputs,
+                hardware: machine.description.hardware))
     }
 
     private struct Installed: Encodable {

@@ -20,7 +20,8 @@ struct MachineBuild: Sendable {
     private var transaction = Transaction(packages: [])
 
     init(
-        group: MachineGroup, machine: Machine, configuration: YumConfiguration, options: BuildOptions, listener: @escaping @Sendable (BuildEvent) -> Void
+        group: MachineGroup, machine: Machine, configuration: YumConfiguration, options: BuildOptions,
+        listener: @escaping @Sendable (BuildEvent) -> Void
     ) {
         self.group = group
         self.machine = machine
@@ -52,10 +53,16 @@ struct MachineBuild: Sendable {
             problems += "\(error)".split(separator: "\n").map { Diagnostic(.error, at: location, String($0)) }
         }
         if (outputs ?? machine.description.outputs).contains(.tar) {
-            problems.append(Diagnostic(.error, at: location, "the output 'tar' cannot be made here", hint: "raw, qcow2, vmdk, vdi, vhdx, ovf or ova"))
+            problems.append(
+                Diagnostic(
+                    .error, at: location, "the output 'tar' cannot be made here",
+                    hint: "raw, qcow2, vmdk, vdi, vhdx, ovf or ova"))
         }
         for hypervisor in machine.description.hypervisors {
-            problems.append(Diagnostic(.error, at: location, "files for the hypervisor '\(hypervisor.rawValue)' cannot be made here", hint: "'outputs: [ovf]' serves VirtualBox and VMware"))
+            problems.append(
+                Diagnostic(
+                    .error, at: location, "files for the hypervisor '\(hypervisor.rawValue)' cannot be made here",
+                    hint: "'outputs: [ovf]' serves VirtualBox and VMware"))
         }
         return problems
     }
@@ -71,7 +78,9 @@ struct MachineBuild: Sendable {
             try createDirectories(yumCache.appending("log"))
             let lockFile = cacheFolder.appending("lock")
             let lock = try await offPool { [listener, name] in
-                try FileLock(lockFile) { listener(.warning(machine: name, "another build of this machine is running; waiting for it")) }
+                try FileLock(lockFile) {
+                    listener(.warning(machine: name, "another build of this machine is running; waiting for it"))
+                }
             }
             defer { withExtendedLifetime(lock) {} }
             let artefacts = try await build(progress)
@@ -141,18 +150,22 @@ struct MachineBuild: Sendable {
 
     private func fetch(_ fetcher: PackageFetcher, _ progress: StageProgress) async throws {
         try await progress.run(.fetch) {
-            try await fetcher.fetch(transaction.packages, from: configuration.repositories) { progress.report(.fetch, $0, $1, $2) }
+            try await fetcher.fetch(transaction.packages, from: configuration.repositories) {
+                progress.report(.fetch, $0, $1, $2)
+            }
         }
     }
 
     private func install(
-        _ cache: StageCache, _ identity: Identity, _ fetcher: PackageFetcher, _ keys: [FilePath], _ progress: StageProgress
+        _ cache: StageCache, _ identity: Identity, _ fetcher: PackageFetcher, _ keys: [FilePath],
+        _ progress: StageProgress
     ) async throws {
         let signed = Set(configuration.repositories.filter(\.gpgcheck).map(\.id))
         let packages = transaction.packages.map { package in
             PackageFile(
                 path: fetcher.path(of: package), nevra: package.nevra,
-                isSigned: package.checksum == nil ? configuration.localPackagesAreChecked : signed.contains(package.repository))
+                isSigned: package.checksum == nil
+                    ? configuration.localPackagesAreChecked : signed.contains(package.repository))
         }
         let underlays = group.rootUnderlays + machine.rootUnderlays
         try await progress.run(.install) {
@@ -160,20 +173,24 @@ struct MachineBuild: Sendable {
                 let root = folder.appending("root")
                 try createDirectories(root)
                 if !underlays.isEmpty {
-                    _ = try await options.worker.run(UnderlayJob(installRoot: root, layers: underlays, sourceDateEpoch: epoch))
+                    _ = try await options.worker.run(
+                        UnderlayJob(installRoot: root, layers: underlays, sourceDateEpoch: epoch))
                 }
                 var job = InstallJob(
-                    installRoot: root, packages: packages, keys: keys, machineName: machine.name, sourceDateEpoch: epoch,
+                    installRoot: root, packages: packages, keys: keys, machineName: machine.name,
+                    sourceDateEpoch: epoch,
                     toleratedScriptlets: machine.description.toleratedScriptlets)
                 job.installsDocumentation = !configuration.transactionFlags.contains("nodocs")
-                return try await options.worker.run(job, onEvent: { progress.take($0, .install) }, onLog: { progress.log($0) })
+                return try await options.worker.run(
+                    job, onEvent: { progress.take($0, .install) }, onLog: { progress.log($0) })
             }
         }
     }
 
     private func layeredRoot(_ installed: FilePath, _ composed: FilePath) -> LayeredRoot {
         LayeredRoot(
-            installed: installed, changes: composed.appending("changes"), work: composed.appending("work"), mountPoint: options.paths.installRoot(machine))
+            installed: installed, changes: composed.appending("changes"), work: composed.appending("work"),
+            mountPoint: options.paths.installRoot(machine))
     }
 
     private func compose(
@@ -185,14 +202,19 @@ struct MachineBuild: Sendable {
         try await progress.run(.compose) {
             _ = try await cache.make("composed", identity) { folder in
                 let scratch = options.paths.minimalAppliance(machine).appending("configuration-changes")
-                let generated = [options.paths.generatedGroupOverlays(machine), options.paths.generatedOverlays(machine)]
+                let generated = [
+                    options.paths.generatedGroupOverlays(machine), options.paths.generatedOverlays(machine),
+                ]
                 try await rm.run(["-rf", "--one-file-system", scratch.string] + generated.map(\.string))
                 let job = ComposeJob(
-                    root: layeredRoot(installed, folder), machineName: machine.name, devices: group.devices + machine.devices, initFile: machine.initFile,
+                    root: layeredRoot(installed, folder), machineName: machine.name,
+                    devices: group.devices + machine.devices, initFile: machine.initFile,
                     paths: options.paths, machineCache: cacheFolder, generators: generators, files: files,
                     setuidWhitelist: Self.union(group.setuidWhitelist, machine.setuidWhitelist),
-                    setgidWhitelist: Self.union(group.setgidWhitelist, machine.setgidWhitelist), bash: bash, sourceDateEpoch: epoch)
-                let outcome = try await options.worker.run(job, onEvent: { progress.take($0, .compose) }, onLog: { progress.log($0) })
+                    setgidWhitelist: Self.union(group.setgidWhitelist, machine.setgidWhitelist), bash: bash,
+                    sourceDateEpoch: epoch)
+                let outcome = try await options.worker.run(
+                    job, onEvent: { progress.take($0, .compose) }, onLog: { progress.log($0) })
                 try await rm.run(["-rf", "--one-file-system", scratch.string, folder.appending("work").string])
                 return outcome
             }
@@ -207,12 +229,16 @@ struct MachineBuild: Sendable {
         let groupPath = options.paths.configPath.appending(group.name)
         return [
             GeneratorRun(
-                scriptlets: group.generatorScriptlets, variables: options.paths.groupVariables(group, for: machine, sourceDateEpoch: epoch),
-                generatedOverlays: options.paths.generatedGroupOverlays(machine), overlays: groupPath.appending("root-overlays"), layers: group.rootOverlays),
+                scriptlets: group.generatorScriptlets,
+                variables: options.paths.groupVariables(group, for: machine, sourceDateEpoch: epoch),
+                generatedOverlays: options.paths.generatedGroupOverlays(machine),
+                overlays: groupPath.appending("root-overlays"), layers: group.rootOverlays),
             GeneratorRun(
-                scriptlets: machine.generatorScriptlets, variables: options.paths.machineVariables(machine, in: group, sourceDateEpoch: epoch),
+                scriptlets: machine.generatorScriptlets,
+                variables: options.paths.machineVariables(machine, in: group, sourceDateEpoch: epoch),
                 generatedOverlays: options.paths.generatedOverlays(machine),
-                overlays: groupPath.appending("machines").appending(machine.name).appending("root-overlays"), layers: machine.rootOverlays),
+                overlays: groupPath.appending("machines").appending(machine.name).appending("root-overlays"),
+                layers: machine.rootOverlays),
         ]
     }
 
@@ -221,15 +247,20 @@ struct MachineBuild: Sendable {
         var files = [
             GeneratedFile(path: "/etc/fstab", text: plan.fstab, replaces: false),
             GeneratedFile(path: "/etc/hostname", text: machine.name + "\n", replaces: false),
-            GeneratedFile(path: "/etc/machine-id", text: StableNames(group: group.name, machine: machine.name).machineID + "\n", mode: 0o444, replaces: false),
+            GeneratedFile(
+                path: "/etc/machine-id", text: StableNames(group: group.name, machine: machine.name).machineID + "\n",
+                mode: 0o444, replaces: false),
         ]
         guard machine.description.boot.loader == .grub, let root = plan.root else { return files }
         let kernels = KernelFinder.kernels(in: installed)
         guard !kernels.isEmpty else {
-            throw BuildProblem("no kernel in /boot of the installed packages; a kernel in \(machine.packagesFile), or 'boot: {loader: none}' in machine.yaml would be right")
+            throw BuildProblem(
+                "no kernel in /boot of the installed packages; a kernel in \(machine.packagesFile), or 'boot: {loader: none}' in machine.yaml would be right"
+            )
         }
         let boot = BootConfiguration(
-            kernels: kernels.map { Kernel(release: $0.release, image: $0.image, initramfs: $0.initramfs) }, settings: machine.description.boot,
+            kernels: kernels.map { Kernel(release: $0.release, image: $0.image, initramfs: $0.initramfs) },
+            settings: machine.description.boot,
             rootUUID: root.uuid, title: name)
         files.append(GeneratedFile(path: "/boot/grub/grub.cfg", text: boot.grubConfiguration, replaces: true))
         return files
@@ -245,9 +276,11 @@ struct MachineBuild: Sendable {
         try await progress.run(.disks) {
             _ = try await cache.make("disks", identity) { folder in
                 let job = WriteDisksJob(
-                    plan: plan, root: root, machineCache: cacheFolder, output: folder, writer: options.diskWriter, usesKVM: usesKVM,
+                    plan: plan, root: root, machineCache: cacheFolder, output: folder, writer: options.diskWriter,
+                    usesKVM: usesKVM,
                     installsGRUB: installsGRUB, tools: tools, sourceDateEpoch: epoch)
-                let images = try await options.worker.run(job, onEvent: { progress.take($0, .disks) }, onLog: { progress.log($0) })
+                let images = try await options.worker.run(
+                    job, onEvent: { progress.take($0, .disks) }, onLog: { progress.log($0) })
                 try await options.tools.tool("rm").run(["-rf", "--one-file-system", folder.appending("scratch").string])
                 return images
             }

@@ -20,7 +20,9 @@ public struct StageCache: Sendable {
     }
 
     /// Where the stage's result is, once it is there.
-    public func place(_ stage: String, _ identity: Identity) -> FilePath { folder.appending("\(stage)-\(identity.short)") }
+    public func place(_ stage: String, _ identity: Identity) -> FilePath {
+        folder.appending("\(stage)-\(identity.short)")
+    }
 
     /// The stage's outcome when it ran before with these inputs.
     public func outcome<Outcome: Decodable>(_ stage: String, _ identity: Identity, as type: Outcome.Type) -> Outcome? {
@@ -32,7 +34,9 @@ public struct StageCache: Sendable {
     /// build that was killed is removed first, results of other inputs afterwards.
     ///
     /// - Parameter body: gets the folder to fill; its absolute path changes when it is done.
-    public func make<Outcome: Encodable>(_ stage: String, _ identity: Identity, _ body: (FilePath) async throws -> Outcome) async throws -> Outcome {
+    public func make<Outcome: Encodable>(
+        _ stage: String, _ identity: Identity, _ body: (FilePath) async throws -> Outcome
+    ) async throws -> Outcome {
         try await remove { $0.hasPrefix("\(stage)-") && $0.hasSuffix(".partial") }
         let final = place(stage, identity)
         let partial = FilePath("\(final).partial")

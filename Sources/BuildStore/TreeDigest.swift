@@ -24,11 +24,14 @@ public enum TreeDigest {
 
     private static func add(_ path: FilePath, name: String, followingLinks: Bool, to lines: inout [String]) throws {
         var status = stat()
-        guard (followingLinks ? stat(path.string, &status) : lstat(path.string, &status)) == 0 else { throw Errno(rawValue: errno) }
+        guard (followingLinks ? stat(path.string, &status) : lstat(path.string, &status)) == 0 else {
+            throw Errno(rawValue: errno)
+        }
         let mode = String(status.st_mode, radix: 8)
         switch status.st_mode & S_IFMT {
         case S_IFREG: lines.append("\(name)\0\(mode)\0\(try Checksum(.sha256, ofFile: path).hexadecimal)")
-        case S_IFLNK: lines.append("\(name)\0link\0\(try FileManager.default.destinationOfSymbolicLink(atPath: path.string))")
+        case S_IFLNK:
+            lines.append("\(name)\0link\0\(try FileManager.default.destinationOfSymbolicLink(atPath: path.string))")
         case S_IFDIR:
             lines.append("\(name)\0\(mode)")
             for entry in try FileManager.default.contentsOfDirectory(atPath: path.string).sorted() {

@@ -18,13 +18,17 @@ public struct BuildPaths: Hashable, Codable, Sendable {
 
     public func machineCache(_ machine: Machine) -> FilePath { groupCache(machine.groupName).appending(machine.name) }
 
-    public func minimalAppliance(_ machine: Machine) -> FilePath { machineCache(machine).appending("minimal-appliance") }
+    public func minimalAppliance(_ machine: Machine) -> FilePath {
+        machineCache(machine).appending("minimal-appliance")
+    }
 
     public func artefacts(_ machine: Machine) -> FilePath { machineCache(machine).appending("artefacts") }
 
     public func installRoot(_ machine: Machine) -> FilePath { minimalAppliance(machine).appending("installroot") }
 
-    public func generatedOverlays(_ machine: Machine) -> FilePath { minimalAppliance(machine).appending("generated-root-overlays") }
+    public func generatedOverlays(_ machine: Machine) -> FilePath {
+        minimalAppliance(machine).appending("generated-root-overlays")
+    }
 
     /// A machine's own copy of its group's: machines are built side by side.
     public func generatedGroupOverlays(_ machine: Machine) -> FilePath {
@@ -34,7 +38,8 @@ public struct BuildPaths: Hashable, Codable, Sendable {
     /// The published interface of scriptlets: what every one of them sees.
     public func variables(sourceDateEpoch: Int) -> [String: String] {
         [
-            "configPath": configPath.string, "cachePath": cachePath.string, "functionsPath": functionsPath.string, "pathsPath": pathsPath.string,
+            "configPath": configPath.string, "cachePath": cachePath.string, "functionsPath": functionsPath.string,
+            "pathsPath": pathsPath.string,
             "SOURCE_DATE_EPOCH": "\(sourceDateEpoch)",
         ]
     }

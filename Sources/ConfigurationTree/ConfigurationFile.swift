@@ -24,7 +24,9 @@ final class ConfigurationReader {
 
     init(root: FilePath) { self.root = root }
 
-    func report(_ severity: Diagnostic.Severity, _ file: FilePath, line: Int? = nil, _ message: String, hint: String? = nil) {
+    func report(
+        _ severity: Diagnostic.Severity, _ file: FilePath, line: Int? = nil, _ message: String, hint: String? = nil
+    ) {
         let diagnostic = Diagnostic(severity, at: SourceLocation(file: file, line: line), message, hint: hint)
         if seen.insert(diagnostic).inserted { diagnostics.append(diagnostic) }
     }
@@ -107,7 +109,9 @@ final class ConfigurationReader {
         defer { closedir(stream) }
         var names: [String] = []
         while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             if !name.hasPrefix(".") { names.append(name) }
         }
         return names.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
@@ -122,7 +126,9 @@ final class ConfigurationReader {
                 var bytes: [UInt8] = []
                 let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
                 defer { chunk.deallocate() }
-                while case let count = try descriptor.read(into: chunk), count > 0 { bytes.append(contentsOf: chunk[..<count]) }
+                while case let count = try descriptor.read(into: chunk), count > 0 {
+                    bytes.append(contentsOf: chunk[..<count])
+                }
                 return bytes
             }
         } catch {
@@ -148,9 +154,13 @@ final class ConfigurationReader {
         var result: [ConfigurationLine] = []
         var carriageReturns = false
         // Not Character-wise: Swift takes CR LF for one Character, which is no "\n".
-        for (index, bytes) in Array((text(path) ?? "").utf8).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
+        for (index, bytes) in Array((text(path) ?? "").utf8).split(
+            separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false
+        ).enumerated() {
             if bytes.last == UInt8(ascii: "\r") {
-                if !carriageReturns { report(.error, path, line: index + 1, "a line ends with CR LF", hint: "LF alone would be right") }
+                if !carriageReturns {
+                    report(.error, path, line: index + 1, "a line ends with CR LF", hint: "LF alone would be right")
+                }
                 carriageReturns = true
             }
             let words = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace).map(String.init)

@@ -26,7 +26,8 @@ public struct ConfigurationTree: Sendable {
         guard let resolved = realpath(configPath.string, nil) else {
             path = configPath
             let reader = ConfigurationReader(root: configPath)
-            reader.report(.error, configPath, "the configuration tree is missing", hint: "--config-path says where it is")
+            reader.report(
+                .error, configPath, "the configuration tree is missing", hint: "--config-path says where it is")
             diagnostics = reader.diagnostics
             return
         }
@@ -34,25 +35,33 @@ public struct ConfigurationTree: Sendable {
         free(resolved)
         let reader = ConfigurationReader(root: path)
         let names = reader.names(in: path).filter { name in
-            guard !Self.reservedNames.contains(name), case .folder = reader.kind(path.appending(name)) else { return false }
+            guard !Self.reservedNames.contains(name), case .folder = reader.kind(path.appending(name)) else {
+                return false
+            }
             return reader.kind(path.appending(name).appending("machines")) != nil
         }
         for selector in selectors where !names.contains(selector.group) {
             reader.report(
                 .error, path.appending(selector.group), "no machine group",
-                hint: names.isEmpty ? "the tree has none: a group is a folder with machines/ in it" : "there is \(names.joined(separator: ", "))")
+                hint: names.isEmpty
+                    ? "the tree has none: a group is a folder with machines/ in it"
+                    : "there is \(names.joined(separator: ", "))")
         }
         if selectors.isEmpty && names.isEmpty {
-            reader.report(.error, path, "the tree has no machine group", hint: "a group is a folder with machines/ in it")
+            reader.report(
+                .error, path, "the tree has no machine group", hint: "a group is a folder with machines/ in it")
         }
         for name in names {
             let machines = selectors.filter { $0.group == name }
             guard selectors.isEmpty || !machines.isEmpty else { continue }
-            let wanted = machines.contains { $0.machine == nil } || machines.isEmpty ? nil : Set(machines.compactMap(\.machine))
+            let wanted =
+                machines.contains { $0.machine == nil } || machines.isEmpty ? nil : Set(machines.compactMap(\.machine))
             groups.append(reader.group(name, at: path.appending(name), machines: wanted))
         }
         diagnostics = reader.diagnostics.sorted { left, right in
-            (left.location.file.string, left.location.line ?? 0) < (right.location.file.string, right.location.line ?? 0)
+            (left.location.file.string, left.location.line ?? 0) < (
+                right.location.file.string, right.location.line ?? 0
+            )
         }
     }
 }
@@ -60,7 +69,9 @@ public struct ConfigurationTree: Sendable {
 extension ConfigurationReader {
     fileprivate func group(_ name: String, at path: FilePath, machines wanted: Set<String>?) -> MachineGroup {
         var group = MachineGroup(name: name, path: path)
-        if let file = file(path.appending("packages"), required: false, what: "packages, one a line") { group.packages = packages(file) }
+        if let file = file(path.appending("packages"), required: false, what: "packages, one a line") {
+            group.packages = packages(file)
+        }
         if let file = file(path.appending("devices"), required: false, what: "devices, one a line") {
             group.devicesFile = file
             group.devices = devices(file)
@@ -70,16 +81,28 @@ extension ConfigurationReader {
         group.rootOverlays = layers(path.appending("root-overlays"))
         group.setuidWhitelist = list(path.appending("suid.whitelist"))
         group.setgidWhitelist = list(path.appending("guid.whitelist"))
-        let shared = file(path.appending("machine-group.yaml"), required: false, what: "settings of every machine of the group")
+        let shared = file(
+            path.appending("machine-group.yaml"), required: false, what: "settings of every machine of the group")
 
-        guard let folder = folder(path.appending("machines"), required: true, what: "a folder with a folder for each machine") else { return group }
+        guard
+            let folder = folder(
+                path.appending("machines"), required: true, what: "a folder with a folder for each machine")
+        else { return group }
         let names = names(in: folder)
         for machine in (wanted ?? []).subtracting(names).sorted() {
-            report(.error, path.appending("machines").appending(machine), "no machine of that name", hint: "there is \(names.joined(separator: ", "))")
+            report(
+                .error, path.appending("machines").appending(machine), "no machine of that name",
+                hint: "there is \(names.joined(separator: ", "))")
         }
-        if names.isEmpty { report(.error, path.appending("machines"), "no machine in it", hint: "a folder for each machine would be right") }
+        if names.isEmpty {
+            report(
+                .error, path.appending("machines"), "no machine in it", hint: "a folder for each machine would be right"
+            )
+        }
         for machine in names where wanted?.contains(machine) ?? true {
-            if let machine = self.machine(machine, of: name, at: path.appending("machines").appending(machine), shared: shared) {
+            if let machine = self.machine(
+                machine, of: name, at: path.appending("machines").appending(machine), shared: shared)
+            {
                 group.machines.append(machine)
             }
         }
@@ -94,11 +117,14 @@ extension ConfigurationReader {
                 hint: "1 to 63 of a-z, 0-9 and '-', neither first nor last (a DNS label, RFC 1123)")
         }
         let packagesFile = file(path.appending("packages"), required: true, what: "the machine's packages, one a line")
-        let initFile = file(path.appending("init"), required: true, what: "the program that becomes /init", executable: true)
-        let devicesFile = file(path.appending("devices"), required: true, what: "the machine's devices, one a line; it may be empty")
+        let initFile = file(
+            path.appending("init"), required: true, what: "the program that becomes /init", executable: true)
+        let devicesFile = file(
+            path.appending("devices"), required: true, what: "the machine's devices, one a line; it may be empty")
         let yum = yumFolder(path.appending("yum"))
         let description = machineDescription(
-            files: [shared, file(path.appending("machine.yaml"), required: false, what: "the machine's settings")].compactMap(\.self))
+            files: [shared, file(path.appending("machine.yaml"), required: false, what: "the machine's settings")]
+                .compactMap(\.self))
         let underlays = layers(path.appending("root-underlays"))
         let overlays = layers(path.appending("root-overlays"))
         let generators = scriptlets(path.appending("generator-scriptlets"))
@@ -110,7 +136,8 @@ extension ConfigurationReader {
         let devices = devicesFile.map(devices) ?? []
         guard let packagesFile, let initFile, let devicesFile, let yum else { return nil }
         var machine = Machine(
-            name: name, groupName: group, path: path, packagesFile: packagesFile, yum: yum, initFile: initFile, devicesFile: devicesFile)
+            name: name, groupName: group, path: path, packagesFile: packagesFile, yum: yum, initFile: initFile,
+            devicesFile: devicesFile)
         machine.packages = requests
         machine.devices = devices
         machine.description = description
@@ -129,22 +156,30 @@ extension ConfigurationReader {
         let bytes = Array(name.utf8)
         let hyphen = UInt8(ascii: "-")
         return (1...63).contains(bytes.count) && bytes.first != hyphen && bytes.last != hyphen
-            && bytes.allSatisfy { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == hyphen }
+            && bytes.allSatisfy {
+                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0)
+                    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == hyphen
+            }
     }
 
     private func yumFolder(_ path: FilePath) -> YumFolder? {
         guard let folder = folder(path, required: true, what: "a folder with yum.conf.template and repositories/"),
-            let template = file(path.appending("yum.conf.template"), required: true, what: "yum's configuration, an INI file")
+            let template = file(
+                path.appending("yum.conf.template"), required: true, what: "yum's configuration, an INI file")
         else { return nil }
         var yum = YumFolder(path: folder, configurationTemplate: template)
-        yum.repositoryFiles = files(in: path.appending("repositories"), what: "a folder of .repo files").filter { $0.extension == "repo" }
+        yum.repositoryFiles = files(in: path.appending("repositories"), what: "a folder of .repo files").filter {
+            $0.extension == "repo"
+        }
         yum.keys = files(in: path.appending("keys"), what: "a folder of public keys")
         for file in files(in: path.appending("vars"), what: "a folder of yum variables") {
             guard let name = file.lastComponent?.string else { continue }
             yum.variables[name] = text(file)?.split(separator: "\n").first.map(String.init) ?? ""
         }
         if yum.repositoryFiles.isEmpty {
-            report(.warning, path, "no repositories/*.repo", hint: "without a repository only local packages can be installed")
+            report(
+                .warning, path, "no repositories/*.repo",
+                hint: "without a repository only local packages can be installed")
         }
         return yum
     }
@@ -165,7 +200,9 @@ extension ConfigurationReader {
 
     /// The layers of a root-underlays or root-overlays folder, in alphanumeric order.
     private func layers(_ path: FilePath) -> [OverlayLayer] {
-        guard let folder = folder(path, required: false, what: "a folder of layers, each a folder of files") else { return [] }
+        guard let folder = folder(path, required: false, what: "a folder of layers, each a folder of files") else {
+            return []
+        }
         let names = names(in: folder)
         var layers: [OverlayLayer] = []
         for name in names {
@@ -175,14 +212,20 @@ extension ConfigurationReader {
                 layers.append(OverlayLayer(name: name, path: real))
             } else if let layer = name.dropSuffix(".permissions") {
                 if !names.contains(layer) {
-                    report(.error, entry, "permissions of a layer that is not there", hint: "the folder '\(layer)' beside it would be right")
+                    report(
+                        .error, entry, "permissions of a layer that is not there",
+                        hint: "the folder '\(layer)' beside it would be right")
                 }
             } else {
-                report(.error, entry, "neither a layer nor its permissions", hint: "a folder, or '<layer>.permissions', would be right")
+                report(
+                    .error, entry, "neither a layer nor its permissions",
+                    hint: "a folder, or '<layer>.permissions', would be right")
             }
         }
         for index in layers.indices where names.contains(layers[index].name + ".permissions") {
-            let file = self.file(path.appending(layers[index].name + ".permissions"), required: true, what: "'/path owner group mode' a line")
+            let file = self.file(
+                path.appending(layers[index].name + ".permissions"), required: true,
+                what: "'/path owner group mode' a line")
             layers[index].permissions = file.map(permissions) ?? []
         }
         return layers

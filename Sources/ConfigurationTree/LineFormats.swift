@@ -6,7 +6,9 @@ extension ConfigurationReader {
         var requests: [PackageRequest] = []
         for line in meaningfulLines(path) {
             guard line.words.count == 1, let word = line.words.first else {
-                report(.error, path, line: line.location.line, "more than one word: \(line.words.joined(separator: " "))", hint: "one package a line")
+                report(
+                    .error, path, line: line.location.line, "more than one word: \(line.words.joined(separator: " "))",
+                    hint: "one package a line")
                 continue
             }
             let kind: PackageRequest.Kind = word.hasPrefix("@") ? .group : word.hasPrefix("-") ? .forbid : .install
@@ -16,11 +18,15 @@ extension ConfigurationReader {
                 continue
             }
             if let earlier = requests.first(where: { $0.spec == spec && $0.kind == kind }) {
-                report(.warning, path, line: line.location.line, "'\(word)' is already in line \(earlier.location.line ?? 0)")
+                report(
+                    .warning, path, line: line.location.line,
+                    "'\(word)' is already in line \(earlier.location.line ?? 0)")
                 continue
             }
             if let opposite = requests.first(where: { $0.spec == spec && ($0.kind == .forbid) != (kind == .forbid) }) {
-                report(.error, path, line: line.location.line, "'\(spec)' is both wanted and forbidden", hint: "see line \(opposite.location.line ?? 0)")
+                report(
+                    .error, path, line: line.location.line, "'\(spec)' is both wanted and forbidden",
+                    hint: "see line \(opposite.location.line ?? 0)")
             }
             requests.append(PackageRequest(kind, spec, at: line.location))
         }
@@ -32,7 +38,9 @@ extension ConfigurationReader {
         for line in meaningfulLines(path) {
             guard let device = device(line) else { continue }
             if let earlier = devices.first(where: { $0.path == device.path }) {
-                report(.error, path, line: line.location.line, "\(device.path) a second time", hint: "see line \(earlier.location.line ?? 0)")
+                report(
+                    .error, path, line: line.location.line, "\(device.path) a second time",
+                    hint: "see line \(earlier.location.line ?? 0)")
                 continue
             }
             devices.append(device)
@@ -47,7 +55,8 @@ extension ConfigurationReader {
         }
         let words = line.words
         guard words.count >= 3 else {
-            return fail("not a device: \(words.joined(separator: " "))", "'path type permissions [major minor]' would be right")
+            return fail(
+                "not a device: \(words.joined(separator: " "))", "'path type permissions [major minor]' would be right")
         }
         let path = FilePath(words[0])
         guard path.isAbsolute, path.lexicallyNormalized() == path, path.lastComponent != nil else {
@@ -58,14 +67,24 @@ extension ConfigurationReader {
         }
         switch words[1] {
         case "p":
-            guard words.count == 3 else { return fail("a FIFO has no major and minor", "'\(words[0]) p \(words[2])' would be right") }
+            guard words.count == 3 else {
+                return fail("a FIFO has no major and minor", "'\(words[0]) p \(words[2])' would be right")
+            }
             return Device(path: path, kind: .fifo, permissions: permissions, location: line.location)
         case "b", "c":
-            guard words.count == 5 else { return fail("major and minor are needed", "'\(words[0]) \(words[1]) \(words[2]) MAJOR MINOR' would be right") }
+            guard words.count == 5 else {
+                return fail(
+                    "major and minor are needed", "'\(words[0]) \(words[1]) \(words[2]) MAJOR MINOR' would be right")
+            }
             // Twelve and twenty bits: MINORBITS of the kernel's include/linux/kdev_t.h.
-            guard let major = UInt32(words[3]), major < 1 << 12 else { return fail("'\(words[3])' is no major number", "0 to 4095 would be right") }
-            guard let minor = UInt32(words[4]), minor < 1 << 20 else { return fail("'\(words[4])' is no minor number", "0 to 1048575 would be right") }
-            let kind: Device.Kind = words[1] == "b" ? .block(major: major, minor: minor) : .character(major: major, minor: minor)
+            guard let major = UInt32(words[3]), major < 1 << 12 else {
+                return fail("'\(words[3])' is no major number", "0 to 4095 would be right")
+            }
+            guard let minor = UInt32(words[4]), minor < 1 << 20 else {
+                return fail("'\(words[4])' is no minor number", "0 to 1048575 would be right")
+            }
+            let kind: Device.Kind =
+                words[1] == "b" ? .block(major: major, minor: minor) : .character(major: major, minor: minor)
             return Device(path: path, kind: kind, permissions: permissions, location: line.location)
         default: return fail("'\(words[1])' is no type of device", "b, c or p would be right")
         }
@@ -75,7 +94,9 @@ extension ConfigurationReader {
         meaningfulLines(path).compactMap { line in
             let file = FilePath(line.words.joined(separator: " "))
             guard file.isAbsolute else {
-                report(.error, path, line: line.location.line, "'\(file)' is not absolute", hint: "the path in the machine's root would be right")
+                report(
+                    .error, path, line: line.location.line, "'\(file)' is not absolute",
+                    hint: "the path in the machine's root would be right")
                 return nil
             }
             return file
@@ -85,14 +106,17 @@ extension ConfigurationReader {
     func permissions(_ path: FilePath) -> [OverlayPermission] {
         meaningfulLines(path).compactMap { line in
             let words = line.words
-            guard words.count == 4 || words.count == 5, let mode = UInt16(words[3], radix: 8), mode <= 0o7777, FilePath(words[0]).isAbsolute else {
+            guard words.count == 4 || words.count == 5, let mode = UInt16(words[3], radix: 8), mode <= 0o7777,
+                FilePath(words[0]).isAbsolute
+            else {
                 report(
                     .error, path, line: line.location.line, "not a permission: \(words.joined(separator: " "))",
                     hint: "'/path owner group mode [capabilities]' would be right")
                 return nil
             }
             return OverlayPermission(
-                path: FilePath(words[0]), owner: words[1], group: words[2], mode: mode, capabilities: words.count == 5 ? words[4] : nil,
+                path: FilePath(words[0]), owner: words[1], group: words[2], mode: mode,
+                capabilities: words.count == 5 ? words[4] : nil,
                 location: line.location)
         }
     }

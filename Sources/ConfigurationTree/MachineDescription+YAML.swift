@@ -24,7 +24,9 @@ extension ConfigurationReader {
     private func check(_ description: MachineDescription, _ file: FilePath) {
         let partitions = description.disks.flatMap(\.partitions)
         let mountPoints = partitions.compactMap(\.mountPoint)
-        if !mountPoints.contains("/") { report(.error, file, "no partition is mounted at /", hint: "one partition has 'mount: /'") }
+        if !mountPoints.contains("/") {
+            report(.error, file, "no partition is mounted at /", hint: "one partition has 'mount: /'")
+        }
         for point in Set(mountPoints).sorted() where mountPoints.filter({ $0 == point }).count > 1 {
             report(.error, file, "two partitions are mounted at \(point)")
         }
@@ -36,11 +38,15 @@ extension ConfigurationReader {
                 if case .fixed(let size) = partition.size { sum &+ size.bytes } else { sum }
             }
             if fixed > disk.size.bytes {
-                report(.error, file, "the partitions of '\(disk.name)' (\(ByteCount(fixed))) do not fit on its \(disk.size)")
+                report(
+                    .error, file,
+                    "the partitions of '\(disk.name)' (\(ByteCount(fixed))) do not fit on its \(disk.size)")
             }
         }
         let names = description.disks.map(\.name)
-        for name in Set(names).sorted() where names.filter({ $0 == name }).count > 1 { report(.error, file, "two disks are called '\(name)'") }
+        for name in Set(names).sorted() where names.filter({ $0 == name }).count > 1 {
+            report(.error, file, "two disks are called '\(name)'")
+        }
     }
 }
 
@@ -71,7 +77,9 @@ private struct YAMLReader {
 
     /// Calls the reader of each key; unknown keys are errors with the known ones named.
     func map(_ node: Node, _ what: String, _ keys: KeyValuePairs<String, (Node) -> Void>) {
-        guard case .mapping(let mapping) = node else { return fail(node, "\(what) is not a map", "'key: value' lines would be right") }
+        guard case .mapping(let mapping) = node else {
+            return fail(node, "\(what) is not a map", "'key: value' lines would be right")
+        }
         var seen: Set<String> = []
         for (key, value) in mapping {
             let name = key.string ?? ""
@@ -117,15 +125,19 @@ private struct YAMLReader {
         return value
     }
 
-    func choice<Value: RawRepresentable & CaseIterable>(_ node: Node, _ what: String) -> Value? where Value.RawValue == String {
+    func choice<Value: RawRepresentable & CaseIterable>(_ node: Node, _ what: String) -> Value?
+    where Value.RawValue == String {
         if let text = node.string, let value = Value(rawValue: text) { return value }
-        fail(node, "'\(node.string ?? "?")' is no \(what)", Value.allCases.map(\.rawValue).joined(separator: ", ") + " would be right")
+        fail(
+            node, "'\(node.string ?? "?")' is no \(what)",
+            Value.allCases.map(\.rawValue).joined(separator: ", ") + " would be right")
         return nil
     }
 
     func size(_ node: Node, _ what: String) -> ByteCount? {
         let units: [(String, UInt64)] = [
-            ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("kB", 1000), ("MB", 1_000_000), ("GB", 1_000_000_000),
+            ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("kB", 1000), ("MB", 1_000_000),
+            ("GB", 1_000_000_000),
             ("TB", 1_000_000_000_000), ("B", 1),
         ]
         let text = (node.string ?? "").filter { $0 != " " }
@@ -136,7 +148,9 @@ private struct YAMLReader {
             }
             break
         }
-        fail(node, "'\(node.string ?? "?")' is no \(what)", "a whole number with B, KiB, MiB, GiB, TiB, kB, MB, GB or TB, such as '2GiB'")
+        fail(
+            node, "'\(node.string ?? "?")' is no \(what)",
+            "a whole number with B, KiB, MiB, GiB, TiB, kB, MB, GB or TB, such as '2GiB'")
         return nil
     }
 
@@ -153,9 +167,17 @@ private struct YAMLReader {
                 "hardware": { readHardware($0, into: &hardware) },
                 "disks": { node in if let nodes = list(node, "disks") { disks = nodes.map(disk) } },
                 "boot": { readBoot($0, into: &boot) },
-                "outputs": { node in if let nodes = list(node, "outputs") { outputs = nodes.compactMap { choice($0, "output") } } },
-                "hypervisors": { node in if let nodes = list(node, "hypervisors") { hypervisors = nodes.compactMap { choice($0, "hypervisor") } } },
-                "toleratedScriptlets": { node in if let nodes = list(node, "toleratedScriptlets") { tolerated = nodes.compactMap(scriptlet) } },
+                "outputs": { node in
+                    if let nodes = list(node, "outputs") { outputs = nodes.compactMap { choice($0, "output") } }
+                },
+                "hypervisors": { node in
+                    if let nodes = list(node, "hypervisors") {
+                        hypervisors = nodes.compactMap { choice($0, "hypervisor") }
+                    }
+                },
+                "toleratedScriptlets": { node in
+                    if let nodes = list(node, "toleratedScriptlets") { tolerated = nodes.compactMap(scriptlet) }
+                },
             ])
         description.hardware = hardware
         description.disks = disks
@@ -175,10 +197,16 @@ private struct YAMLReader {
                 "architecture": { if let text = text($0, "architecture") { value.architecture = text } },
                 "cpus": { if let number = number($0, "cpus", 1...1024) { value.cpus = number } },
                 "memory": { if let size = size($0, "amount of memory") { value.memory = size } },
-                "firmware": { if let firmware: Hardware.Firmware = choice($0, "firmware") { value.firmware = firmware } },
-                "diskController": { if let one: Hardware.DiskController = choice($0, "disk controller") { value.diskController = one } },
+                "firmware": {
+                    if let firmware: Hardware.Firmware = choice($0, "firmware") { value.firmware = firmware }
+                },
+                "diskController": {
+                    if let one: Hardware.DiskController = choice($0, "disk controller") { value.diskController = one }
+                },
                 "networkInterfaces": { node in
-                    if let nodes = list(node, "networkInterfaces") { value.networkInterfaces = nodes.compactMap(networkInterface) }
+                    if let nodes = list(node, "networkInterfaces") {
+                        value.networkInterfaces = nodes.compactMap(networkInterface)
+                    }
                 },
             ])
         hardware = value
@@ -190,14 +218,20 @@ private struct YAMLReader {
             node, "a network interface",
             [
                 "name": { if let text = text($0, "name") { value.name = text } },
-                "model": { if let model: Hardware.NetworkInterface.Model = choice($0, "model of network interface") { value.model = model } },
+                "model": {
+                    if let model: Hardware.NetworkInterface.Model = choice($0, "model of network interface") {
+                        value.model = model
+                    }
+                },
                 "macAddress": { node in
                     guard let text = text(node, "macAddress") else { return }
                     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
                     if parts.count == 6, parts.allSatisfy({ $0.utf8.count == 2 && UInt8($0, radix: 16) != nil }) {
                         value.macAddress = text.lowercased()
                     } else {
-                        fail(node, "'\(text)' is no MAC address", "six pairs of hexadecimal digits, such as '52:54:00:12:34:56'")
+                        fail(
+                            node, "'\(text)' is no MAC address",
+                            "six pairs of hexadecimal digits, such as '52:54:00:12:34:56'")
                     }
                 },
             ])
@@ -213,9 +247,13 @@ private struct YAMLReader {
                 "name": { if let text = text($0, "name") { value.name = text } },
                 "size": { if let size = size($0, "size") { value.size = size } },
                 "table": { if let table: Disk.PartitionTable = choice($0, "partition table") { value.table = table } },
-                "partitions": { node in if let nodes = list(node, "partitions") { value.partitions = nodes.map(partition) } },
+                "partitions": { node in
+                    if let nodes = list(node, "partitions") { value.partitions = nodes.map(partition) }
+                },
             ])
-        let plain = !value.name.isEmpty && value.name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
+        let plain =
+            !value.name.isEmpty
+            && value.name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
         if !plain { fail(node, "'\(value.name)' is no name of a disk", "letters, digits, '-' and '_' would be right") }
         return value
     }
@@ -235,22 +273,33 @@ private struct YAMLReader {
                         fail(node, "'\(text)' is no mount point", "an absolute path without '..' would be right")
                     }
                 },
-                "filesystem": { if let fileSystem: Partition.FileSystem = choice($0, "file system") { value.fileSystem = fileSystem } },
+                "filesystem": {
+                    if let fileSystem: Partition.FileSystem = choice($0, "file system") {
+                        value.fileSystem = fileSystem
+                    }
+                },
                 "size": { node in
-                    if node.string == "rest" { value.size = .rest } else if let size = size(node, "size") { value.size = .fixed(size) }
+                    if node.string == "rest" {
+                        value.size = .rest
+                    } else if let size = size(node, "size") {
+                        value.size = .fixed(size)
+                    }
                 },
                 "label": { if let text = text($0, "label") { value.label = text } },
                 "uuid": { node in
                     guard let text = text(node, "uuid") else { return }
                     let groups = text.split(separator: "-", omittingEmptySubsequences: false)
-                    if groups.map(\.utf8.count) == [8, 4, 4, 4, 12], groups.allSatisfy({ $0.allSatisfy(\.isHexDigit) }) {
+                    if groups.map(\.utf8.count) == [8, 4, 4, 4, 12], groups.allSatisfy({ $0.allSatisfy(\.isHexDigit) })
+                    {
                         value.uuid = text.lowercased()
                     } else {
                         fail(node, "'\(text)' is no UUID", "8-4-4-4-12 hexadecimal digits would be right")
                     }
                 },
                 "mountOptions": { node in
-                    if let nodes = list(node, "mountOptions") { value.mountOptions = nodes.compactMap { text($0, "a mount option") } }
+                    if let nodes = list(node, "mountOptions") {
+                        value.mountOptions = nodes.compactMap { text($0, "a mount option") }
+                    }
                 },
             ])
         // mke2fs(8), mkfs.xfs(8), mkfs.fat(8), mkfs.btrfs(8), mkswap(8).
@@ -268,7 +317,9 @@ private struct YAMLReader {
             [
                 "loader": { if let loader: BootSettings.Loader = choice($0, "boot loader") { value.loader = loader } },
                 "kernelArguments": { node in
-                    if let nodes = list(node, "kernelArguments") { value.kernelArguments = nodes.compactMap { text($0, "a kernel argument") } }
+                    if let nodes = list(node, "kernelArguments") {
+                        value.kernelArguments = nodes.compactMap { text($0, "a kernel argument") }
+                    }
                 },
                 "init": { if let truth = truth($0, "init") { value.usesInit = truth } },
             ])

@@ -37,7 +37,9 @@ public struct BootConfiguration: Hashable, Codable, Sendable {
     public var kernelCommandLine: String {
         var words = ["root=UUID=\(rootUUID)", "ro"]
         if settings.usesInit { words.append("init=/init") }
-        if !settings.kernelArguments.contains(where: { $0.hasPrefix("console=") }) { words += ["console=tty0", "console=ttyS0,115200"] }
+        if !settings.kernelArguments.contains(where: { $0.hasPrefix("console=") }) {
+            words += ["console=tty0", "console=ttyS0,115200"]
+        }
         return (words + settings.kernelArguments).joined(separator: " ")
     }
 
@@ -66,7 +68,8 @@ struct GRUBForBIOS {
     /// Where the host has GRUB's modules.
     static let modules: FilePath = "/usr/lib/grub/i386-pc"
     private static let moduleNames = [
-        "biosdisk", "part_gpt", "part_msdos", "ext2", "search", "search_fs_uuid", "normal", "linux", "configfile", "serial", "terminal", "echo",
+        "biosdisk", "part_gpt", "part_msdos", "ext2", "search", "search_fs_uuid", "normal", "linux", "configfile",
+        "serial", "terminal", "echo",
         "ls", "test", "reboot", "halt", "minicmd", "gzio",
     ]
     // include/grub/i386/pc/boot.h of GRUB.
@@ -85,15 +88,19 @@ struct GRUBForBIOS {
         let coreFile = scratch.appending("core.img")
         try writeAtomically("search.fs_uuid \(rootUUID) root\nset prefix=($root)/boot/grub\n".utf8, to: early)
         try mkimage.runBlocking(
-            ["-O", "i386-pc", "-d", Self.modules.string, "-p", "/boot/grub", "-c", early.string, "-o", coreFile.string] + Self.moduleNames)
+            ["-O", "i386-pc", "-d", Self.modules.string, "-p", "/boot/grub", "-c", early.string, "-o", coreFile.string]
+                + Self.moduleNames)
         var core = try readBytes(coreFile)
         let boot = try readBytes(Self.modules.appending("boot.img"))
 
         // With GPT the core image has a partition of its own; with MBR it lies between the table and the first partition.
-        let start = disk.partitions.first { $0.typeGUID == PartitionType.biosBoot && $0.fileSystem == nil }?.start ?? DiskPlan.sectorSize
+        let start =
+            disk.partitions.first { $0.typeGUID == PartitionType.biosBoot && $0.fileSystem == nil }?.start
+            ?? DiskPlan.sectorSize
         let room = disk.table == .gpt ? DiskPlan.alignment : DiskPlan.alignment - DiskPlan.sectorSize
         guard core.count <= room, core.count > 512, boot.count == 512 else {
-            throw WorkerFailure(kind: "bootLoader", message: "GRUB's core image (\(core.count) bytes) does not fit into \(room) bytes")
+            throw WorkerFailure(
+                kind: "bootLoader", message: "GRUB's core image (\(core.count) bytes) does not fit into \(room) bytes")
         }
         let sector = start / DiskPlan.sectorSize
         core.replace(at: Self.blockListOffset, with: sector + 1)

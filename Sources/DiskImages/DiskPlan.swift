@@ -21,13 +21,15 @@ public struct DiskPlan: Hashable, Codable, Sendable {
                 disks.append(
                     try PlannedDisk(
                         disk, names: StableNames(group: group, machine: machine, disk: disk.name),
-                        bootsBIOS: holdsRoot && description.boot.loader == .grub && description.hardware.firmware == .bios))
+                        bootsBIOS: holdsRoot && description.boot.loader == .grub
+                            && description.hardware.firmware == .bios))
             } catch let error as DiskPlanError {
                 problems += error.problems.map { "disk \(index + 1) ('\(disk.name)'): \($0)" }
             }
         }
         if description.boot.loader == .grub && description.hardware.firmware == .uefi {
-            problems.append("a machine with UEFI firmware cannot be given a boot loader here; 'firmware: bios' would be right")
+            problems.append(
+                "a machine with UEFI firmware cannot be given a boot loader here; 'firmware: bios' would be right")
         }
         guard problems.isEmpty else { throw DiskPlanError(problems: problems) }
         self.disks = disks
@@ -35,7 +37,9 @@ public struct DiskPlan: Hashable, Codable, Sendable {
 
     /// All partitions with a file system or swap, in the order in which they are mounted: a folder before what is below it.
     public var fileSystems: [PlannedPartition] {
-        disks.flatMap(\.partitions).filter { $0.fileSystem != nil }.sorted { ($0.mountPoint ?? "~") < ($1.mountPoint ?? "~") }
+        disks.flatMap(\.partitions).filter { $0.fileSystem != nil }.sorted {
+            ($0.mountPoint ?? "~") < ($1.mountPoint ?? "~")
+        }
     }
 
     public var root: PlannedPartition? { fileSystems.first { $0.mountPoint == "/" } }
@@ -46,8 +50,11 @@ public struct DiskPlan: Hashable, Codable, Sendable {
             guard let fileSystem = partition.fileSystem else { return nil }
             let options = partition.mountOptions.isEmpty ? "defaults" : partition.mountOptions.joined(separator: ",")
             switch (fileSystem, partition.mountPoint) {
-            case (.swap, _): return "UUID=\(partition.uuid) none swap \(partition.mountOptions.isEmpty ? "sw" : options) 0 0\n"
-            case (_, let mountPoint?): return "UUID=\(partition.uuid) \(mountPoint) \(fileSystem.rawValue) \(options) 0 \(mountPoint == "/" ? 1 : 2)\n"
+            case (.swap, _):
+                return "UUID=\(partition.uuid) none swap \(partition.mountOptions.isEmpty ? "sw" : options) 0 0\n"
+            case (_, let mountPoint?):
+                return
+                    "UUID=\(partition.uuid) \(mountPoint) \(fileSystem.rawValue) \(options) 0 \(mountPoint == "/" ? 1 : 2)\n"
             case (_, nil): return nil
             }
         }.joined()
@@ -82,21 +89,34 @@ public struct PlannedDisk: Hashable, Codable, Sendable {
         if bootsBIOS && table == .gpt {
             partitions.append(
                 PlannedPartition(
-                    number: 1, start: position, size: DiskPlan.alignment, typeGUID: PartitionType.biosBoot, partitionGUID: names.uuid("bios-boot")))
+                    number: 1, start: position, size: DiskPlan.alignment, typeGUID: PartitionType.biosBoot,
+                    partitionGUID: names.uuid("bios-boot")))
             position += DiskPlan.alignment
         }
-        if bootsBIOS && table == .none { problems.append("a disk without a partition table cannot boot under BIOS; 'table: gpt' would be right") }
-        if table == .mbr && disk.partitions.count > 4 { problems.append("an MBR has room for four partitions, not \(disk.partitions.count)") }
-        if table == .none && disk.partitions.count != 1 { problems.append("with 'table: none' there is exactly one partition: the disk") }
+        if bootsBIOS && table == .none {
+            problems.append("a disk without a partition table cannot boot under BIOS; 'table: gpt' would be right")
+        }
+        if table == .mbr && disk.partitions.count > 4 {
+            problems.append("an MBR has room for four partitions, not \(disk.partitions.count)")
+        }
+        if table == .none && disk.partitions.count != 1 {
+            problems.append("with 'table: none' there is exactly one partition: the disk")
+        }
         let fixed = disk.partitions.reduce(UInt64(0)) { sum, partition in
-            if case .fixed(let size) = partition.size { sum &+ size.bytes.roundedUp(to: DiskPlan.alignment) } else { sum }
+            if case .fixed(let size) = partition.size {
+                sum &+ size.bytes.roundedUp(to: DiskPlan.alignment)
+            } else {
+                sum
+            }
         }
         for partition in disk.partitions {
             let length: UInt64
             switch partition.size {
             case .fixed(let size): length = size.bytes.roundedUp(to: DiskPlan.alignment)
             case .rest:
-                length = Self.rest(end: end, begin: table == .none ? 0 : DiskPlan.alignment, bios: bootsBIOS && table == .gpt, fixed: fixed)
+                length = Self.rest(
+                    end: end, begin: table == .none ? 0 : DiskPlan.alignment, bios: bootsBIOS && table == .gpt,
+                    fixed: fixed)
             }
             let what = partition.mountPoint ?? partition.fileSystem.rawValue
             guard length > 0, position + length <= end else {
@@ -104,12 +124,14 @@ public struct PlannedDisk: Hashable, Codable, Sendable {
                 continue
             }
             guard [.ext4, .swap].contains(partition.fileSystem) else {
-                problems.append("\(partition.fileSystem.rawValue) (\(what)) cannot be written here; ext4 or swap would be right")
+                problems.append(
+                    "\(partition.fileSystem.rawValue) (\(what)) cannot be written here; ext4 or swap would be right")
                 continue
             }
             let thing = "partition \(partition.mountPoint ?? partition.label ?? "\(partitions.count + 1)")"
             var planned = PlannedPartition(
-                number: partitions.count + 1, start: position, size: length, typeGUID: PartitionType.of(partition), partitionGUID: names.uuid(thing + " guid"))
+                number: partitions.count + 1, start: position, size: length, typeGUID: PartitionType.of(partition),
+                partitionGUID: names.uuid(thing + " guid"))
             planned.fileSystem = partition.fileSystem
             planned.mountPoint = partition.mountPoint
             planned.label = partition.label
@@ -137,8 +159,12 @@ public struct PlannedDisk: Hashable, Codable, Sendable {
         for partition in partitions {
             let place = "start=\(partition.start / DiskPlan.sectorSize), size=\(partition.size / DiskPlan.sectorSize)"
             switch table {
-            case .gpt: lines.append("\(place), type=\(partition.typeGUID), uuid=\(partition.partitionGUID.uppercased())")
-            default: lines.append("\(place), type=\(partition.fileSystem == .swap ? "82" : "83")\(partition.mountPoint == "/" ? ", bootable" : "")")
+            case .gpt:
+                lines.append("\(place), type=\(partition.typeGUID), uuid=\(partition.partitionGUID.uppercased())")
+            default:
+                lines.append(
+                    "\(place), type=\(partition.fileSystem == .swap ? "82" : "83")\(partition.mountPoint == "/" ? ", bootable" : "")"
+                )
             }
         }
         return lines.joined(separator: "\n") + "\n"

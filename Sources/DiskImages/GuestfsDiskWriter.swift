@@ -23,7 +23,9 @@ struct GuestfsDiskWriter: DiskWriter {
         reporting.progress(0, of: 2, "starting libguestfs")
         try handle.launch()
         for partition in plan.fileSystems where partition.mountPoint != nil && partition.fileSystem != .swap {
-            guard let index = disks.firstIndex(where: { $0.partitions.contains(partition) }), let path = partition.mountPoint else { continue }
+            guard let index = disks.firstIndex(where: { $0.partitions.contains(partition) }),
+                let path = partition.mountPoint
+            else { continue }
             let letter = String(UnicodeScalar(UInt8(ascii: "a") + UInt8(index)))
             let device = "/dev/sd\(letter)" + (disks[index].table == .none ? "" : "\(partition.number)")
             try handle.mount(device, at: path)
@@ -31,7 +33,9 @@ struct GuestfsDiskWriter: DiskWriter {
         reporting.progress(1, of: 2, "copying through libguestfs")
         let pipe = scratch.appending("root.tar")
         unlink(pipe.string)
-        guard mkfifo(pipe.string, 0o600) == 0 else { throw HostSystemError.systemCall(what: "making \(pipe)", errno: Errno(rawValue: errno)) }
+        guard mkfifo(pipe.string, 0o600) == 0 else {
+            throw HostSystemError.systemCall(what: "making \(pipe)", errno: Errno(rawValue: errno))
+        }
         defer { unlink(pipe.string) }
         let packing = Mutex<Result<String, any Error>?>(nil)
         let packed = DispatchSemaphore(value: 0)
@@ -39,7 +43,8 @@ struct GuestfsDiskWriter: DiskWriter {
         Thread.detach {
             let result = Result {
                 try tar.runBlocking([
-                    "--create", "--file", pipe.string, "--directory", root.string, "--numeric-owner", "--xattrs", "--xattrs-include=*", "--sparse",
+                    "--create", "--file", pipe.string, "--directory", root.string, "--numeric-owner", "--xattrs",
+                    "--xattrs-include=*", "--sparse",
                     "--format=posix", "--sort=name", "--ignore-failed-read", ".",
                 ])
             }

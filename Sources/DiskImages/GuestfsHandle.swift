@@ -9,7 +9,10 @@ final class GuestfsHandle {
     /// - Throws: `WorkerFailure`.
     init(scratch: FilePath, usesKVM: Bool) throws {
         // NO_ENVIRONMENT: LIBGUESTFS_* of the caller must not decide; NO_CLOSE_ON_EXIT: this object closes it.
-        guard let handle = guestfs_create_flags_values(UInt32(GUESTFS_CREATE_NO_ENVIRONMENT | GUESTFS_CREATE_NO_CLOSE_ON_EXIT)) else {
+        guard
+            let handle = guestfs_create_flags_values(
+                UInt32(GUESTFS_CREATE_NO_ENVIRONMENT | GUESTFS_CREATE_NO_CLOSE_ON_EXIT))
+        else {
             throw WorkerFailure(kind: "libguestfs", message: "libguestfs gives no handle")
         }
         self.handle = handle
@@ -33,14 +36,18 @@ final class GuestfsHandle {
 
     func addDisk(_ image: FilePath) throws { try check(guestfs_add_raw_drive(handle, image.string), "adding \(image)") }
 
-    func launch() throws { try check(guestfs_launch(handle), "starting its virtual machine (it needs a kernel in /boot of the build host)") }
+    func launch() throws {
+        try check(guestfs_launch(handle), "starting its virtual machine (it needs a kernel in /boot of the build host)")
+    }
 
     func mount(_ device: String, at path: String) throws {
         if path != "/" { try check(guestfs_mkdir_p(handle, path), "making \(path)") }
         try check(guestfs_mount_options(handle, "", device, path), "mounting \(device)")
     }
 
-    func unpack(tar: FilePath) throws { try check(guestfs_tar_in_with_attributes(handle, tar.string, "/"), "unpacking the root") }
+    func unpack(tar: FilePath) throws {
+        try check(guestfs_tar_in_with_attributes(handle, tar.string, "/"), "unpacking the root")
+    }
 
     func close() throws {
         try check(guestfs_umount_all(handle), "unmounting")

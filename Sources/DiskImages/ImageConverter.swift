@@ -12,7 +12,8 @@ public struct ImageConverter: Sendable {
     ///
     /// - Throws: `HostSystemError.toolFailed`.
     public func convert(_ raw: FilePath, to format: DiskFormat, output: FilePath) async throws {
-        try await qemuImg.run(["convert", "-f", "raw", "-O", format.qemuName] + format.qemuOptions + [raw.string, output.string])
+        try await qemuImg.run(
+            ["convert", "-f", "raw", "-O", format.qemuName] + format.qemuOptions + [raw.string, output.string])
     }
 
     /// Reads the image back and checks its structure, where qemu-img can.

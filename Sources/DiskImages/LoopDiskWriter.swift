@@ -18,7 +18,9 @@ struct LoopDiskWriter: DiskWriter {
         let mountPoint = scratch.appending("mount")
         var mounted: [FilePath] = []
         for partition in plan.fileSystems where partition.mountPoint != nil && partition.fileSystem != .swap {
-            guard let index = disks.firstIndex(where: { $0.partitions.contains(partition) }), let path = partition.mountPoint else { continue }
+            guard let index = disks.firstIndex(where: { $0.partitions.contains(partition) }),
+                let path = partition.mountPoint
+            else { continue }
             let target = mountPoint.pushing(FilePath(path).removingRoot())
             try createDirectories(target)
             // The mount keeps the device; when it ends, the device detaches itself.

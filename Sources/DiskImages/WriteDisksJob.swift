@@ -62,7 +62,8 @@ public struct WriteDisksJob: WorkerJob {
     public var sourceDateEpoch: Int
 
     public init(
-        plan: DiskPlan, root: LayeredRoot, machineCache: FilePath, output: FilePath, writer: DiskWriterKind, usesKVM: Bool, installsGRUB: Bool,
+        plan: DiskPlan, root: LayeredRoot, machineCache: FilePath, output: FilePath, writer: DiskWriterKind,
+        usesKVM: Bool, installsGRUB: Bool,
         tools: DiskTools, sourceDateEpoch: Int
     ) {
         self.plan = plan
@@ -100,12 +101,16 @@ public struct WriteDisksJob: WorkerJob {
 
     private func makeEmptyDisk(_ disk: PlannedDisk, image: FilePath, scratch: FilePath) throws {
         let descriptor = try FileDescriptor.open(
-            image, .readWrite, options: [.create, .truncate, .closeOnExec], permissions: [.ownerReadWrite, .groupRead, .otherRead])
+            image, .readWrite, options: [.create, .truncate, .closeOnExec],
+            permissions: [.ownerReadWrite, .groupRead, .otherRead])
         try descriptor.closeAfter { try descriptor.resize(to: Int64(disk.size.bytes)) }
-        if let script = disk.sfdiskScript { try tools.sfdisk.runBlocking(["--quiet", "--no-tell-kernel", image.string], input: script) }
+        if let script = disk.sfdiskScript {
+            try tools.sfdisk.runBlocking(["--quiet", "--no-tell-kernel", image.string], input: script)
+        }
         for partition in disk.partitions { try makeFileSystem(partition, image: image) }
         if installsGRUB, let root = plan.root, disk.partitions.contains(root) {
-            try GRUBForBIOS(mkimage: tools.grubMkimage).install(on: image, disk: disk, rootUUID: root.uuid, scratch: scratch)
+            try GRUBForBIOS(mkimage: tools.grubMkimage).install(
+                on: image, disk: disk, rootUUID: root.uuid, scratch: scratch)
         }
     }
 
@@ -121,12 +126,14 @@ public struct WriteDisksJob: WorkerJob {
                 ["-q", "-F", "-U", partition.uuid, "-O", "^metadata_csum_seed,^orphan_file", "-m", "1"]
                     + (partition.label.map { ["-L", $0] } ?? [])
                     + [
-                        "-E", "offset=\(partition.start),hash_seed=\(partition.hashSeed),lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0,nodiscard",
+                        "-E",
+                        "offset=\(partition.start),hash_seed=\(partition.hashSeed),lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0,nodiscard",
                         image.string, "\(partition.size / 1024)k",
                     ], environment: environment)
         case .swap:
             try tools.mkswap.runBlocking(
-                ["-q", "-U", partition.uuid, "--offset", "\(partition.start)"] + (partition.label.map { ["-L", $0] } ?? [])
+                ["-q", "-U", partition.uuid, "--offset", "\(partition.start)"]
+                    + (partition.label.map { ["-L", $0] } ?? [])
                     + [image.string, "\(partition.size / 1024)"])
         default: break
         }

@@ -3,20 +3,24 @@ public import SystemPackage
 /// Whether KVM really runs a guest here. `/dev/kvm` may exist, open, and hang: only a guest that ran is proof.
 public enum KVMProbe {
     /// mov al, 16; out 0xf4, al; hlt - the debug exit device then ends QEMU with status 33 (2 * 16 + 1).
-    private static let bootSector: [UInt8] = [0xb0, 0x10, 0xe6, 0xf4, 0xf4, 0xeb, 0xfd] + [UInt8](repeating: 0, count: 503) + [0x55, 0xaa]
+    private static let bootSector: [UInt8] =
+        [0xb0, 0x10, 0xe6, 0xf4, 0xf4, 0xeb, 0xfd] + [UInt8](repeating: 0, count: 503) + [0x55, 0xaa]
     private static let seconds = "5"
 
     /// Starts a guest of one sector, with the processor that real guests get, for at most five seconds.
     ///
     /// - Parameter scratch: an existing folder for the sector.
     public static func works(tools: ToolTable, scratch: FilePath) async -> Bool {
-        guard exists("/dev/kvm"), let qemu = try? tools.tool("qemu-system-x86_64"), let timeout = try? tools.tool("timeout") else { return false }
+        guard exists("/dev/kvm"), let qemu = try? tools.tool("qemu-system-x86_64"),
+            let timeout = try? tools.tool("timeout")
+        else { return false }
         let image = scratch.appending("kvm-probe.\(UInt32.random(in: 0 ... .max))")
         guard (try? writeAtomically(bootSector, to: image)) != nil else { return false }
         defer { removeFile(image) }
         do {
             try await timeout.run([
-                "--signal=KILL", seconds, qemu.path.string, "-machine", "pc", "-accel", "kvm", "-cpu", "host", "-nodefaults", "-display", "none", "-device",
+                "--signal=KILL", seconds, qemu.path.string, "-machine", "pc", "-accel", "kvm", "-cpu", "host",
+                "-nodefaults", "-display", "none", "-device",
                 "isa-debug-exit,iobase=0xf4,iosize=1", "-drive", "file=\(image),format=raw,if=ide",
             ])
             return false

@@ -73,7 +73,8 @@ private func isolate(_ isolation: Isolation) throws {
     let writable = copies(isolation.writablePaths)
     // Everything else of the host is visible anyway.
     let hidden: [FilePath] = ["/tmp", "/var/tmp", "/run"]
-    let readable = copies(isolation.readablePaths.filter { path in hidden.contains(where: path.starts(with:)) && exists(path) })
+    let readable = copies(
+        isolation.readablePaths.filter { path in hidden.contains(where: path.starts(with:)) && exists(path) })
     let hostname = isolation.hostname.flatMap { strdup($0) }
     defer {
         for path in writable + readable { free(UnsafeMutablePointer(mutating: path)) }
@@ -90,6 +91,7 @@ private func isolate(_ isolation: Isolation) throws {
         }
     }
     guard status == 0 else {
-        throw HostSystemError.isolationFailed(step: step.map { String(cString: $0) } ?? "", errno: Errno(rawValue: errno))
+        throw HostSystemError.isolationFailed(
+            step: step.map { String(cString: $0) } ?? "", errno: Errno(rawValue: errno))
     }
 }

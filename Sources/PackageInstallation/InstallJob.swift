@@ -74,7 +74,9 @@ public struct InstallJob: WorkerJob {
         self.toleratedScriptlets = toleratedScriptlets
     }
 
-    public var isolation: Isolation { Isolation(writablePaths: [installRoot], readablePaths: packages.map(\.path) + keys, hostname: machineName) }
+    public var isolation: Isolation {
+        Isolation(writablePaths: [installRoot], readablePaths: packages.map(\.path) + keys, hostname: machineName)
+    }
 
     /// - Throws: `WorkerFailure` of kind `signature`, `dependencies`, `transaction` or `scriptlet`, each with all of its kind.
     public func run(reporting: WorkerReporter) throws -> InstallOutcome {

@@ -29,12 +29,16 @@ final class RPMTransaction {
         // The pointer is kept by librpm for the life of the process.
         discographer_rpm_set_macro_files(strdup("/usr/lib/rpm/macros:/usr/lib/rpm/platform/%{_target}/macros"))
         guard rpmReadConfigFiles("/usr/lib/rpm/rpmrc", nil) == 0 else {
-            throw WorkerFailure(kind: "librpm", message: "librpm cannot read its configuration in /usr/lib/rpm; the package rpm-common brings it")
+            throw WorkerFailure(
+                kind: "librpm",
+                message: "librpm cannot read its configuration in /usr/lib/rpm; the package rpm-common brings it")
         }
         // Debian's default is below the caller's home.
         rpmPushMacro(nil, "_dbpath", nil, job.databasePath.string, RMIL_CMDLINE)
         // Mounted for the scriptlets: their content is not the package's to change.
-        rpmPushMacro(nil, "_netsharedpath", nil, ScriptletFileSystems.directories.map(\.string).joined(separator: ":"), RMIL_CMDLINE)
+        rpmPushMacro(
+            nil, "_netsharedpath", nil, ScriptletFileSystems.directories.map(\.string).joined(separator: ":"),
+            RMIL_CMDLINE)
         rpmPushMacro(nil, "_flush_io", nil, "0", RMIL_CMDLINE)
         transaction = rpmtsCreate()
         scriptOutput = try ScriptOutput()
@@ -86,7 +90,9 @@ final class RPMTransaction {
         try check(rpmtsCheck(transaction) == 0, kind: "dependencies", what: "the packages do not fit together")
         rpmtsOrder(transaction)
         rpmtsClean(transaction)
-        if !job.installsDocumentation { _ = rpmtsSetFlags(transaction, rpmtsFlags(transaction) | rpmtransFlags(RPMTRANS_FLAG_NODOCS.rawValue)) }
+        if !job.installsDocumentation {
+            _ = rpmtsSetFlags(transaction, rpmtsFlags(transaction) | rpmtransFlags(RPMTRANS_FLAG_NODOCS.rawValue))
+        }
         rpmtsSetScriptFd(transaction, scriptOutput.handle)
         rpmtsSetNotifyCallback(
             transaction,
@@ -99,12 +105,14 @@ final class RPMTransaction {
         rpmtsSetNotifyCallback(transaction, nil, nil)
         if result > 0 { try check(false, kind: "transaction", what: "the packages cannot be installed") }
         guard result == 0 else {
-            throw WorkerFailure(kind: "transaction", message: (["the installation failed"] + log.errors).joined(separator: "\n"))
+            throw WorkerFailure(
+                kind: "transaction", message: (["the installation failed"] + log.errors).joined(separator: "\n"))
         }
         rpmtsCloseDB(transaction)
         try checkScriptlets()
         guard log.errors.isEmpty || !failures.isEmpty else {
-            throw WorkerFailure(kind: "transaction", message: (["the installation failed"] + log.errors).joined(separator: "\n"))
+            throw WorkerFailure(
+                kind: "transaction", message: (["the installation failed"] + log.errors).joined(separator: "\n"))
         }
         return InstallOutcome(packageCount: job.packages.count, failedScriptlets: failures, warnings: log.warnings)
     }
@@ -147,12 +155,15 @@ final class RPMTransaction {
             }
         }
         guard problems.isEmpty else {
-            throw WorkerFailure(kind: "signature", message: (["packages are refused:"] + problems).joined(separator: "\n  "))
+            throw WorkerFailure(
+                kind: "signature", message: (["packages are refused:"] + problems).joined(separator: "\n  "))
         }
     }
 
     private func isSigned(_ header: Header?) -> Bool {
-        [RPMTAG_RSAHEADER, RPMTAG_DSAHEADER, RPMTAG_SIGPGP, RPMTAG_SIGGPG].contains { headerIsEntry(header, rpmTagVal($0.rawValue)) != 0 }
+        [RPMTAG_RSAHEADER, RPMTAG_DSAHEADER, RPMTAG_SIGPGP, RPMTAG_SIGGPG].contains {
+            headerIsEntry(header, rpmTagVal($0.rawValue)) != 0
+        }
     }
 
     /// Throws librpm's list of problems, all of them.
@@ -177,7 +188,9 @@ final class RPMTransaction {
     ) -> UnsafeMutableRawPointer? {
         switch what {
         case RPMCALLBACK_INST_OPEN_FILE:
-            guard let key, case let index = Int(bitPattern: key) - 1, job.packages.indices.contains(index) else { return nil }
+            guard let key, case let index = Int(bitPattern: key) - 1, job.packages.indices.contains(index) else {
+                return nil
+            }
             opened = Fopen(job.packages[index].path.string, "r.ufdio")
             return opened.map { UnsafeMutableRawPointer($0) }
         case RPMCALLBACK_INST_CLOSE_FILE:
@@ -208,14 +221,19 @@ final class RPMTransaction {
         }
         if !output.isEmpty { reporter(.output(source: "\(package) \(scriptlet)", text: output)) }
         guard failed || !lines.isEmpty else { return }
-        failures.append(ScriptletResult(package: package, scriptlet: scriptlet, output: output, failure: lines.joined(separator: "\n")))
+        failures.append(
+            ScriptletResult(
+                package: package, scriptlet: scriptlet, output: output, failure: lines.joined(separator: "\n")))
     }
 
     /// In 4.18 a failing %post does not fail rpmtsRun: a machine whose scriptlets failed would be shipped broken.
     private func checkScriptlets() throws {
         let unannounced = log.takeScriptletLines()
         if !unannounced.isEmpty {
-            failures.append(ScriptletResult(package: "", scriptlet: "", output: scriptOutput.take(), failure: unannounced.joined(separator: "\n")))
+            failures.append(
+                ScriptletResult(
+                    package: "", scriptlet: "", output: scriptOutput.take(),
+                    failure: unannounced.joined(separator: "\n")))
         }
         for index in failures.indices {
             failures[index].isTolerated = job.toleratedScriptlets.contains {
@@ -226,11 +244,15 @@ final class RPMTransaction {
         guard !fatal.isEmpty else { return }
         let words = fatal.map { failure in
             "\(failure.package) \(failure.scriptlet): \(failure.failure)"
-                + (failure.output.isEmpty ? "" : "\n" + failure.output.split(separator: "\n").suffix(20).map { "    \($0)" }.joined(separator: "\n"))
+                + (failure.output.isEmpty
+                    ? ""
+                    : "\n"
+                        + failure.output.split(separator: "\n").suffix(20).map { "    \($0)" }.joined(separator: "\n"))
         }
         throw WorkerFailure(
             kind: "scriptlet",
-            message: (["scriptlets failed ('toleratedScriptlets' of machine.yaml lists those that may):"] + words).joined(separator: "\n  "))
+            message: (["scriptlets failed ('toleratedScriptlets' of machine.yaml lists those that may):"] + words)
+                .joined(separator: "\n  "))
     }
 
     private func nevra(_ header: Header) -> String {
@@ -257,7 +279,8 @@ final class RPMTransaction {
 
     /// The scriptlets' names by their tags in the header (rpmtag.h).
     private static let names: [Int64: String] = [
-        Int64(RPMTAG_PREIN.rawValue): "%pre", Int64(RPMTAG_POSTIN.rawValue): "%post", Int64(RPMTAG_PRETRANS.rawValue): "%pretrans",
+        Int64(RPMTAG_PREIN.rawValue): "%pre", Int64(RPMTAG_POSTIN.rawValue): "%post",
+        Int64(RPMTAG_PRETRANS.rawValue): "%pretrans",
         Int64(RPMTAG_POSTTRANS.rawValue): "%posttrans", Int64(RPMTAG_TRIGGERIN.rawValue): "%triggerin",
         Int64(RPMTAG_TRIGGERPREIN.rawValue): "%triggerprein", Int64(RPMTAG_FILETRIGGERIN.rawValue): "%filetriggerin",
         Int64(RPMTAG_TRANSFILETRIGGERIN.rawValue): "%transfiletriggerin", Int64(RPMTAG_PREUN.rawValue): "%preun",
@@ -306,7 +329,8 @@ struct ScriptOutput {
     init() throws {
         descriptor = discographer_memory_file("scriptlets")
         guard descriptor >= 0, let handle = fdDup(descriptor) else {
-            throw WorkerFailure(kind: "librpm", message: "no memory for the output of scriptlets: \(Errno(rawValue: errno))")
+            throw WorkerFailure(
+                kind: "librpm", message: "no memory for the output of scriptlets: \(Errno(rawValue: errno))")
         }
         self.handle = handle
     }

@@ -22,14 +22,21 @@ struct ScriptletFileSystems {
         try mount("sysfs", at: inRoot("/sys"), type: "sysfs", readOnly: true)
         try mount("tmpfs", at: inRoot("/dev"), type: "tmpfs", options: "mode=0755,size=16m")
         // memory devices, major 1 (Documentation/admin-guide/devices.txt of the kernel); tty is 5:0.
-        let nodes: [(String, UInt32, UInt32)] = [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)]
+        let nodes: [(String, UInt32, UInt32)] = [
+            ("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0),
+        ]
         for (name, major, minor) in nodes {
             let path = inRoot("/dev").appending(name)
-            guard mknod(path.string, S_IFCHR | 0o666, dev_t(makeDevice(major, minor))) == 0, chmod(path.string, 0o666) == 0 else {
+            guard mknod(path.string, S_IFCHR | 0o666, dev_t(makeDevice(major, minor))) == 0,
+                chmod(path.string, 0o666) == 0
+            else {
                 throw HostSystemError.systemCall(what: "making \(path)", errno: Errno(rawValue: errno))
             }
         }
-        for (name, target) in [("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2")] {
+        for (name, target) in [
+            ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
+            ("stderr", "/proc/self/fd/2"),
+        ] {
             symlink(target, inRoot("/dev").appending(name).string)
         }
         try createDirectories(inRoot("/dev/shm"), permissions: 0o1777)
@@ -40,7 +47,9 @@ struct ScriptletFileSystems {
 
     /// Unmounts all, and gives the folders below the modes that their package has for them.
     func end(directoryModes: [FilePath: mode_t]) throws {
-        for directory in ["/run", "/tmp", "/dev", "/sys", "/proc"] as [FilePath] { try unmount(inRoot(directory), detach: true) }
+        for directory in ["/run", "/tmp", "/dev", "/sys", "/proc"] as [FilePath] {
+            try unmount(inRoot(directory), detach: true)
+        }
         for (directory, mode) in directoryModes { chmod(inRoot(directory).string, mode & 0o7777) }
     }
 

@@ -1,7 +1,7 @@
-import Foundation
 // Getting files over http, https, ftp and file through libcurl: several at once, with failover, retries and stall detection.
 public import BuildStore
 internal import CCurl
+import Foundation
 import HostSystem
 public import SystemPackage
 
@@ -23,7 +23,10 @@ public struct Download: Sendable {
     public var size: UInt64?
     public var options: TransferOptions
 
-    public init(name: String, urls: [String], destination: FilePath, checksum: Checksum?, size: UInt64?, options: TransferOptions) {
+    public init(
+        name: String, urls: [String], destination: FilePath, checksum: Checksum?, size: UInt64?,
+        options: TransferOptions
+    ) {
         self.name = name
         self.urls = urls
         self.destination = destination
@@ -88,7 +91,9 @@ enum Downloader {
                     if attempt.advance() {
                         waiting.append(attempt)
                     } else {
-                        failures.append("\(attempt.download.name) cannot be fetched:\n" + attempt.problems.map { "  \($0)" }.joined(separator: "\n"))
+                        failures.append(
+                            "\(attempt.download.name) cannot be fetched:\n"
+                                + attempt.problems.map { "  \($0)" }.joined(separator: "\n"))
                     }
                 } else {
                     progress(attempt.download)
@@ -191,7 +196,11 @@ private final class Transfer {
             guard written else { throw Errno(rawValue: errno) }
             if let expected = attempt.download.checksum {
                 let found = try Checksum(expected.algorithm, ofFile: FilePath(temporary))
-                guard found == expected else { throw DownloadError(failures: ["wrong bytes: the checksum is \(found), the metadata says \(expected)"]) }
+                guard found == expected else {
+                    throw DownloadError(failures: [
+                        "wrong bytes: the checksum is \(found), the metadata says \(expected)"
+                    ])
+                }
             }
             guard rename(temporary, attempt.download.destination.string) == 0 else { throw Errno(rawValue: errno) }
             return nil

@@ -35,12 +35,16 @@ struct INIFile {
             }
             guard let equals = trimmed.firstIndex(where: { $0 == "=" || $0 == ":" }) else {
                 diagnostics.append(
-                    Diagnostic(.error, at: location, "not an option: \(trimmed)", hint: "'name = value' or '[section]' would be right"))
+                    Diagnostic(
+                        .error, at: location, "not an option: \(trimmed)",
+                        hint: "'name = value' or '[section]' would be right"))
                 continue
             }
             guard let section = sections.indices.last else {
                 diagnostics.append(
-                    Diagnostic(.error, at: location, "an option outside of any section", hint: "a '[section]' line must come first"))
+                    Diagnostic(
+                        .error, at: location, "an option outside of any section",
+                        hint: "a '[section]' line must come first"))
                 continue
             }
             let name = trimmed[..<equals].trimmed.lowercased()

@@ -21,7 +21,9 @@ public struct PackageFetcher: Sendable {
 
     /// Where a package's file is once it was fetched; a local package stays where it is.
     public func path(of package: TransactionPackage) -> FilePath {
-        guard let checksum = package.checksum, let name = FilePath(package.location).lastComponent else { return FilePath(package.location) }
+        guard let checksum = package.checksum, let name = FilePath(package.location).lastComponent else {
+            return FilePath(package.location)
+        }
         return folder.appending(String(checksum.hexadecimal.prefix(2))).appending(checksum.hexadecimal).appending(name)
     }
 
@@ -30,15 +32,19 @@ public struct PackageFetcher: Sendable {
     /// - Parameter progress: packages done, packages in all, the one just done.
     /// - Throws: `DownloadError` with every package that could not be had and each mirror's reason.
     public func fetch(
-        _ packages: [TransactionPackage], from repositories: [Repository], progress: @escaping @Sendable (Int, Int, String) -> Void
+        _ packages: [TransactionPackage], from repositories: [Repository],
+        progress: @escaping @Sendable (Int, Int, String) -> Void
     ) async throws {
         try await offPool { [self] in
             let places = Dictionary(repositories.map { ($0.id, $0) }) { first, _ in first }
-            let missing = Set(packages).filter { $0.checksum != nil && !exists(path(of: $0)) }.sorted { $0.nevra < $1.nevra }
+            let missing = Set(packages).filter { $0.checksum != nil && !exists(path(of: $0)) }.sorted {
+                $0.nevra < $1.nevra
+            }
             let downloads = missing.compactMap { package -> Download? in
                 guard let repository = places[package.repository] else { return nil }
                 return Download(
-                    name: package.nevra, urls: baseURLs(of: repository).map { $0 + package.location }, destination: path(of: package),
+                    name: package.nevra, urls: baseURLs(of: repository).map { $0 + package.location },
+                    destination: path(of: package),
                     checksum: package.checksum, size: package.downloadSize.bytes, options: repository.transfer)
             }
             var done = 0
@@ -52,14 +58,18 @@ public struct PackageFetcher: Sendable {
     /// The armoured public keys of the repositories that ask gpgcheck, fetched.
     public func keys(of repositories: [Repository]) async throws -> [FilePath] {
         try await offPool { [self] in
-            let wanted = repositories.filter(\.gpgcheck).flatMap { repository in repository.keys.map { ($0, repository) } }
+            let wanted = repositories.filter(\.gpgcheck).flatMap { repository in
+                repository.keys.map { ($0, repository) }
+            }
             var paths: [FilePath] = []
             for (url, repository) in wanted {
                 let name = try Identity(stage: "key", version: 1, of: url).short
                 let path = keys.appending(name)
                 if !exists(path) || url.hasPrefix("file:") {
                     try Downloader.fetch([
-                        Download(name: "key of \(repository.id)", urls: [url], destination: path, checksum: nil, size: nil, options: repository.transfer)
+                        Download(
+                            name: "key of \(repository.id)", urls: [url], destination: path, checksum: nil, size: nil,
+                            options: repository.transfer)
                     ])
                 }
                 if !paths.contains(path) { paths.append(path) }

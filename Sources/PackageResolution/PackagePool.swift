@@ -1,7 +1,7 @@
 // libsolv's pool for one set of repositories. One owner, one thread: nothing in libsolv promises more.
 import BuildStore
-import ConfigurationTree
 internal import CSolv
+import ConfigurationTree
 import HostSystem
 import SystemPackage
 
@@ -67,13 +67,16 @@ final class PackagePool {
     }
 
     private func readXML(
-        _ type: String, of metadata: RepositoryMetadata, into repo: UnsafeMutablePointer<Repo>, _ read: (UnsafeMutablePointer<FILE>) -> Int32
+        _ type: String, of metadata: RepositoryMetadata, into repo: UnsafeMutablePointer<Repo>,
+        _ read: (UnsafeMutablePointer<FILE>) -> Int32
     ) throws {
         guard let path = try store.file(type, of: metadata) else { return }
         guard let stream = solv_xfopen(path.string, "r") else { throw Errno(rawValue: errno) }
         defer { fclose(stream) }
         guard read(stream) == 0 else {
-            throw ResolutionError(problems: ["\(type) metadata of \(metadata.repository.id) cannot be read: \(String(cString: pool_errstr(pool)))"])
+            throw ResolutionError(problems: [
+                "\(type) metadata of \(metadata.repository.id) cannot be read: \(String(cString: pool_errstr(pool)))"
+            ])
         }
     }
 
@@ -134,14 +137,17 @@ final class PackagePool {
         pool_addfileprovides(pool)
         pool_createwhatprovides(pool)
         func hide(_ glob: String, in repository: UnsafeMutablePointer<Repo>?, keeping: Bool) {
-            for id in solvables(matching: glob) where repository == nil || pool.pointee.solvables[Int(id)].repo == repository {
+            for id in solvables(matching: glob)
+            where repository == nil || pool.pointee.solvables[Int(id)].repo == repository {
                 if keeping { map_set(&considered, id) } else { map_clr(&considered, id) }
             }
         }
         for metadata in repositories {
             let repo = repository(metadata.repository.id)
             if !metadata.repository.includes.isEmpty {
-                for id in 2..<pool.pointee.nsolvables where pool.pointee.solvables[Int(id)].repo == repo { map_clr(&considered, id) }
+                for id in 2..<pool.pointee.nsolvables where pool.pointee.solvables[Int(id)].repo == repo {
+                    map_clr(&considered, id)
+                }
                 for glob in metadata.repository.includes { hide(glob, in: repo, keeping: true) }
             }
             for glob in metadata.repository.excludes { hide(glob, in: repo, keeping: false) }
@@ -172,7 +178,8 @@ final class PackagePool {
         queue_init(&selection)
         defer { queue_free(&selection) }
         let flags =
-            SELECTION_NAME | SELECTION_PROVIDES | SELECTION_FILELIST | SELECTION_CANON | SELECTION_DOTARCH | SELECTION_REL | SELECTION_GLOB
+            SELECTION_NAME | SELECTION_PROVIDES | SELECTION_FILELIST | SELECTION_CANON | SELECTION_DOTARCH
+            | SELECTION_REL | SELECTION_GLOB
         _ = selection_make(pool, &selection, spec, flags)
         return selection.ids
     }
@@ -181,7 +188,8 @@ final class PackagePool {
     func packages(ofGroup name: String) -> [String]? {
         let wanted = pool_str2id(pool, "group:\(name)", 0)
         guard wanted != 0 else { return nil }
-        for id in 2..<pool.pointee.nsolvables where pool.pointee.solvables[Int(id)].name == wanted && pool.pointee.solvables[Int(id)].repo != nil {
+        for id in 2..<pool.pointee.nsolvables
+        where pool.pointee.solvables[Int(id)].name == wanted && pool.pointee.solvables[Int(id)].repo != nil {
             var names: [String] = []
             for key in [SOLVABLE_REQUIRES, SOLVABLE_RECOMMENDS] {
                 var queue = Queue()
@@ -204,19 +212,25 @@ final class PackagePool {
         let versionRelease = colon.map { evr[evr.index(after: $0)...] } ?? evr[...]
         let hyphen = versionRelease.lastIndex(of: "-") ?? versionRelease.endIndex
         var kind: Id = 0
-        let digest = solvable_lookup_checksum(solvable, Id(SOLVABLE_CHECKSUM.rawValue), &kind).map { String(cString: $0) }
+        let digest = solvable_lookup_checksum(solvable, Id(SOLVABLE_CHECKSUM.rawValue), &kind).map {
+            String(cString: $0)
+        }
         let algorithm = Checksum.Algorithm(solvType: kind)
         var medium: UInt32 = 0
-        let location = localFiles[id]?.string ?? solvable_lookup_location(solvable, &medium).map { String(cString: $0) } ?? ""
+        let location =
+            localFiles[id]?.string ?? solvable_lookup_location(solvable, &medium).map { String(cString: $0) } ?? ""
         let repository = solvable.pointee.repo.map { String(cString: $0.pointee.name) } ?? ""
         var checksum: Checksum?
         if let algorithm, let digest, localFiles[id] == nil { checksum = Checksum(algorithm, digest) }
         return TransactionPackage(
-            name: text(solvable.pointee.name), epoch: colon.flatMap { Int(evr[..<$0]) } ?? 0, version: String(versionRelease[..<hyphen]),
-            release: hyphen == versionRelease.endIndex ? "" : String(versionRelease[versionRelease.index(after: hyphen)...]),
+            name: text(solvable.pointee.name), epoch: colon.flatMap { Int(evr[..<$0]) } ?? 0,
+            version: String(versionRelease[..<hyphen]),
+            release: hyphen == versionRelease.endIndex
+                ? "" : String(versionRelease[versionRelease.index(after: hyphen)...]),
             architecture: text(solvable.pointee.arch), repository: repository, location: location,
             downloadSize: ByteCount(solvable_lookup_num(solvable, Id(SOLVABLE_DOWNLOADSIZE.rawValue), 0)),
-            installedSize: ByteCount(solvable_lookup_num(solvable, Id(SOLVABLE_INSTALLSIZE.rawValue), 0)), checksum: checksum, reason: reason)
+            installedSize: ByteCount(solvable_lookup_num(solvable, Id(SOLVABLE_INSTALLSIZE.rawValue), 0)),
+            checksum: checksum, reason: reason)
     }
 }
 

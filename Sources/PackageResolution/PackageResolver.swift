@@ -1,6 +1,6 @@
 import BuildStore
-import ConfigurationTree
 internal import CSolv
+import ConfigurationTree
 import HostSystem
 public import SystemPackage
 
@@ -26,7 +26,8 @@ public struct PackageResolver: Sendable {
             for (key, members) in sets {
                 let pool = Result {
                     try PackagePool(
-                        repositories: key.repositories.compactMap { try store.load($0, report: report) }, architecture: key.architecture, store: store)
+                        repositories: key.repositories.compactMap { try store.load($0, report: report) },
+                        architecture: key.architecture, store: store)
                 }
                 for member in members { results[member] = Result { try pool.get().transaction(for: requests[member]) } }
             }
@@ -70,7 +71,9 @@ extension PackagePool {
         func install(_ spec: String, weak: Bool = false) -> Bool {
             let selection = selection(for: spec)
             for index in stride(from: 0, to: selection.count, by: 2) {
-                let how = selection[index] | SOLVER_INSTALL | (weak ? SOLVER_WEAK : 0) | (request.configuration.best ? SOLVER_FORCEBEST : 0)
+                let how =
+                    selection[index] | SOLVER_INSTALL | (weak ? SOLVER_WEAK : 0)
+                    | (request.configuration.best ? SOLVER_FORCEBEST : 0)
                 queue_push2(&job, how, selection[index + 1])
             }
             var found = Queue()
@@ -87,7 +90,8 @@ extension PackagePool {
             case .forbid: continue
             case .install:
                 if !install(one.spec) {
-                    problems.append("\(one.location): error: no repository has '\(one.spec)'\(suggestion(for: one.spec))")
+                    problems.append(
+                        "\(one.location): error: no repository has '\(one.spec)'\(suggestion(for: one.spec))")
                 }
             case .group:
                 guard let names = packages(ofGroup: one.spec) else {
@@ -150,14 +154,19 @@ extension PackagePool {
                 let line = String(cString: solver_problemruleinfo2str(solver, type, from, to, dependency))
                 if !lines.contains(line) { lines.append(line) }
             }
-            let asking = request.requests.filter { one in lines.contains { $0.contains(one.spec) } }.map { "\($0.location)" }
+            let asking = request.requests.filter { one in lines.contains { $0.contains(one.spec) } }.map {
+                "\($0.location)"
+            }
             let place = asking.isEmpty ? files.map(\.string).joined(separator: ", ") : asking.joined(separator: ", ")
-            return "\(place): error: cannot be installed together:\n" + lines.map { "  - \($0)" }.joined(separator: "\n")
+            return "\(place): error: cannot be installed together:\n"
+                + lines.map { "  - \($0)" }.joined(separator: "\n")
         }
     }
 
     private func suggestion(for spec: String) -> String {
-        let similar = solvables(matching: "*\(spec)*").prefix(64).map { String(cString: pool_id2str(pool, pool.pointee.solvables[Int($0)].name)) }
+        let similar = solvables(matching: "*\(spec)*").prefix(64).map {
+            String(cString: pool_id2str(pool, pool.pointee.solvables[Int($0)].name))
+        }
         let names = Set(similar).sorted { ($0.count, $0) < ($1.count, $1) }.prefix(3)
         return names.isEmpty ? "" : "; there is \(names.joined(separator: ", "))"
     }

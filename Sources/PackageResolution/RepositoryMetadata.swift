@@ -41,9 +41,12 @@ struct MetadataStore: Sendable {
         do {
             var baseURLs = repository.baseURLs
             if let mirrorList = repository.mirrorList {
-                let list = folder.appending("mirrorlist-\(getpid())-\(repository.id.filter { $0.isLetter || $0.isNumber })")
+                let list = folder.appending(
+                    "mirrorlist-\(getpid())-\(repository.id.filter { $0.isLetter || $0.isNumber })")
                 try Downloader.fetch([
-                    Download(name: "mirror list of \(repository.id)", urls: [mirrorList], destination: list, checksum: nil, size: nil, options: repository.transfer)
+                    Download(
+                        name: "mirror list of \(repository.id)", urls: [mirrorList], destination: list, checksum: nil,
+                        size: nil, options: repository.transfer)
                 ])
                 defer { unlink(list.string) }
                 baseURLs += try readText(list).split(separator: "\n").map(\.trimmed).filter { $0.contains("://") }
@@ -52,14 +55,17 @@ struct MetadataStore: Sendable {
             let repomd = folder.appending("repomd-\(getpid())-\(UInt64.random(in: 0 ... .max)).xml")
             try Downloader.fetch([
                 Download(
-                    name: "repomd.xml of \(repository.id)", urls: baseURLs.map { $0 + "repodata/repomd.xml" }, destination: repomd, checksum: nil,
+                    name: "repomd.xml of \(repository.id)", urls: baseURLs.map { $0 + "repodata/repomd.xml" },
+                    destination: repomd, checksum: nil,
                     size: nil, options: repository.transfer)
             ])
             defer { unlink(repomd.string) }
             let kept = folder.appending("\(try Checksum(.sha256, ofFile: repomd).hexadecimal)-repomd.xml")
             try writeAtomically(try readBytes(repomd), to: kept)
-            return RepositoryMetadata(repository: repository, baseURLs: baseURLs, repomd: kept, files: try Self.files(in: kept, of: repository))
-        } catch where repository.skipIfUnavailable {
+            return RepositoryMetadata(
+                repository: repository, baseURLs: baseURLs, repomd: kept,
+                files: try Self.files(in: kept, of: repository))
+        } catch  where repository.skipIfUnavailable {
             report("the repository \(repository.id) is left out (skip_if_unavailable): \(error)")
             return nil
         }
@@ -73,7 +79,8 @@ struct MetadataStore: Sendable {
         if !exists(path) {
             try Downloader.fetch([
                 Download(
-                    name: "\(type) of \(metadata.repository.id)", urls: metadata.baseURLs.map { $0 + file.location }, destination: path,
+                    name: "\(type) of \(metadata.repository.id)", urls: metadata.baseURLs.map { $0 + file.location },
+                    destination: path,
                     checksum: file.checksum, size: file.size, options: metadata.repository.transfer)
             ])
         }
@@ -85,13 +92,19 @@ struct MetadataStore: Sendable {
         name.split(separator: "-").last.map(String.init) ?? name
     }
 
-    private static func files(in repomd: FilePath, of repository: Repository) throws -> [String: RepositoryMetadata.File] {
+    private static func files(in repomd: FilePath, of repository: Repository) throws -> [String: RepositoryMetadata
+        .File]
+    {
         guard let pool = pool_create() else { throw Errno.noMemory }
         defer { pool_free(pool) }
-        guard let repo = repo_create(pool, repository.id), let stream = fopen(repomd.string, "re") else { throw Errno(rawValue: errno) }
+        guard let repo = repo_create(pool, repository.id), let stream = fopen(repomd.string, "re") else {
+            throw Errno(rawValue: errno)
+        }
         defer { fclose(stream) }
         guard repo_add_repomdxml(repo, stream, 0) == 0 else {
-            throw DownloadError(failures: ["repomd.xml of \(repository.id) cannot be read: \(String(cString: pool_errstr(pool)))"])
+            throw DownloadError(failures: [
+                "repomd.xml of \(repository.id) cannot be read: \(String(cString: pool_errstr(pool)))"
+            ])
         }
         var files: [String: RepositoryMetadata.File] = [:]
         var iterator = Dataiterator()
@@ -101,14 +114,22 @@ struct MetadataStore: Sendable {
         while dataiterator_step(&iterator) != 0 {
             dataiterator_setpos_parent(&iterator)
             let position = Id.position
-            guard let type = pool_lookup_str(pool, position, Id(REPOSITORY_REPOMD_TYPE.rawValue)).map({ String(cString: $0) }),
-                let location = pool_lookup_str(pool, position, Id(REPOSITORY_REPOMD_LOCATION.rawValue)).map({ String(cString: $0) }) else { continue }
+            guard
+                let type = pool_lookup_str(pool, position, Id(REPOSITORY_REPOMD_TYPE.rawValue)).map({
+                    String(cString: $0)
+                }),
+                let location = pool_lookup_str(pool, position, Id(REPOSITORY_REPOMD_LOCATION.rawValue)).map({
+                    String(cString: $0)
+                })
+            else { continue }
             var kind: Id = 0
             guard let digest = pool_lookup_checksum(pool, position, Id(REPOSITORY_REPOMD_CHECKSUM.rawValue), &kind),
                 let algorithm = Checksum.Algorithm(solvType: kind)
             else { continue }
             let size = pool_lookup_num(pool, position, Id(REPOSITORY_REPOMD_SIZE.rawValue), 0)
-            files[type] = .init(location: location, checksum: Checksum(algorithm, String(cString: digest)), size: size == 0 ? nil : size)
+            files[type] = .init(
+                location: location, checksum: Checksum(algorithm, String(cString: digest)), size: size == 0 ? nil : size
+            )
         }
         guard files["primary"] != nil else {
             throw DownloadError(failures: ["repomd.xml of \(repository.id) names no primary metadata"])

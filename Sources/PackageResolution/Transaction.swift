@@ -50,7 +50,9 @@ public struct ResolutionRequest: Sendable {
     public var configuration: YumConfiguration
     public var architecture: String
 
-    public init(requests: [PackageRequest], localPackages: [FilePath], configuration: YumConfiguration, architecture: String) {
+    public init(
+        requests: [PackageRequest], localPackages: [FilePath], configuration: YumConfiguration, architecture: String
+    ) {
         self.requests = requests
         self.localPackages = localPackages
         self.configuration = configuration

@@ -31,7 +31,9 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
 
         let main = Self.read(folder.configurationTemplate, substitution, &diagnostics)
         renderedText = main.text
-        if let release = main.file.sections.first(where: { $0.name == "main" })?.options.last(where: { $0.name == "releasever" }) {
+        if let release = main.file.sections.first(where: { $0.name == "main" })?.options.last(where: {
+            $0.name == "releasever"
+        }) {
             substitution.plain["releasever"] = release.value
         }
         var defaults = Repository(id: "", name: "")
@@ -62,17 +64,24 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
         for section in file.sections.indices {
             for option in file.sections[section].options.indices {
                 let one = file.sections[section].options[option]
-                file.sections[section].options[option].value = substitution.expand(one.value, at: one.location, &diagnostics)
+                file.sections[section].options[option].value = substitution.expand(
+                    one.value, at: one.location, &diagnostics)
             }
         }
         var silent: [Diagnostic] = []
         let rendered = text.split(separator: "\n", omittingEmptySubsequences: false)
-            .map { $0.hasPrefix("#") ? String($0) : substitution.expand(String($0), at: SourceLocation(file: path), keepSecrets: true, &silent) }
+            .map {
+                $0.hasPrefix("#")
+                    ? String($0)
+                    : substitution.expand(String($0), at: SourceLocation(file: path), keepSecrets: true, &silent)
+            }
             .joined(separator: "\n")
         return (file, rendered)
     }
 
-    private mutating func applyMain(_ option: INIFile.Option, defaults: inout Repository, _ diagnostics: inout [Diagnostic]) {
+    private mutating func applyMain(
+        _ option: INIFile.Option, defaults: inout Repository, _ diagnostics: inout [Diagnostic]
+    ) {
         switch option.name {
         case "install_weak_deps": set(&installsWeakDependencies, option, &diagnostics)
         case "best": set(&best, option, &diagnostics)
@@ -102,20 +111,27 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
         guard enabled else { return }
         if repository.baseURLs.isEmpty && repository.mirrorList == nil {
             diagnostics.append(
-                Diagnostic(.error, at: section.location, "the repository '\(section.name)' has no place", hint: "baseurl or mirrorlist says where it is"))
+                Diagnostic(
+                    .error, at: section.location, "the repository '\(section.name)' has no place",
+                    hint: "baseurl or mirrorlist says where it is"))
         }
         if repository.gpgcheck && repository.keys.isEmpty {
             diagnostics.append(
-                Diagnostic(.error, at: section.location, "the repository '\(section.name)' asks gpgcheck but names no gpgkey"))
+                Diagnostic(
+                    .error, at: section.location, "the repository '\(section.name)' asks gpgcheck but names no gpgkey"))
         }
         if repositories.contains(where: { $0.id == repository.id }) {
-            diagnostics.append(Diagnostic(.error, at: section.location, "a second repository '\(section.name)'", hint: "ids are unique"))
+            diagnostics.append(
+                Diagnostic(
+                    .error, at: section.location, "a second repository '\(section.name)'", hint: "ids are unique"))
             return
         }
         repositories.append(repository)
     }
 
-    private static func apply(_ option: INIFile.Option, to repository: inout Repository, _ diagnostics: inout [Diagnostic]) -> Bool {
+    private static func apply(
+        _ option: INIFile.Option, to repository: inout Repository, _ diagnostics: inout [Diagnostic]
+    ) -> Bool {
         switch option.name {
         case "name": repository.name = option.value
         case "baseurl": repository.baseURLs = option.value.listItems
@@ -130,11 +146,24 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
         case "timeout": set(&repository.transfer.timeout, option, &diagnostics)
         case "retries": set(&repository.transfer.retries, option, &diagnostics)
         case "minrate": set(&repository.transfer.minimumRate, option, &diagnostics)
-        case "proxy": repository.transfer.proxy = ["", "_none_", "none"].contains(option.value.lowercased()) ? nil : option.value
-        case "proxy_username": repository.transfer.proxyCredentials = option.value + ":" + (repository.transfer.proxyCredentials?.split(separator: ":").last.map(String.init) ?? "")
-        case "proxy_password": repository.transfer.proxyCredentials = (repository.transfer.proxyCredentials?.split(separator: ":").first.map(String.init) ?? "") + ":" + option.value
-        case "username": repository.transfer.credentials = option.value + ":" + (repository.transfer.credentials?.split(separator: ":").last.map(String.init) ?? "")
-        case "password": repository.transfer.credentials = (repository.transfer.credentials?.split(separator: ":").first.map(String.init) ?? "") + ":" + option.value
+        case "proxy":
+            repository.transfer.proxy = ["", "_none_", "none"].contains(option.value.lowercased()) ? nil : option.value
+        case "proxy_username":
+            repository.transfer.proxyCredentials =
+                option.value + ":"
+                + (repository.transfer.proxyCredentials?.split(separator: ":").last.map(String.init) ?? "")
+        case "proxy_password":
+            repository.transfer.proxyCredentials =
+                (repository.transfer.proxyCredentials?.split(separator: ":").first.map(String.init) ?? "") + ":"
+                + option.value
+        case "username":
+            repository.transfer.credentials =
+                option.value + ":"
+                + (repository.transfer.credentials?.split(separator: ":").last.map(String.init) ?? "")
+        case "password":
+            repository.transfer.credentials =
+                (repository.transfer.credentials?.split(separator: ":").first.map(String.init) ?? "") + ":"
+                + option.value
         case "sslverify": set(&repository.transfer.verifiesTLS, option, &diagnostics)
         case "sslcacert": repository.transfer.certificateAuthority = option.value
         case "sslclientcert": repository.transfer.clientCertificate = option.value
@@ -144,29 +173,40 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
             set(&asked, option, &diagnostics)
             if asked {
                 diagnostics.append(
-                    Diagnostic(.error, at: option.location, "signed metadata (repo_gpgcheck) cannot be checked here", hint: "gpgcheck=1 checks each package's own signature"))
+                    Diagnostic(
+                        .error, at: option.location, "signed metadata (repo_gpgcheck) cannot be checked here",
+                        hint: "gpgcheck=1 checks each package's own signature"))
             }
         case "metalink":
             diagnostics.append(
-                Diagnostic(.error, at: option.location, "metalink is not read here", hint: "mirrorlist or baseurl would be right"))
+                Diagnostic(
+                    .error, at: option.location, "metalink is not read here",
+                    hint: "mirrorlist or baseurl would be right"))
         default: return ignoredRepositoryOptions.contains(option.name)
         }
         return true
     }
 
     private func unknown(_ option: INIFile.Option, _ diagnostics: inout [Diagnostic]) {
-        diagnostics.append(Diagnostic(.warning, at: option.location, "nobody knows the option '\(option.name)'", hint: "it has no effect"))
+        diagnostics.append(
+            Diagnostic(
+                .warning, at: option.location, "nobody knows the option '\(option.name)'", hint: "it has no effect"))
     }
 
     /// Options that have no bearing on an installroot build, or that the pipeline decides itself.
     private static let ignoredMainOptions: Set<String> = [
-        "cachedir", "persistdir", "logdir", "logfile", "reposdir", "keepcache", "debuglevel", "errorlevel", "logging", "plugins", "pluginpath",
-        "pluginconfpath", "installonly_limit", "installonlypkgs", "distroverpkg", "assumeyes", "color", "history_record", "clean_requirements_on_remove",
-        "exactarch", "multilib_policy", "protected_packages", "bugtracker_url", "metadata_expire", "check_config_file_age", "strict", "syslog_ident",
-        "rpmverbosity", "group_package_types", "deltarpm", "zchunk", "fastestmirror", "max_parallel_downloads", "ip_resolve", "skip_broken",
+        "cachedir", "persistdir", "logdir", "logfile", "reposdir", "keepcache", "debuglevel", "errorlevel", "logging",
+        "plugins", "pluginpath",
+        "pluginconfpath", "installonly_limit", "installonlypkgs", "distroverpkg", "assumeyes", "color",
+        "history_record", "clean_requirements_on_remove",
+        "exactarch", "multilib_policy", "protected_packages", "bugtracker_url", "metadata_expire",
+        "check_config_file_age", "strict", "syslog_ident",
+        "rpmverbosity", "group_package_types", "deltarpm", "zchunk", "fastestmirror", "max_parallel_downloads",
+        "ip_resolve", "skip_broken",
     ]
     private static let ignoredRepositoryOptions: Set<String> = [
-        "metadata_expire", "mirrorlist_expire", "countme", "type", "fastestmirror", "deltarpm", "enabled_metadata", "http_caching", "ui_repoid_vars",
+        "metadata_expire", "mirrorlist_expire", "countme", "type", "fastestmirror", "deltarpm", "enabled_metadata",
+        "http_caching", "ui_repoid_vars",
         "failovermethod", "keepalive", "throttle", "bandwidth", "max_parallel_downloads", "ip_resolve", "keepcache",
     ]
 }
@@ -176,7 +216,10 @@ private func set(_ value: inout Bool, _ option: INIFile.Option, _ diagnostics: i
     case "1", "yes", "true", "on": value = true
     case "0", "no", "false", "off": value = false
     default:
-        diagnostics.append(Diagnostic(.error, at: option.location, "'\(option.value)' is no truth value of \(option.name)", hint: "1 or 0 would be right"))
+        diagnostics.append(
+            Diagnostic(
+                .error, at: option.location, "'\(option.value)' is no truth value of \(option.name)",
+                hint: "1 or 0 would be right"))
     }
 }
 
@@ -200,7 +243,9 @@ struct Substitution {
     var plain: [String: String] = [:]
 
     /// - Parameter keepSecrets: `${env:NAME}` is left as it is, for texts that people see.
-    func expand(_ text: String, at location: SourceLocation, keepSecrets: Bool = false, _ diagnostics: inout [Diagnostic]) -> String {
+    func expand(
+        _ text: String, at location: SourceLocation, keepSecrets: Bool = false, _ diagnostics: inout [Diagnostic]
+    ) -> String {
         var result = ""
         var rest = Substring(text)
         while let dollar = rest.firstIndex(of: "$") {
@@ -216,7 +261,10 @@ struct Substitution {
                     } else if let value = environment[variable] {
                         result += value
                     } else {
-                        diagnostics.append(Diagnostic(.error, at: location, "the environment has no variable \(variable)", hint: "set it before the build"))
+                        diagnostics.append(
+                            Diagnostic(
+                                .error, at: location, "the environment has no variable \(variable)",
+                                hint: "set it before the build"))
                     }
                 } else if let value = braced[name] ?? plain[name] {
                     result += value
@@ -230,7 +278,10 @@ struct Substitution {
                     result += value
                 } else {
                     if name == "releasever" {
-                        diagnostics.append(Diagnostic(.error, at: location, "$releasever is not known", hint: "set releasever in yum.conf.template or in yum/vars/releasever"))
+                        diagnostics.append(
+                            Diagnostic(
+                                .error, at: location, "$releasever is not known",
+                                hint: "set releasever in yum.conf.template or in yum/vars/releasever"))
                     }
                     result += "$" + name
                 }

@@ -35,7 +35,8 @@ public struct GeneratorRun: Hashable, Codable, Sendable {
     public var layers: [OverlayLayer]
 
     public init(
-        scriptlets: [FilePath], variables: [String: String], generatedOverlays: FilePath, overlays: FilePath, layers: [OverlayLayer]
+        scriptlets: [FilePath], variables: [String: String], generatedOverlays: FilePath, overlays: FilePath,
+        layers: [OverlayLayer]
     ) {
         self.scriptlets = scriptlets
         self.variables = variables
@@ -76,8 +77,10 @@ public struct ComposeJob: WorkerJob {
     public var sourceDateEpoch: Int
 
     public init(
-        root: LayeredRoot, machineName: String, devices: [Device], initFile: FilePath, paths: BuildPaths, machineCache: FilePath,
-        generators: [GeneratorRun], files: [GeneratedFile], setuidWhitelist: [FilePath]?, setgidWhitelist: [FilePath]?, bash: Tool,
+        root: LayeredRoot, machineName: String, devices: [Device], initFile: FilePath, paths: BuildPaths,
+        machineCache: FilePath,
+        generators: [GeneratorRun], files: [GeneratedFile], setuidWhitelist: [FilePath]?, setgidWhitelist: [FilePath]?,
+        bash: Tool,
         sourceDateEpoch: Int
     ) {
         self.root = root
@@ -97,7 +100,8 @@ public struct ComposeJob: WorkerJob {
     public var isolation: Isolation {
         Isolation(
             writablePaths: [machineCache],
-            readablePaths: [paths.configPath, paths.functionsPath, paths.pathsPath, initFile] + generators.flatMap { $0.scriptlets + $0.layers.map(\.path) },
+            readablePaths: [paths.configPath, paths.functionsPath, paths.pathsPath, initFile]
+                + generators.flatMap { $0.scriptlets + $0.layers.map(\.path) },
             hostname: machineName)
     }
 
@@ -147,8 +151,10 @@ public struct ComposeJob: WorkerJob {
                 let made =
                     switch device.kind {
                     case .fifo: mkfifo(device.path.string, permissions)
-                    case .block(let major, let minor): mknod(device.path.string, S_IFBLK | permissions, dev_t(makeDevice(major, minor)))
-                    case .character(let major, let minor): mknod(device.path.string, S_IFCHR | permissions, dev_t(makeDevice(major, minor)))
+                    case .block(let major, let minor):
+                        mknod(device.path.string, S_IFBLK | permissions, dev_t(makeDevice(major, minor)))
+                    case .character(let major, let minor):
+                        mknod(device.path.string, S_IFCHR | permissions, dev_t(makeDevice(major, minor)))
                     }
                 guard made == 0, chmod(device.path.string, permissions) == 0 else { throw Errno(rawValue: errno) }
                 Root.setTimes(device.path, epoch: sourceDateEpoch)
@@ -178,7 +184,8 @@ public struct ComposeJob: WorkerJob {
         environment.merge(generator.variables) { _, new in new }
         do {
             let output = try bash.runBlocking(
-                ["--noprofile", "--norc", "-c", Self.driver, "generator-scriptlets"] + generator.scriptlets.map(\.string), environment: environment,
+                ["--noprofile", "--norc", "-c", Self.driver, "generator-scriptlets"]
+                    + generator.scriptlets.map(\.string), environment: environment,
                 workingDirectory: machineCache)
             if !output.isEmpty { reporting(.output(source: "generator-scriptlets", text: output)) }
         } catch HostSystemError.toolFailed(_, let status, let ending) {
@@ -191,7 +198,8 @@ public struct ComposeJob: WorkerJob {
         var layers = generator.layers
         for folder in [generator.overlays, generator.generatedOverlays] {
             let known = Set(layers.map(\.name))
-            for name in try folderNames(in: folder) where folder == generator.generatedOverlays || !known.contains(name) {
+            for name in try folderNames(in: folder) where folder == generator.generatedOverlays || !known.contains(name)
+            {
                 layers.append(OverlayLayer(name: name, path: folder.appending(name)))
             }
         }
@@ -203,8 +211,14 @@ public struct ComposeJob: WorkerJob {
         defer { closedir(stream) }
         var names: [String] = []
         while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-            if !name.hasPrefix("."), let mode = Root.mode(folder.appending(name), followingLinks: true), mode & S_IFMT == S_IFDIR { names.append(name) }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if !name.hasPrefix("."), let mode = Root.mode(folder.appending(name), followingLinks: true),
+                mode & S_IFMT == S_IFDIR
+            {
+                names.append(name)
+            }
         }
         return names.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
     }
@@ -226,8 +240,12 @@ public struct ComposeJob: WorkerJob {
             guard let stream = opendir(folder.string) else { continue }
             defer { closedir(stream) }
             while let entry = readdir(stream) {
-                let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-                guard name != ".", name != "..", case let path = folder.appending(name), let mode = Root.mode(path, followingLinks: false) else { continue }
+                let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                    String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+                }
+                guard name != ".", name != "..", case let path = folder.appending(name),
+                    let mode = Root.mode(path, followingLinks: false)
+                else { continue }
                 if mode & S_IFMT == S_IFDIR { waiting.append(path) }
                 guard mode & S_IFMT == S_IFREG else { continue }
                 var kept = mode

@@ -38,7 +38,9 @@ struct LayerCopy: ~Copyable {
         copyEntries(of: folder, to: "/", hidden: false)
         for permission in layer.permissions { apply(permission, accounts) }
         // Folders last: writing into them changed their times.
-        for path in paths where Root.mode(path, followingLinks: false).map({ $0 & S_IFMT == S_IFDIR }) ?? false { Root.setTimes(path, epoch: epoch) }
+        for path in paths where Root.mode(path, followingLinks: false).map({ $0 & S_IFMT == S_IFDIR }) ?? false {
+            Root.setTimes(path, epoch: epoch)
+        }
     }
 
     private mutating func copyEntries(of directory: FileDescriptor, to destination: FilePath, hidden: Bool) {
@@ -69,7 +71,9 @@ struct LayerCopy: ~Copyable {
 
     private func source(_ target: FilePath) -> String { layer.path.pushing(target.removingRoot()).string }
 
-    private mutating func copyFolder(_ name: String, in directory: FileDescriptor, mode: mode_t, to target: FilePath) throws {
+    private mutating func copyFolder(_ name: String, in directory: FileDescriptor, mode: mode_t, to target: FilePath)
+        throws
+    {
         if let existing = Root.mode(target, followingLinks: true) {
             // A link to a folder, such as /bin, is followed; what is there keeps its mode and owner.
             guard existing & S_IFMT == S_IFDIR else {
@@ -81,7 +85,9 @@ struct LayerCopy: ~Copyable {
                 problems.append("\(source(target)) is a folder, but \(target) of the root is a link to nothing")
                 return
             }
-            guard mkdir(target.string, mode & 0o7777) == 0, chmod(target.string, mode & 0o7777) == 0 else { throw Errno(rawValue: errno) }
+            guard mkdir(target.string, mode & 0o7777) == 0, chmod(target.string, mode & 0o7777) == 0 else {
+                throw Errno(rawValue: errno)
+            }
             paths.append(target)
         }
         let inner = openat(directory.rawValue, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -91,7 +97,9 @@ struct LayerCopy: ~Copyable {
         copyEntries(of: descriptor, to: target, hidden: true)
     }
 
-    private mutating func copyFile(_ name: String, in directory: FileDescriptor, mode: mode_t, to target: FilePath) throws {
+    private mutating func copyFile(_ name: String, in directory: FileDescriptor, mode: mode_t, to target: FilePath)
+        throws
+    {
         try makeWay(for: target)
         let opened = openat(directory.rawValue, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
         guard opened >= 0 else { throw Errno(rawValue: errno) }
@@ -103,7 +111,9 @@ struct LayerCopy: ~Copyable {
             let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 4096)
             defer { chunk.deallocate() }
             while case let count = try input.read(into: chunk), count > 0 { try output.writeAll(chunk[..<count]) }
-            guard fchown(output.rawValue, 0, 0) == 0, fchmod(output.rawValue, mode & 0o7777) == 0 else { throw Errno(rawValue: errno) }
+            guard fchown(output.rawValue, 0, 0) == 0, fchmod(output.rawValue, mode & 0o7777) == 0 else {
+                throw Errno(rawValue: errno)
+            }
         }
         Root.setTimes(target, epoch: epoch)
         paths.append(target)
@@ -129,15 +139,27 @@ struct LayerCopy: ~Copyable {
 
     private mutating func apply(_ permission: OverlayPermission, _ accounts: Accounts) {
         func fail(_ message: String) { problems.append("\(permission.location): error: \(message)") }
-        guard let owner = accounts.user(permission.owner) else { return fail("the root has no user '\(permission.owner)'") }
-        guard let group = accounts.group(permission.group) else { return fail("the root has no group '\(permission.group)'") }
-        guard let mode = Root.mode(permission.path, followingLinks: false) else { return fail("the root has no \(permission.path)") }
-        guard lchown(permission.path.string, owner, group) == 0 else { return fail("\(permission.path): \(Errno(rawValue: errno))") }
+        guard let owner = accounts.user(permission.owner) else {
+            return fail("the root has no user '\(permission.owner)'")
+        }
+        guard let group = accounts.group(permission.group) else {
+            return fail("the root has no group '\(permission.group)'")
+        }
+        guard let mode = Root.mode(permission.path, followingLinks: false) else {
+            return fail("the root has no \(permission.path)")
+        }
+        guard lchown(permission.path.string, owner, group) == 0 else {
+            return fail("\(permission.path): \(Errno(rawValue: errno))")
+        }
         if mode & S_IFMT != S_IFLNK { chmod(permission.path.string, mode_t(permission.mode)) }
         if let text = permission.capabilities {
-            guard let capabilities = cap_from_text(text) else { return fail("'\(text)' are no capabilities (cap_from_text(3))") }
+            guard let capabilities = cap_from_text(text) else {
+                return fail("'\(text)' are no capabilities (cap_from_text(3))")
+            }
             defer { cap_free(UnsafeMutableRawPointer(capabilities)) }
-            guard cap_set_file(permission.path.string, capabilities) == 0 else { return fail("\(permission.path): \(Errno(rawValue: errno))") }
+            guard cap_set_file(permission.path.string, capabilities) == 0 else {
+                return fail("\(permission.path): \(Errno(rawValue: errno))")
+            }
         }
     }
 
@@ -147,7 +169,9 @@ struct LayerCopy: ~Copyable {
         defer { closedir(stream) }
         var names: [String] = []
         while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             if name != "." && name != ".." { names.append(name) }
         }
         return names.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }

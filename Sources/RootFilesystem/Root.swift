@@ -37,7 +37,9 @@ enum Root {
     static func setTimes(_ path: FilePath, epoch: Int) {
         let time = timespec(tv_sec: epoch, tv_nsec: 0)
         _ = withUnsafePointer(to: (time, time)) { pair in
-            pair.withMemoryRebound(to: timespec.self, capacity: 2) { utimensat(AT_FDCWD, path.string, $0, AT_SYMLINK_NOFOLLOW) }
+            pair.withMemoryRebound(to: timespec.self, capacity: 2) {
+                utimensat(AT_FDCWD, path.string, $0, AT_SYMLINK_NOFOLLOW)
+            }
         }
     }
 
@@ -46,7 +48,8 @@ enum Root {
         try createDirectories(path.removingLastComponent())
         unlink(path.string)
         let descriptor = try FileDescriptor.open(
-            path, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec], permissions: FilePermissions(rawValue: mode))
+            path, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec],
+            permissions: FilePermissions(rawValue: mode))
         try descriptor.closeAfter {
             _ = try descriptor.writeAll(text.utf8)
             fchmod(descriptor.rawValue, mode)

@@ -11,17 +11,23 @@ extension DiskWriterKind: ExpressibleByArgument {}
 struct BuildCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "build", abstract: "Build machines (the default command).",
-        discussion: "Exit status: 0 all built; 1 some machine failed, the others are built; 2 the configuration or the command line is wrong; 130 interrupted.")
+        discussion:
+            "Exit status: 0 all built; 1 some machine failed, the others are built; 2 the configuration or the command line is wrong; 130 interrupted."
+    )
 
     @OptionGroup var tree: TreeOptions
 
-    @Option(name: .customLong("output"), help: "A format to make instead of what machine.yaml says; may be given several times.")
+    @Option(
+        name: .customLong("output"),
+        help: "A format to make instead of what machine.yaml says; may be given several times.")
     var outputs: [OutputFormat] = []
 
     @Option(help: "Machines that are built at once (default: the number of processors).")
     var jobs: Int?
 
-    @Option(name: .customLong("disk-writer"), help: "How files get onto disks: loop (as root) or guestfs (libguestfs, no privilege for the disks).")
+    @Option(
+        name: .customLong("disk-writer"),
+        help: "How files get onto disks: loop (as root) or guestfs (libguestfs, no privilege for the disks).")
     var diskWriter: DiskWriterKind?
 
     @Flag(help: "One JSON object per event on standard output.")
@@ -32,7 +38,8 @@ struct BuildCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let options = try await tree.buildOptions(outputs: outputs.isEmpty ? nil : outputs, jobs: jobs, diskWriter: diskWriter)
+        let options = try await tree.buildOptions(
+            outputs: outputs.isEmpty ? nil : outputs, jobs: jobs, diskWriter: diskWriter)
         let configuration = try tree.readTree(options)
         let printer = EventPrinter(style: json ? .json : .plain, verbose: tree.verbose)
         let failed = try await Batch(tree: configuration, options: options, listener: { printer.take($0) }).build()
@@ -41,19 +48,23 @@ struct BuildCommand: AsyncParsableCommand {
 }
 
 struct CheckCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "check", abstract: "Report everything that is wrong with the tree, and build nothing.")
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Report everything that is wrong with the tree, and build nothing.")
 
     @OptionGroup var tree: TreeOptions
 
     func run() async throws {
         let configuration = try tree.readTree(try await tree.buildOptions())
         let machines = configuration.groups.reduce(0) { $0 + $1.machines.count }
-        printLine("\(configuration.groups.count) group\(configuration.groups.count == 1 ? "" : "s"), \(machines) machine\(machines == 1 ? "" : "s"): no error")
+        printLine(
+            "\(configuration.groups.count) group\(configuration.groups.count == 1 ? "" : "s"), \(machines) machine\(machines == 1 ? "" : "s"): no error"
+        )
     }
 }
 
 struct ResolveCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "resolve", abstract: "Print what would be installed, and build nothing.")
+    static let configuration = CommandConfiguration(
+        commandName: "resolve", abstract: "Print what would be installed, and build nothing.")
 
     @OptionGroup var tree: TreeOptions
 
@@ -65,8 +76,14 @@ struct ResolveCommand: AsyncParsableCommand {
             let name = "\(result.machine.groupName)/\(result.machine.name)"
             switch result.transaction {
             case .success(let transaction):
-                printLine("\(name): \(transaction.packages.count) packages, \(transaction.downloadSize) to fetch, \(transaction.installedSize) installed")
-                for package in transaction.packages { printLine("  \(package.nevra)  \(package.repository)  \(package.downloadSize)  \(package.reason.rawValue)") }
+                printLine(
+                    "\(name): \(transaction.packages.count) packages, \(transaction.downloadSize) to fetch, \(transaction.installedSize) installed"
+                )
+                for package in transaction.packages {
+                    printLine(
+                        "  \(package.nevra)  \(package.repository)  \(package.downloadSize)  \(package.reason.rawValue)"
+                    )
+                }
             case .failure(let error):
                 printError("\(name): \(error)")
                 failed = true

@@ -18,7 +18,8 @@ enum ExitStatus {
 @main
 struct Discographer: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "discographer", abstract: "Turns a tree of machine configuration into bootable, immutable appliances.",
+        commandName: "discographer",
+        abstract: "Turns a tree of machine configuration into bootable, immutable appliances.",
         subcommands: [BuildCommand.self, CheckCommand.self, ResolveCommand.self, RunCommand.self, DoctorCommand.self],
         defaultSubcommand: BuildCommand.self)
 

@@ -41,30 +41,45 @@ final class EventPrinter: Sendable {
         }
     }
 
-    private func padded(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(0, width - text.count)) }
+    private func padded(_ text: String, _ width: Int) -> String {
+        text + String(repeating: " ", count: max(0, width - text.count))
+    }
 
     private func json(_ event: BuildEvent) -> String {
         var fields: [String: JSONValue] = [:]
         switch event {
-        case .stageStarted(let machine, let stage): fields = ["event": "stageStarted", "machine": .text(machine), "stage": .text(stage.rawValue)]
+        case .stageStarted(let machine, let stage):
+            fields = ["event": "stageStarted", "machine": .text(machine), "stage": .text(stage.rawValue)]
         case .progress(let machine, let stage, let completed, let total, let item):
             fields = [
-                "event": "progress", "machine": .text(machine), "stage": .text(stage.rawValue), "completed": .number(Double(completed)),
+                "event": "progress", "machine": .text(machine), "stage": .text(stage.rawValue),
+                "completed": .number(Double(completed)),
                 "total": .number(Double(total)), "item": .text(item),
             ]
         case .stageFinished(let machine, let stage, let cached, let seconds):
-            fields = ["event": "stageFinished", "machine": .text(machine), "stage": .text(stage.rawValue), "cached": .truth(cached), "seconds": .number(seconds)]
+            fields = [
+                "event": "stageFinished", "machine": .text(machine), "stage": .text(stage.rawValue),
+                "cached": .truth(cached), "seconds": .number(seconds),
+            ]
         case .output(let machine, let source, let text):
             fields = ["event": "output", "machine": .text(machine), "source": .text(source), "text": .text(text)]
-        case .warning(let machine, let text): fields = ["event": "warning", "machine": .text(machine), "text": .text(text)]
+        case .warning(let machine, let text):
+            fields = ["event": "warning", "machine": .text(machine), "text": .text(text)]
         case .finished(let machine, let artefacts, let seconds):
             fields = [
                 "event": "finished", "machine": .text(machine), "seconds": .number(seconds),
-                "artefacts": .list(artefacts.map { .map(["path": .text($0.path.string), "format": .text($0.format), "size": .number(Double($0.size.bytes))]) }),
+                "artefacts": .list(
+                    artefacts.map {
+                        .map([
+                            "path": .text($0.path.string), "format": .text($0.format),
+                            "size": .number(Double($0.size.bytes)),
+                        ])
+                    }),
             ]
         case .failed(let machine, let failure):
             fields = [
-                "event": "failed", "machine": .text(machine), "stage": .text(failure.stage.rawValue), "cause": .text(failure.cause),
+                "event": "failed", "machine": .text(machine), "stage": .text(failure.stage.rawValue),
+                "cause": .text(failure.cause),
                 "log": .text(failure.log.string),
             ]
         }

@@ -43,13 +43,16 @@ struct RunCommand: AsyncParsableCommand {
         }
         let name = "\(machine.groupName)/\(machine.name)"
         guard let image = BuiltDisks(machine: machine, paths: options.paths) else {
-            printError("\(name) has no qcow2 or raw artefact in \(options.paths.artefacts(machine)); 'discographer build \(name)' makes one")
+            printError(
+                "\(name) has no qcow2 or raw artefact in \(options.paths.artefacts(machine)); 'discographer build \(name)' makes one"
+            )
             throw ExitCode(ExitStatus.machineFailed)
         }
         try createDirectories(options.paths.machineCache(machine))
         let usesKVM = await KVMProbe.works(tools: options.tools, scratch: options.paths.machineCache(machine))
         let virtualMachine = try VirtualMachine(
-            disks: image.paths, format: image.format, hardware: machine.description.hardware, group: machine.groupName, machine: machine.name,
+            disks: image.paths, format: image.format, hardware: machine.description.hardware, group: machine.groupName,
+            machine: machine.name,
             usesKVM: usesKVM, tools: options.tools)
         guard headless else {
             let (program, arguments) = virtualMachine.interactiveCommand
@@ -64,19 +67,26 @@ struct RunCommand: AsyncParsableCommand {
         }
         switch ending {
         case .matched(let seconds):
-            printLine("\(name)  '\(until)' after \(String(format: "%.1f s", seconds)) under \(usesKVM ? "KVM" : "software emulation")")
+            printLine(
+                "\(name)  '\(until)' after \(String(format: "%.1f s", seconds)) under \(usesKVM ? "KVM" : "software emulation")"
+            )
         case .timedOut(let console):
-            printError("\(name): '\(until)' did not come within \(timeout) s; the console ends:\n\(HostSystem.ending(of: console))")
+            printError(
+                "\(name): '\(until)' did not come within \(timeout) s; the console ends:\n\(HostSystem.ending(of: console))"
+            )
             throw ExitCode(ExitStatus.machineFailed)
         case .guestEnded(let status, let console):
-            printError("\(name): the machine ended (\(status)) before '\(until)' came; the console ends:\n\(HostSystem.ending(of: console))")
+            printError(
+                "\(name): the machine ended (\(status)) before '\(until)' came; the console ends:\n\(HostSystem.ending(of: console))"
+            )
             throw ExitCode(ExitStatus.machineFailed)
         }
     }
 }
 
 struct DoctorCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "doctor", abstract: "Check that this host has every program that builds need.")
+    static let configuration = CommandConfiguration(
+        commandName: "doctor", abstract: "Check that this host has every program that builds need.")
 
     @OptionGroup var tree: TreeOptions
 
@@ -89,7 +99,9 @@ struct DoctorCommand: AsyncParsableCommand {
         }
         for tool in missing { printError("\(tool.name): \(tool.path) is missing") }
         let packages = Set(missing.map(\.package)).sorted().joined(separator: " ")
-        printError("this installs them: \(table.family == "debian" ? "apt-get install --yes" : "dnf install --assumeyes") \(packages)")
+        printError(
+            "this installs them: \(table.family == "debian" ? "apt-get install --yes" : "dnf install --assumeyes") \(packages)"
+        )
         throw ExitCode(ExitStatus.machineFailed)
     }
 }

@@ -8,16 +8,23 @@ import SystemPackage
 
 /// Where the tree, the cache, the functions and the tool table are, and which machines are meant: the options of every command.
 struct TreeOptions: ParsableArguments {
-    @Option(name: [.customShort("c"), .customLong("config-path")], help: "The configuration tree.", completion: .directory)
+    @Option(
+        name: [.customShort("c"), .customLong("config-path")], help: "The configuration tree.", completion: .directory)
     var configPath: String?
 
-    @Option(name: [.customShort("s"), .customLong("cache-path")], help: "Where everything that is built and fetched is kept.", completion: .directory)
+    @Option(
+        name: [.customShort("s"), .customLong("cache-path")],
+        help: "Where everything that is built and fetched is kept.", completion: .directory)
     var cachePath: String?
 
-    @Option(name: [.customShort("f"), .customLong("functions-path")], help: "Bash functions for generator scriptlets.", completion: .directory)
+    @Option(
+        name: [.customShort("f"), .customLong("functions-path")], help: "Bash functions for generator scriptlets.",
+        completion: .directory)
     var functionsPath: String?
 
-    @Option(name: [.customShort("p"), .customLong("paths-path")], help: "The tables of external programs.", completion: .directory)
+    @Option(
+        name: [.customShort("p"), .customLong("paths-path")], help: "The tables of external programs.",
+        completion: .directory)
     var pathsPath: String?
 
     @Flag(name: .shortAndLong, help: "Say more: notes on the tree, what scriptlets print.")
@@ -79,12 +86,16 @@ struct TreeOptions: ParsableArguments {
         return tree
     }
 
-    func buildOptions(outputs: [OutputFormat]? = nil, jobs: Int? = nil, diskWriter: DiskWriterKind? = nil) async throws -> BuildOptions {
+    func buildOptions(outputs: [OutputFormat]? = nil, jobs: Int? = nil, diskWriter: DiskWriterKind? = nil) async throws
+        -> BuildOptions
+    {
         let paths = try paths()
         let environment = ProcessInfo.processInfo.environment
         return BuildOptions(
-            paths: paths, tools: try ToolTable(pathsPath: paths.pathsPath), worker: try Worker.besideThisProgram(), outputs: outputs,
-            jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount, diskWriter: diskWriter ?? (geteuid() == 0 ? .loop : .guestfs),
+            paths: paths, tools: try ToolTable(pathsPath: paths.pathsPath), worker: try Worker.besideThisProgram(),
+            outputs: outputs,
+            jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount,
+            diskWriter: diskWriter ?? (geteuid() == 0 ? .loop : .guestfs),
             sourceDateEpoch: try sourceDateEpoch(environment), environment: environment)
     }
 
@@ -102,7 +113,8 @@ struct TreeOptions: ParsableArguments {
 /// Where functions/ and paths/ are: `<prefix>/share/discographer` of an installed program, or the checkout that it was built in.
 enum InstalledFiles {
     static var folder: FilePath {
-        let program = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")).map { FilePath($0) } ?? "/"
+        let program =
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")).map { FilePath($0) } ?? "/"
         let prefix = program.removingLastComponent().removingLastComponent()
         let shared = prefix.appending("share").appending("discographer")
         if exists(shared.appending("paths")) { return shared }
@@ -123,7 +135,9 @@ enum ConfigurationFiles {
         let home = ProcessInfo.processInfo.environment["HOME"] ?? "/root"
         let files = ["/etc/discographer/configuration", "\(home)/.discographer"].filter { exists(FilePath($0)) }
         guard !files.isEmpty else { return [:] }
-        let script = "set -e; for file in \"$@\"; do source \"$file\"; done; printf '%s\\0' " + names.map { "\"${\($0)-}\"" }.joined(separator: " ")
+        let script =
+            "set -e; for file in \"$@\"; do source \"$file\"; done; printf '%s\\0' "
+            + names.map { "\"${\($0)-}\"" }.joined(separator: " ")
         var environment = minimalEnvironment
         environment["HOME"] = home
         let output = try Tool(name: "bash", path: "/bin/bash", package: "bash").runBlocking(
