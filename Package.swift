@@ -90,5 +90,11 @@ let package = Package(
         tests("ConfigurationTree", []),
         tests("BuildStore", []),
         tests("HostSystem", []),
+
+        // Real packages, loop devices and boots; only with DISCOGRAPHER_INTEGRATION=1 (`make test`).
+        .testTarget(
+            name: "BuildIntegrationTests",
+            dependencies: ["discographer", "discographer-worker", subprocess, system],
+            swiftSettings: settings),
     ]
 )

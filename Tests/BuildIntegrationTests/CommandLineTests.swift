@@ -1,0 +1,120 @@
+import Foundation
+import Testing
+
+@Suite("The command line", .enabled(if: Sandbox.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"))
+struct CommandLineTests {
+    @Test("check reports twelve planted mistakes with their lines, exits 2, and builds nothing")
+    func twelveMistakes() async throws {
+        try await Sandbox.withFolder { folder in
+            let tree = try await Sandbox.makeTree(in: folder)
+            _ = try await shell(
+                """
+                cd '\(tree)/test/machines'
+                cp -a one two; cp -a one Three
+                printf 'bash\\ntwo words\\nbash\\r\\n' > one/packages
+                rm one/devices
+                printf '/dev/a p 640 1 2\\n/dev/b b 660 5000 1\\n/dev/c c 660 1 1\\n/dev/c c 660 1 1\\n' > one/devices
+                rm one/init; ln -s /nowhere/init one/init
+                printf 'hardware:\\n  cpu: 2\\n  memory: lots\\n' > one/machine.yaml
+                rm two/packages
+                rm two/yum; ln -s yum two/yum
+                printf 'a\\0b\\n' > two/machine.yaml
+                """)
+            let check = try await Sandbox.discographer(["check", "-c", tree, "-s", folder + "/cache"])
+            #expect(check.status == 2)
+            let expected = [
+                "test/machines/one/packages:2: error: more than one word",
+                "test/machines/one/packages:3: error: a line ends with CR LF",
+                "test/machines/one/devices:1: error: a FIFO has no major and minor",
+                "test/machines/one/devices:2: error: '5000' is no major number",
+                "test/machines/one/devices:4: error: /dev/c a second time",
+                "test/machines/one/init: error: a symbolic link to nothing",
+                "test/machines/one/machine.yaml:2: error: unknown key 'cpu'",
+                "test/machines/one/machine.yaml:3: error: 'lots' is no amount of memory",
+                "test/machines/two/packages: error: missing",
+                "test/machines/two/yum: error: a loop of symbolic links",
+                "test/machines/two/machine.yaml:1: error: a NUL byte",
+                "test/machines/Three: error: 'Three' is no host name",
+            ]
+            for line in expected { #expect(check.errors.contains(tree + "/" + line), "\(line)\nin\n\(check.errors)") }
+            let build = try await Sandbox.discographer(["build", "-c", tree, "-s", folder + "/cache"])
+            #expect(build.status == 2)
+            #expect(!FileManager.default.fileExists(atPath: folder + "/cache"), "something was built")
+        }
+    }
+
+    @Test("a wrong command line exits 2, help exits 0", arguments: [
+        (["--no-such-option"], Int32(2)), (["build", "--jobs", "0", "x"], 2), (["run", "--until", "(", "x/y"], 2), (["--help"], 0), (["build", "--help"], 0),
+        (["build", "no-such-group"], 2), (["check", "-c", "/nonexistent"], 2),
+    ])
+    func exitStatus(_ arguments: [String], _ status: Int32) async throws {
+        try await Sandbox.withFolder { folder in
+            let tree = try await Sandbox.makeTree(in: folder)
+            let extra = arguments.contains("-c") || arguments.contains("--help") ? [] : ["-c", tree]
+            let run = try await Sandbox.discographer(arguments + (arguments == ["--no-such-option"] ? [] : extra))
+            #expect(run.status == status, "\(run.output)\(run.errors)")
+            #expect(!(run.output + run.errors).isEmpty)
+        }
+    }
+
+    @Test("a package that no repository has is an error with its line, and the other machines are built")
+    func unknownPackage() async throws {
+        try await Sandbox.withFolder { folder in
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet)
+            _ = try await shell(
+                """
+                cd '\(tree)/test/machines'
+                printf 'boot:\\n  loader: none\\noutputs: [raw]\\n' > one/machine.yaml
+                cp -a one two
+                printf 'bahs\\n' > two/packages
+                """)
+            let run = try await Sandbox.discographer(["build", "-c", tree, "-s", folder + "/cache", "test"])
+            #expect(run.status == 1)
+            #expect(run.output.contains("\(tree)/test/machines/two/packages:1: error: no repository has 'bahs'"), "\(run.output)")
+            #expect(FileManager.default.fileExists(atPath: folder + "/cache/test/one/artefacts/one.raw"))
+            #expect(!FileManager.default.fileExists(atPath: folder + "/cache/test/two/artefacts"))
+        }
+    }
+
+    @Test("a failing generator scriptlet is named with its line, and there is no artefact")
+    func failingScriptlet() async throws {
+        try await Sandbox.withFolder { folder in
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet)
+            _ = try await shell(
+                """
+                cd '\(tree)/test/machines/one'
+                printf 'boot:\\n  loader: none\\noutputs: [raw]\\n' > machine.yaml
+                rm generator-scriptlets; mkdir generator-scriptlets
+                printf '# first\\necho "$machineName" > /dev/null\\nls /no/such/thing\\n' > generator-scriptlets/10-bad
+                """)
+            let run = try await Sandbox.discographer(["build", "-c", tree, "-s", folder + "/cache", "test"])
+            #expect(run.status == 1)
+            #expect(run.output.contains("/10-bad:3: error: \"ls /no/such/thing\" failed with status 2"), "\(run.output)")
+            #expect(run.output.contains(folder + "/cache/test/one/yum/log/build.log"))
+            #expect(!FileManager.default.fileExists(atPath: folder + "/cache/test/one/artefacts"))
+        }
+    }
+
+    @Test("an unsigned package is refused by name, and nothing of it is installed")
+    func unsignedPackage() async throws {
+        try await Sandbox.withFolder { folder in
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet)
+            _ = try await shell(
+                """
+                cd '\(folder)'
+                mkdir copy; cp -a '\(Sandbox.repository)'/x86_64/*.rpm copy/
+                rpm=$(basename copy/bash-5*.rpm); cp copy/$rpm plain.rpm; rm copy/$rpm; mv plain.rpm copy/$rpm
+                rpmsign --delsign copy/$rpm >/dev/null
+                rm -rf copy/repodata; createrepo_c --quiet copy
+                cp -L '\(tree)/test/machines/one/yum' yum -r; rm '\(tree)/test/machines/one/yum'; mv yum '\(tree)/test/machines/one/yum'
+                printf '[demo]\\nname=demo\\nbaseurl=file://\(folder)/copy\\ngpgkey=file://\(Sandbox.repository)/RPM-GPG-KEY-discographer-demo\\n' \\
+                    > '\(tree)/test/machines/one/yum/repositories/demo.repo'
+                printf 'boot:\\n  loader: none\\noutputs: [raw]\\n' > '\(tree)/test/machines/one/machine.yaml'
+                """)
+            let run = try await Sandbox.discographer(["build", "-c", tree, "-s", folder + "/cache", "test"])
+            #expect(run.status == 1)
+            #expect(run.output.contains(try Regex("bash-5.*(signature|signed)")), "\(run.output)")
+            #expect(!FileManager.default.fileExists(atPath: folder + "/cache/test/one/artefacts"))
+        }
+    }
+}

@@ -1,0 +1,94 @@
+// What the integration tests share: the program under test, other programs as judges, and the state of the host.
+import Foundation
+import Subprocess
+import SystemPackage
+import Testing
+
+/// What a program did.
+struct Run {
+    var status: Int32
+    var output: String
+    var errors: String
+}
+
+/// Runs a program; `nil` limits nothing but the suite's own time.
+func run(_ words: [String], environment: [String: String] = [:]) async throws -> Run {
+    let updates = Dictionary(uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), Optional($0.value)) })
+    let result = try await Subprocess.run(
+        .path(FilePath("/usr/bin/env")), arguments: Arguments(words), environment: .inherit.updating(updates),
+        output: .string(limit: 64 << 20), error: .string(limit: 64 << 20))
+    let status: Int32 =
+        switch result.terminationStatus {
+        case .exited(let code): code
+        case .signaled(let signal): 128 + signal
+        }
+    return Run(status: status, output: result.standardOutput, errors: result.standardError)
+}
+
+/// Runs a shell script that must succeed; its output.
+func shell(_ script: String, sourceLocation: SourceLocation = #_sourceLocation) async throws -> String {
+    let result = try await run(["bash", "-euc", script])
+    #expect(result.status == 0, "\(script)\n\(result.output)\(result.errors)", sourceLocation: sourceLocation)
+    return result.output
+}
+
+enum Sandbox {
+    static let isAsked = ProcessInfo.processInfo.environment["DISCOGRAPHER_INTEGRATION"] == "1" && geteuid() == 0
+
+    static let checkout = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+
+    static let repository = ProcessInfo.processInfo.environment["DISCOGRAPHER_DEMO_REPOSITORY"] ?? ""
+
+    /// Beside the test bundle, where `swift build` puts all products.
+    static let program: String = {
+        let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
+        var folder = URL(fileURLWithPath: bundle).deletingLastPathComponent()
+        while folder.path != "/", !FileManager.default.isExecutableFile(atPath: folder.appendingPathComponent("discographer").path) {
+            folder = folder.deletingLastPathComponent()
+        }
+        return folder.path == "/" ? checkout + "/.build/debug/discographer" : folder.appendingPathComponent("discographer").path
+    }()
+
+    static func discographer(_ arguments: [String]) async throws -> Run { try await run([program] + arguments) }
+
+    /// A fresh folder, removed at the end.
+    static func withFolder<Value>(_ body: (String) async throws -> Value) async throws -> Value {
+        let folder = "/var/tmp/discographer-test-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let result: Result<Value, any Error>
+        do { result = .success(try await body(folder)) } catch { result = .failure(error) }
+        _ = try await run(["rm", "-rf", "--one-file-system", folder])
+        return try result.get()
+    }
+
+    /// A copy of the template's tree with one machine `test/one`: the demo's base, and what `change` does to it.
+    static func makeTree(in folder: String, packages: String? = nil) async throws -> String {
+        let tree = folder + "/tree"
+        _ = try await shell(
+            """
+            cp -a '\(checkout)/config-template' '\(tree)'
+            rm -rf '\(tree)/rocky' '\(tree)/demo/machines/web' '\(tree)/demo/machines/db'
+            mv '\(tree)/demo/machines/base' '\(tree)/demo/machines/one'
+            mv '\(tree)/demo' '\(tree)/test'
+            """)
+        if let packages { try packages.write(toFile: tree + "/test/packages", atomically: true, encoding: .utf8) }
+        return tree
+    }
+
+    /// Mounts, loop devices and processes of builds: empty after each, however it ended.
+    static func traces(of folder: String) async throws -> [String] {
+        var traces: [String] = []
+        for process in try FileManager.default.contentsOfDirectory(atPath: "/proc") where Int(process) != nil {
+            let mounts = (try? String(contentsOfFile: "/proc/\(process)/mounts", encoding: .utf8)) ?? ""
+            traces += mounts.split(separator: "\n").filter { $0.contains(folder) }.map { "mount in process \(process): \($0)" }
+            let line = (try? String(contentsOfFile: "/proc/\(process)/cmdline", encoding: .utf8)) ?? ""
+            if line.contains("discographer-worker") { traces.append("process \(process): \(line.replacing("\0", with: " "))") }
+        }
+        let loops = try await run(["losetup", "--all", "--list", "--noheadings", "--output", "BACK-FILE"]).output
+        traces += loops.split(separator: "\n").filter { $0.contains(folder) }.map { "loop device over \($0)" }
+        return traces
+    }
+
+    /// A few packages that make a root in seconds, without a kernel; the machine has no boot loader then.
+    static let smallSet = "setup\nfilesystem\nbash\ncoreutils\ndash\nlibc-bin\nlogin\npasswd\n"
+}
