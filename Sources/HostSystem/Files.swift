@@ -39,7 +39,7 @@ public func writeAtomically(
     _ bytes: some Sequence<UInt8>, to path: FilePath,
     permissions: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead]
 ) throws {
-    let temporary = FilePath("\(path).new.\(getpid())")
+    let temporary = FilePath("\(path).new.\(getpid()).\(UInt32.random(in: 0 ... .max))")
     do {
         let descriptor = try FileDescriptor.open(
             temporary, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: permissions)

@@ -142,7 +142,7 @@ private final class Transfer {
         guard !attempt.download.urls.isEmpty else { throw DownloadError(failures: ["no place is known for it"]) }
         self.attempt = attempt
         try createDirectories(attempt.download.destination.removingLastComponent())
-        temporary = "\(attempt.download.destination).part.\(getpid())"
+        temporary = "\(attempt.download.destination).part.\(getpid()).\(UInt32.random(in: 0 ... .max))"
         guard let file = fopen(temporary, "we") else { throw Errno(rawValue: errno) }
         guard let handle = curl_easy_init() else {
             fclose(file)

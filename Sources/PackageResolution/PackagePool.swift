@@ -82,7 +82,7 @@ final class PackagePool {
 
     /// Kept beside the XML: reading it takes a tenth of the time. That it could not be written only costs time.
     private func write(_ repo: UnsafeMutablePointer<Repo>, to path: FilePath) {
-        let temporary = "\(path).new.\(getpid())"
+        let temporary = "\(path).new.\(getpid()).\(UInt32.random(in: 0 ... .max))"
         guard let stream = fopen(temporary, "we") else { return }
         let written = repo_write(repo, stream) == 0
         if fclose(stream) == 0, written, rename(temporary, path.string) == 0 { return }

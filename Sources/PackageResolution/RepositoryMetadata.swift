@@ -42,7 +42,7 @@ struct MetadataStore: Sendable {
             var baseURLs = repository.baseURLs
             if let mirrorList = repository.mirrorList {
                 let list = folder.appending(
-                    "mirrorlist-\(getpid())-\(repository.id.filter { $0.isLetter || $0.isNumber })")
+                    "mirrorlist-\(UInt32.random(in: 0 ... .max))-\(repository.id.filter { $0.isLetter || $0.isNumber })")
                 try Downloader.fetch([
                     Download(
                         name: "mirror list of \(repository.id)", urls: [mirrorList], destination: list, checksum: nil,
