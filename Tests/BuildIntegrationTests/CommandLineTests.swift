@@ -43,10 +43,12 @@ struct CommandLineTests {
         }
     }
 
-    @Test("a wrong command line exits 2, help exits 0", arguments: [
-        (["--no-such-option"], Int32(2)), (["build", "--jobs", "0", "x"], 2), (["run", "--until", "(", "x/y"], 2), (["--help"], 0), (["build", "--help"], 0),
+    private static let endings: [([String], Int32)] = [
+        (["--no-such-option"], 2), (["build", "--jobs", "0", "x"], 2), (["run", "--until", "(", "x/y"], 2), (["--help"], 0), (["build", "--help"], 0),
         (["build", "no-such-group"], 2), (["check", "-c", "/nonexistent"], 2),
-    ])
+    ]
+
+    @Test("a wrong command line exits 2, help exits 0", arguments: endings)
     func exitStatus(_ arguments: [String], _ status: Int32) async throws {
         try await Sandbox.withFolder { folder in
             let tree = try await Sandbox.makeTree(in: folder)

@@ -1,3 +1,302 @@
+import Foundation
+import SystemPackage
 import Testing
 
 @testable import ConfigurationTree
+
+/// A small tree in a fresh folder.
+final class TreeFixture {
+    let path: String
+
+    init() throws {
+        path = FileManager.default.temporaryDirectory.appendingPathComponent("tree-\(UUID().uuidString)").resolvingSymlinksInPath().path
+        try machine("one")
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func machine(_ name: String) throws {
+        let folder = "group/machines/\(name)"
+        try write("\(folder)/packages", "bash\n")
+        try write("\(folder)/devices", "")
+        try write("\(folder)/init", "#!/bin/sh\n", mode: 0o755)
+        try write("\(folder)/yum/yum.conf.template", "[main]\n")
+        try write("\(folder)/yum/repositories/a.repo", "[a]\nbaseurl=http://a/\n")
+    }
+
+    func write(_ file: String, _ text: String, mode: Int = 0o644) throws { try write(file, Data(text.utf8), mode: mode) }
+
+    func write(_ file: String, _ data: Data, mode: Int = 0o644) throws {
+        let url = URL(fileURLWithPath: path).appendingPathComponent(file)
+        try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try data.write(to: url)
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: url.path)
+    }
+
+    func link(_ file: String, to target: String) throws {
+        try? FileManager.default.removeItem(atPath: path + "/" + file)
+        try FileManager.default.createSymbolicLink(atPath: path + "/" + file, withDestinationPath: target)
+    }
+
+    func remove(_ file: String) throws { try FileManager.default.removeItem(atPath: path + "/" + file) }
+
+    func tree(_ selectors: [String] = []) -> ConfigurationTree {
+        ConfigurationTree(at: FilePath(path), selecting: selectors.compactMap { MachineSelector($0) })
+    }
+
+    /// `file:line: message` of each diagnostic, files relative to the tree.
+    func diagnostics(_ selectors: [String] = []) -> [String] { tree(selectors).diagnostics.map { $0.description.replacing(path + "/", with: "") } }
+}
+
+@Suite("The configuration tree")
+struct ConfigurationTreeTests {
+    @Test("a good tree has its machine and no diagnostics")
+    func good() throws {
+        let fixture = try TreeFixture()
+        let tree = fixture.tree()
+        #expect(tree.diagnostics == [])
+        #expect(tree.groups.map(\.name) == ["group"])
+        #expect(tree.groups[0].machines.map(\.name) == ["one"])
+        #expect(tree.groups[0].machines[0].packages.map(\.spec) == ["bash"])
+    }
+
+    @Test("reserved names, hidden folders and folders without machines/ are no groups")
+    func groups() throws {
+        let fixture = try TreeFixture()
+        for name in ["templates", "cache", "functions", "paths", ".git"] { try fixture.write("\(name)/machines/x/packages", "x\n") }
+        try fixture.write("documents/readme", "x\n")
+        #expect(fixture.tree().groups.map(\.name) == ["group"])
+    }
+
+    @Test("selectors choose groups and machines; unknown ones are errors that name the known")
+    func selectors() throws {
+        let fixture = try TreeFixture()
+        try fixture.machine("two")
+        #expect(fixture.tree(["group/two"]).groups[0].machines.map(\.name) == ["two"])
+        #expect(fixture.tree(["group"]).groups[0].machines.map(\.name) == ["one", "two"])
+        #expect(fixture.diagnostics(["nobody"]) == ["nobody: error: no machine group; there is group"])
+        #expect(fixture.diagnostics(["group/three"]) == ["group/machines/three: error: no machine of that name; there is one, two"])
+    }
+
+    static let packageLines: [(text: String, expected: [String])] = [
+        ("a\n\n  # comment\nb.x86_64\n@core\n-c\n/usr/bin/d\n", []),
+        ("a b\n", ["1: error: more than one word: a b; one package a line"]),
+        ("-\n", ["1: error: '-' names no package"]),
+        ("@\n", ["1: error: '@' names no package"]),
+        ("a\n-a\n", ["2: error: 'a' is both wanted and forbidden; see line 1"]),
+        ("a\na\n", ["2: warning: 'a' is already in line 1"]),
+        ("a\r\nb\r\n", ["1: error: a line ends with CR LF; LF alone would be right"]),
+        ("a\nb\u{0}\n", ["2: error: a NUL byte; the file is text"]),
+    ]
+
+    @Test("lines of packages", arguments: packageLines)
+    func packages(_ text: String, _ expected: [String]) throws {
+        let fixture = try TreeFixture()
+        try fixture.write("group/machines/one/packages", text)
+        #expect(fixture.diagnostics() == expected.map { "group/machines/one/packages:" + $0 })
+    }
+
+    @Test("bytes that are no UTF-8 are an error with their line")
+    func encoding() throws {
+        let fixture = try TreeFixture()
+        try fixture.write("group/machines/one/packages", Data([0x61, 0x0a, 0xff, 0xfe, 0x0a]))
+        #expect(fixture.diagnostics() == ["group/machines/one/packages:2: error: not UTF-8; the file is UTF-8 text"])
+    }
+
+    static let deviceLines: [(text: String, expected: String?)] = [
+        ("/dev/ram0 b 660 1 0\n", nil), ("/dev/xconsole p 0755\n", nil), ("/dev/null c 666 1 3\n", nil), ("/dev/max c 666 4095 1048575\n", nil),
+        ("/dev/x p 755 1 2\n", "a FIFO has no major and minor"), ("/dev/x b 660\n", "major and minor are needed"),
+        ("/dev/x b 660 4096 0\n", "'4096' is no major number"), ("/dev/x b 660 1 1048576\n", "'1048576' is no minor number"),
+        ("/dev/x b 660 -1 0\n", "'-1' is no major number"), ("/dev/x b 0x8 1 0\n", "'0x8' are no permissions"), ("/dev/x b 888 1 0\n", "'888' are no permissions"),
+        ("/dev/x b 10000 1 0\n", "'10000' are no permissions"), ("dev/x b 660 1 0\n", "'dev/x' is no device path"),
+        ("/dev/../x b 660 1 0\n", "'/dev/../x' is no device path"), ("/dev/x s 660\n", "'s' is no type of device"), ("/dev/x\n", "not a device: /dev/x"),
+        ("/ p 755\n", "'/' is no device path"),
+    ]
+
+    @Test("lines of devices", arguments: deviceLines)
+    func devices(_ text: String, _ expected: String?) throws {
+        let fixture = try TreeFixture()
+        try fixture.write("group/machines/one/devices", "# first\n" + text)
+        let diagnostics = fixture.diagnostics()
+        if let expected {
+            #expect(diagnostics.count == 1)
+            #expect(diagnostics.first?.hasPrefix("group/machines/one/devices:2: error: \(expected)") == true, "\(diagnostics)")
+        } else {
+            #expect(diagnostics == [])
+            #expect(fixture.tree().groups[0].machines[0].devices.count == 1)
+        }
+    }
+
+    @Test("a device a second time is an error")
+    func duplicateDevice() throws {
+        let fixture = try TreeFixture()
+        try fixture.write("group/machines/one/devices", "/dev/a p 644\n/dev/a p 644\n")
+        #expect(fixture.diagnostics() == ["group/machines/one/devices:2: error: /dev/a a second time; see line 1"])
+    }
+
+    @Test("names that are no DNS labels", arguments: ["Upper", "-a", "a-", "a_b", String(repeating: "a", count: 64), "ä"])
+    func badNames(_ name: String) throws {
+        let fixture = try TreeFixture()
+        try fixture.machine(name)
+        #expect(fixture.diagnostics().contains { $0.contains("'\(name)' is no host name") })
+    }
+
+    @Test("names that are DNS labels", arguments: ["a", "0", "a-b", String(repeating: "a", count: 63)])
+    func goodNames(_ name: String) throws {
+        let fixture = try TreeFixture()
+        try fixture.machine(name)
+        #expect(fixture.diagnostics() == [])
+    }
+
+    @Test("missing files", arguments: ["packages", "devices", "init", "yum", "yum/yum.conf.template"])
+    func missing(_ name: String) throws {
+        let fixture = try TreeFixture()
+        try fixture.remove("group/machines/one/\(name)")
+        #expect(fixture.diagnostics().contains { $0.hasPrefix("group/machines/one/\(name): error: missing") })
+    }
+
+    @Test("symbolic links: dangling, looping, and out of the tree")
+    func links() throws {
+        let fixture = try TreeFixture()
+        try fixture.link("group/machines/one/init", to: "/nowhere")
+        try fixture.link("group/machines/one/devices", to: "devices")
+        let outside = try TreeFixture()
+        try fixture.link("group/machines/one/packages", to: outside.path + "/group/machines/one/packages")
+        let diagnostics = fixture.diagnostics()
+        #expect(diagnostics.contains { $0.hasPrefix("group/machines/one/init: error: a symbolic link to nothing (/nowhere)") })
+        #expect(diagnostics.contains { $0.hasPrefix("group/machines/one/devices: error: a loop of symbolic links") })
+        #expect(diagnostics.contains { $0.hasPrefix("group/machines/one/packages: note: a symbolic link that leaves the tree") })
+        #expect(fixture.tree().diagnostics.filter { $0.severity == .error }.count == 2)
+    }
+
+    @Test("groups, machines and everything in them may be links")
+    func linkedMachine() throws {
+        let fixture = try TreeFixture()
+        try fixture.link("group/machines/two", to: "one")
+        try fixture.link("other", to: "group")
+        let tree = fixture.tree()
+        #expect(tree.diagnostics == [])
+        #expect(tree.groups.map(\.name) == ["group", "other"])
+        #expect(tree.groups[1].machines.map(\.name) == ["one", "two"])
+    }
+
+    @Test("a file that many machines share is complained about once")
+    func sharedFile() throws {
+        let fixture = try TreeFixture()
+        try fixture.write("templates/packages", "a b\n")
+        for name in ["one", "two", "three"] {
+            try fixture.machine(name)
+            try fixture.link("group/machines/\(name)/packages", to: "../../../templates/packages")
+        }
+        #expect(fixture.diagnostics() == ["templates/packages:1: error: more than one word: a b; one package a line"])
+    }
+
+    @Test("a folder where a file is expected, and the other way round")
+    func kinds() throws {
+        let fixture = try TreeFixture()
+        try fixture.remove("group/machines/one/packages")
+        try fixture.write("group/machines/one/packages/x", "")
+        try fixture.write("group/machines/one/root-overlays", "")
+        try fixture.write("group/machines/one/init", "", mode: 0o644)
+        let diagnostics = fixture.diagnostics()
+        #expect(diagnostics.contains { $0.hasPrefix("group/machines/one/packages: error: a folder") })
+        #expect(diagnostics.contains { $0.hasPrefix("group/machines/one/root-overlays: error: not a folder") })
+        #expect(diagnostics.contains { $0.hasPrefix("group/machines/one/init: error: not executable") })
+    }
+
+    @Test("layers in order with their permissions; stray files are errors")
+    func layers() throws {
+        let fixture = try TreeFixture()
+        let overlays = "group/machines/one/root-overlays"
+        try fixture.write("\(overlays)/20-b/etc/b", "")
+        try fixture.write("\(overlays)/10-a/etc/a", "")
+        try fixture.write("\(overlays)/.hidden/x", "")
+        try fixture.link("\(overlays)/10-a/dangling", to: "/content/stays")
+        try fixture.write("\(overlays)/10-a.permissions", "/etc/a nobody nogroup 4755 cap_net_raw=ep\n")
+        let machine = fixture.tree().groups[0].machines[0]
+        #expect(fixture.diagnostics() == [])
+        #expect(machine.rootOverlays.map(\.name) == ["10-a", "20-b"])
+        #expect(machine.rootOverlays[0].permissions.first?.mode == 0o4755)
+        try fixture.write("\(overlays)/30-c.permissions", "")
+        try fixture.write("\(overlays)/stray", "")
+        try fixture.write("\(overlays)/10-a.permissions", "etc/a root root 755\n/etc/a root root 999\n")
+        let diagnostics = fixture.diagnostics()
+        #expect(diagnostics.contains { $0.hasPrefix("\(overlays)/30-c.permissions: error: permissions of a layer that is not there") })
+        #expect(diagnostics.contains { $0.hasPrefix("\(overlays)/stray: error: neither a layer nor its permissions") })
+        #expect(diagnostics.contains { $0.hasPrefix("\(overlays)/10-a.permissions:1: error: not a permission") })
+        #expect(diagnostics.contains { $0.hasPrefix("\(overlays)/10-a.permissions:2: error: not a permission") })
+    }
+}
+
+@Suite("machine.yaml")
+struct MachineDescriptionTests {
+    @Test("the group's settings under the machine's")
+    func merge() throws {
+        let fixture = try TreeFixture()
+        try fixture.write("group/machine-group.yaml", "hardware:\n  cpus: 4\n  memory: 2GiB\noutputs: [raw, ovf]\n")
+        try fixture.write("group/machines/one/machine.yaml", "hardware:\n  cpus: 8\n")
+        let description = fixture.tree().groups[0].machines[0].description
+        #expect(fixture.diagnostics() == [])
+        #expect(description.hardware.cpus == 8)
+        #expect(description.hardware.memory == .gibibytes(2))
+        #expect(description.outputs == [.raw, .ovf])
+    }
+
+    static let mistakes: [(text: String, expected: String)] = [
+        ("hardware:\n  cpu: 2\n", "2: error: unknown key 'cpu' in hardware; there is architecture, cpus"), ("cpus: 2\n", "1: error: unknown key 'cpus' in the file"),
+        ("hardware:\n  cpus: two\n", "2: error: cpus is not a whole number"), ("hardware:\n  cpus: 0\n", "2: error: cpus is not a whole number"),
+        ("hardware: 3\n", "1: error: hardware is not a map"), ("hardware:\n  memory: 2\n", "2: error: '2' is no amount of memory"),
+        ("hardware:\n  memory: 99999999999TiB\n", "2: error: '99999999999TiB' is no amount of memory"),
+        ("hardware:\n  firmware: efi\n", "2: error: 'efi' is no firmware; bios, uefi would be right"),
+        ("hardware:\n  cpus: 1\n  cpus: 2\n", "2: error: not YAML: 'cpus' more than once in one map"), ("outputs: qcow2\n", "1: error: outputs is not a list"),
+        ("outputs:\n  - qcow3\n", "2: error: 'qcow3' is no output"), ("disks: []\n", "a machine has at least one disk"),
+        ("disks:\n  - partitions:\n    - mount: /var\n      size: rest\n", "no partition is mounted at /"),
+        ("disks:\n  - partitions:\n    - mount: /\n      size: rest\n    - mount: /x\n      size: rest\n", "more than one partition with size 'rest'"),
+        ("disks:\n  - size: 1GiB\n    partitions:\n    - mount: /\n      size: 2GiB\n", "do not fit"),
+        ("disks:\n  - partitions:\n    - mount: /\n    - mount: /\n      size: 1MiB\n", "two partitions are mounted at /"),
+        ("disks:\n  - partitions:\n    - mount: /\n      label: seventeen-letters\n", "3: error: the label 'seventeen-letters' is too long for ext4"),
+        ("disks:\n  - partitions:\n    - mount: /\n      uuid: nonsense\n", "4: error: 'nonsense' is no UUID"),
+        ("disks:\n  - partitions:\n    - mount: relative\n", "3: error: 'relative' is no mount point"),
+        ("hardware:\n  networkInterfaces:\n    - name: eth0\n      macAddress: 1:2:3\n", "4: error: '1:2:3' is no MAC address"),
+        ("a: [\n", "error: not YAML"), ("toleratedScriptlets:\n  - package: x\n", "2: error: a tolerated scriptlet needs package, scriptlet and reason"),
+    ]
+
+    @Test("mistakes have their lines", arguments: mistakes)
+    func mistake(_ text: String, _ expected: String) throws {
+        let fixture = try TreeFixture()
+        try fixture.write("group/machines/one/machine.yaml", text)
+        let diagnostics = fixture.diagnostics()
+        #expect(diagnostics.contains { $0.hasPrefix("group/machines/one/machine.yaml:") && $0.contains(expected) }, "\(diagnostics)")
+    }
+
+    @Test("no file means the defaults of the design")
+    func defaults() throws {
+        let description = try TreeFixture().tree().groups[0].machines[0].description
+        #expect(description.hardware.cpus == 1)
+        #expect(description.hardware.memory == .gibibytes(1))
+        #expect(description.outputs == [.qcow2])
+        #expect(description.disks[0].size == .gibibytes(2))
+        #expect(description.disks[0].partitions[0].mountPoint == "/")
+    }
+}
+
+@Suite("The variables of scriptlets")
+struct BuildPathsTests {
+    @Test("exactly the published names, absolute")
+    func names() throws {
+        let tree = try TreeFixture().tree()
+        let paths = BuildPaths(configPath: "/config", cachePath: "/cache", functionsPath: "/functions", pathsPath: "/paths")
+        let variables = paths.machineVariables(tree.groups[0].machines[0], in: tree.groups[0], sourceDateEpoch: 5)
+        let published = """
+            machineGroupName machine_group_configPath machine_group_cachePath configMachineGroupDevicesPath machine_group_configOverlaysPath \
+            generatedMachineGroupRootOverlaysPath machine_configGeneratorsPath machineName machine_configPath machine_cachePath configMachineInitPath \
+            configMachineDevicesPath machine_configOverlaysPath generatedMachineRootOverlaysPath yum_configYumConfTemplateFilePath \
+            cacheMachineMinimalAppliancePath cacheMachineBuiltAppliancePath cacheMachineRpmInstallRootPath configPath cachePath functionsPath pathsPath \
+            SOURCE_DATE_EPOCH
+            """.split(separator: " ").map(String.init)
+        #expect(Set(variables.keys) == Set(published))
+        #expect(variables["SOURCE_DATE_EPOCH"] == "5")
+        #expect(variables["machineName"] == "one")
+        for (name, value) in variables where name.hasSuffix("Path") { #expect(value.hasPrefix("/"), "\(name)") }
+    }
+}

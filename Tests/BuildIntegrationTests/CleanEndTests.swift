@@ -1,0 +1,70 @@
+import Foundation
+import Subprocess
+import SystemPackage
+import Testing
+
+/// Builds that are killed leave no mount, no loop device and no process, and the next build works.
+@Suite("Clean ends", .enabled(if: Sandbox.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"), .serialized)
+struct CleanEndTests {
+    /// The line after which the build is killed: in the middle of each stage.
+    static let moments: [(stage: String, signal: Subprocess.Signal)] = [
+        ("fetch", .kill), ("install", .kill), ("install", .interrupt), ("install", .terminate), ("compose", .kill), ("compose", .interrupt),
+        ("disks", .kill), ("disks", .terminate), ("convert", .kill), ("convert", .interrupt),
+    ]
+
+    @Test("at every stage, by SIGKILL, SIGINT and SIGTERM")
+    func killed() async throws {
+        try await Sandbox.withFolder { folder in
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet)
+            // A scriptlet and disks that take long enough to be hit.
+            _ = try await shell(
+                """
+                cd '\(tree)/test/machines/one'
+                printf 'boot:\\n  loader: none\\noutputs: [qcow2, vmdk]\\n' > machine.yaml
+                rm generator-scriptlets; mkdir generator-scriptlets
+                printf 'sleep 1\\n' > generator-scriptlets/10-slow
+                """)
+            for (stage, signal) in Self.moments {
+                let cache = folder + "/cache"
+                _ = try await run(["rm", "-rf", "--one-file-system", cache + "/test", stage == "fetch" ? cache + "/packages" : "/nonexistent"])
+                let status = try await build(tree, cache, killedIn: stage, by: signal)
+                #expect(!status.isSuccess, "\(stage) \(signal): the build was not interrupted")
+                if signal != .kill { #expect(status == .exited(130), "\(stage) \(signal): \(status)") }
+                // The kernel and the monitor need a moment to end the processes.
+                var traces: [String] = []
+                for _ in 0..<50 {
+                    traces = try await Sandbox.traces(of: folder)
+                    if traces.isEmpty { break }
+                    try await Task.sleep(for: .milliseconds(100))
+                }
+                #expect(traces == [], "\(stage) \(signal)")
+                #expect(!FileManager.default.fileExists(atPath: cache + "/test/one/artefacts"), "\(stage) \(signal): half an artefact")
+                let next = try await Sandbox.discographer(["build", "-c", tree, "-s", cache, "test"])
+                #expect(next.status == 0, "after \(stage) \(signal): \(next.output)\(next.errors)")
+                #expect(try await shell("ls '\(cache)/test/one/minimal-appliance'").contains("partial") == false)
+            }
+            #expect(try await Sandbox.traces(of: folder) == [])
+        }
+    }
+
+    private func build(_ tree: String, _ cache: String, killedIn stage: String, by signal: Subprocess.Signal) async throws -> TerminationStatus {
+        var options = PlatformOptions()
+        options.createSession = true
+        let result = try await Subprocess.run(
+            .path(FilePath(Sandbox.program)), arguments: ["build", "--json", "-c", tree, "-s", cache, "test"], platformOptions: options,
+            input: .none, output: .sequence, error: .discarded
+        ) { execution in
+            var text = ""
+            var sent = false
+            for try await chunk in execution.standardOutput {
+                text += chunk.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+                if !sent, text.contains("\"event\":\"stageStarted\",\"machine\":\"test/one\",\"stage\":\"\(stage)\"") {
+                    sent = true
+                    try await Task.sleep(for: .milliseconds(stage == "install" ? 700 : 60))
+                    try execution.send(signal: signal)
+                }
+            }
+        }
+        return result.terminationStatus
+    }
+}
