@@ -23,7 +23,7 @@ integration-test: host-packages repository ## real packages, loop devices and bo
 
 lint: host-packages ## formatting of the Swift sources, and the shell functions
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests
-	shellcheck functions/*.functions scripts/*
+	shellcheck functions/*.functions scripts/* Benchmarks/run
 
 bench: build repository ## compare with dnf, side by side in one run
 	Benchmarks/run
