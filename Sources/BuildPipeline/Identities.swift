@@ -14,7 +14,7 @@ struct Identities {
     init(build: MachineBuild, transaction: Transaction, keys: [FilePath], plan: DiskPlan) throws {
         let (group, machine, options) = (build.group, build.machine, build.options)
         installed = try Identity(
-            stage: "installed", version: 1,
+            stage: "installed", version: 2,
             of: Installed(
                 packages: try transaction.packages.map {
                     "\($0.nevra) \(try $0.checksum?.description ?? TreeDigest.digest(of: FilePath($0.location)) ?? "")"
@@ -26,7 +26,7 @@ struct Identities {
                 underlays: try (group.rootUnderlays + machine.rootUnderlays).map(Layer.init),
                 sourceDateEpoch: options.sourceDateEpoch))
         composed = try Identity(
-            stage: "composed", version: 1,
+            stage: "composed", version: 2,
             of: Composed(
                 installed: installed, group: group.name, machine: machine.name,
                 devices: (group.devices + machine.devices).map(\.withoutLocation),

@@ -161,7 +161,8 @@ struct MachineBuild: Sendable {
         _ progress: StageProgress
     ) async throws {
         let signed = Set(configuration.repositories.filter(\.gpgcheck).map(\.id))
-        let packages = transaction.packages.map { package in
+        // librpm orders them itself, and the same set always begins from the same list.
+        let packages = transaction.packages.sorted { $0.nevra < $1.nevra }.map { package in
             PackageFile(
                 path: fetcher.path(of: package), nevra: package.nevra,
                 isSigned: package.checksum == nil
@@ -251,6 +252,11 @@ struct MachineBuild: Sendable {
                 path: "/etc/machine-id", text: StableNames(group: group.name, machine: machine.name).machineID + "\n",
                 mode: 0o444, replaces: false),
         ]
+        let devices = (group.devices + machine.devices).filter { $0.path.starts(with: "/dev") }
+        if !devices.isEmpty {
+            files.append(
+                GeneratedFile(path: "/etc/tmpfiles.d/discographer-devices.conf", text: devices.map(\.temporaryFilesLine).joined(), replaces: true))
+        }
         guard machine.description.boot.loader == .grub, let root = plan.root else { return files }
         let kernels = KernelFinder.kernels(in: installed)
         guard !kernels.isEmpty else {
@@ -284,6 +290,18 @@ struct MachineBuild: Sendable {
                 try await options.tools.tool("rm").run(["-rf", "--one-file-system", folder.appending("scratch").string])
                 return images
             }
+        }
+    }
+}
+
+extension Device {
+    /// tmpfiles.d(5). The running machine mounts its kernel's devtmpfs over the root's /dev; systemd makes the configured nodes there too.
+    fileprivate var temporaryFilesLine: String {
+        let mode = "0" + String(permissions, radix: 8)
+        switch kind {
+        case .block(let major, let minor): return "b \(path) \(mode) root root - \(major):\(minor)\n"
+        case .character(let major, let minor): return "c \(path) \(mode) root root - \(major):\(minor)\n"
+        case .fifo: return "p \(path) \(mode) root root - -\n"
         }
     }
 }

@@ -10,14 +10,17 @@ import SystemPackage
 #endif
 
 struct ScriptletFileSystems {
+    /// Not written to by packages at all.
     static let directories: [FilePath] = ["/proc", "/sys", "/dev"]
+    /// Private, so that nothing of the scriptlets' stays in it.
+    static let temporary: FilePath = "/tmp"
 
     private let installRoot: FilePath
 
     /// - Throws: `HostSystemError.systemCall`.
     init(installRoot: FilePath) throws {
         self.installRoot = installRoot
-        for directory in Self.directories + ["/tmp", "/run"] { try createDirectories(inRoot(directory)) }
+        for directory in Self.directories + [Self.temporary] { try createDirectories(inRoot(directory)) }
         try mount("proc", at: inRoot("/proc"), type: "proc")
         try mount("sysfs", at: inRoot("/sys"), type: "sysfs", readOnly: true)
         try mount("tmpfs", at: inRoot("/dev"), type: "tmpfs", options: "mode=0755,size=16m")
@@ -42,12 +45,11 @@ struct ScriptletFileSystems {
         try createDirectories(inRoot("/dev/shm"), permissions: 0o1777)
         try createDirectories(inRoot("/dev/pts"))
         try mount("tmpfs", at: inRoot("/tmp"), type: "tmpfs", options: "mode=1777")
-        try mount("tmpfs", at: inRoot("/run"), type: "tmpfs", options: "mode=0755")
     }
 
     /// Unmounts all, and gives the folders below the modes that their package has for them.
     func end(directoryModes: [FilePath: mode_t]) throws {
-        for directory in ["/run", "/tmp", "/dev", "/sys", "/proc"] as [FilePath] {
+        for directory in ["/tmp", "/dev", "/sys", "/proc"] as [FilePath] {
             try unmount(inRoot(directory), detach: true)
         }
         for (directory, mode) in directoryModes { chmod(inRoot(directory).string, mode & 0o7777) }

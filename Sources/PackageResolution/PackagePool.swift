@@ -56,6 +56,14 @@ final class PackagePool {
         }
         try readXML("primary", of: metadata, into: repo) { repo_add_rpmmd(repo, $0, nil, 0) }
         write(repo, to: solvFile)
+        // From here on as every later run has it: the order of solvables, and with it the solver's choices, is the file's.
+        if let stream = fopen(solvFile.string, "re") {
+            defer { fclose(stream) }
+            repo_empty(repo, 0)
+            guard repo_add_solv(repo, stream, 0) == 0 else {
+                throw ResolutionError(problems: ["\(solvFile) cannot be read back: \(String(cString: pool_errstr(pool)))"])
+            }
+        }
         try addGroups(metadata, to: repo)
     }
 
