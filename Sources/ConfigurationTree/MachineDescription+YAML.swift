@@ -292,8 +292,7 @@ private struct YAMLReader {
                 "uuid": { node in
                     guard let text = text(node, "uuid") else { return }
                     let groups = text.split(separator: "-", omittingEmptySubsequences: false)
-                    if groups.map(\.utf8.count) == [8, 4, 4, 4, 12], groups.allSatisfy({ $0.allSatisfy(\.isHexDigit) })
-                    {
+                    if groups.map(\.utf8.count) == [8, 4, 4, 4, 12], groups.allSatisfy({ $0.allSatisfy(\.isHexDigit) }) {
                         value.uuid = text.lowercased()
                     } else {
                         fail(node, "'\(text)' is no UUID", "8-4-4-4-12 hexadecimal digits would be right")

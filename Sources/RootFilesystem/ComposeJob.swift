@@ -198,8 +198,7 @@ public struct ComposeJob: WorkerJob {
         var layers = generator.layers
         for folder in [generator.overlays, generator.generatedOverlays] {
             let known = Set(layers.map(\.name))
-            for name in try folderNames(in: folder) where folder == generator.generatedOverlays || !known.contains(name)
-            {
+            for name in try folderNames(in: folder) where folder == generator.generatedOverlays || !known.contains(name) {
                 layers.append(OverlayLayer(name: name, path: folder.appending(name)))
             }
         }

@@ -44,7 +44,8 @@ struct CommandLineTests {
     }
 
     private static let endings: [([String], Int32)] = [
-        (["--no-such-option"], 2), (["build", "--jobs", "0", "x"], 2), (["run", "--until", "(", "x/y"], 2), (["--help"], 0), (["build", "--help"], 0),
+        (["--no-such-option"], 2), (["build", "--jobs", "0", "x"], 2), (["run", "--until", "(", "x/y"], 2), (["--help"], 0),
+        (["build", "--help"], 0),
         (["build", "no-such-group"], 2), (["check", "-c", "/nonexistent"], 2),
     ]
 

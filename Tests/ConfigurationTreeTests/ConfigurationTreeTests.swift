@@ -107,9 +107,11 @@ struct ConfigurationTreeTests {
         ("/dev/ram0 b 660 1 0\n", nil), ("/dev/xconsole p 0755\n", nil), ("/dev/null c 666 1 3\n", nil), ("/dev/max c 666 4095 1048575\n", nil),
         ("/dev/x p 755 1 2\n", "a FIFO has no major and minor"), ("/dev/x b 660\n", "major and minor are needed"),
         ("/dev/x b 660 4096 0\n", "'4096' is no major number"), ("/dev/x b 660 1 1048576\n", "'1048576' is no minor number"),
-        ("/dev/x b 660 -1 0\n", "'-1' is no major number"), ("/dev/x b 0x8 1 0\n", "'0x8' are no permissions"), ("/dev/x b 888 1 0\n", "'888' are no permissions"),
+        ("/dev/x b 660 -1 0\n", "'-1' is no major number"), ("/dev/x b 0x8 1 0\n", "'0x8' are no permissions"),
+        ("/dev/x b 888 1 0\n", "'888' are no permissions"),
         ("/dev/x b 10000 1 0\n", "'10000' are no permissions"), ("dev/x b 660 1 0\n", "'dev/x' is no device path"),
-        ("/dev/../x b 660 1 0\n", "'/dev/../x' is no device path"), ("/dev/x s 660\n", "'s' is no type of device"), ("/dev/x\n", "not a device: /dev/x"),
+        ("/dev/../x b 660 1 0\n", "'/dev/../x' is no device path"), ("/dev/x s 660\n", "'s' is no type of device"),
+        ("/dev/x\n", "not a device: /dev/x"),
         ("/ p 755\n", "'/' is no device path"),
     ]
 
@@ -243,22 +245,28 @@ struct MachineDescriptionTests {
     }
 
     static let mistakes: [(text: String, expected: String)] = [
-        ("hardware:\n  cpu: 2\n", "2: error: unknown key 'cpu' in hardware; there is architecture, cpus"), ("cpus: 2\n", "1: error: unknown key 'cpus' in the file"),
+        ("hardware:\n  cpu: 2\n", "2: error: unknown key 'cpu' in hardware; there is architecture, cpus"),
+        ("cpus: 2\n", "1: error: unknown key 'cpus' in the file"),
         ("hardware:\n  cpus: two\n", "2: error: cpus is not a whole number"), ("hardware:\n  cpus: 0\n", "2: error: cpus is not a whole number"),
         ("hardware: 3\n", "1: error: hardware is not a map"), ("hardware:\n  memory: 2\n", "2: error: '2' is no amount of memory"),
         ("hardware:\n  memory: 99999999999TiB\n", "2: error: '99999999999TiB' is no amount of memory"),
         ("hardware:\n  firmware: efi\n", "2: error: 'efi' is no firmware; bios, uefi would be right"),
-        ("hardware:\n  cpus: 1\n  cpus: 2\n", "2: error: not YAML: 'cpus' more than once in one map"), ("outputs: qcow2\n", "1: error: outputs is not a list"),
+        ("hardware:\n  cpus: 1\n  cpus: 2\n", "2: error: not YAML: 'cpus' more than once in one map"),
+        ("outputs: qcow2\n", "1: error: outputs is not a list"),
         ("outputs:\n  - qcow3\n", "2: error: 'qcow3' is no output"), ("disks: []\n", "a machine has at least one disk"),
         ("disks:\n  - partitions:\n    - mount: /var\n      size: rest\n", "no partition is mounted at /"),
-        ("disks:\n  - partitions:\n    - mount: /\n      size: rest\n    - mount: /x\n      size: rest\n", "more than one partition with size 'rest'"),
+        (
+            "disks:\n  - partitions:\n    - mount: /\n      size: rest\n    - mount: /x\n      size: rest\n",
+            "more than one partition with size 'rest'"
+        ),
         ("disks:\n  - size: 1GiB\n    partitions:\n    - mount: /\n      size: 2GiB\n", "do not fit"),
         ("disks:\n  - partitions:\n    - mount: /\n    - mount: /\n      size: 1MiB\n", "two partitions are mounted at /"),
         ("disks:\n  - partitions:\n    - mount: /\n      label: seventeen-letters\n", "3: error: the label 'seventeen-letters' is too long for ext4"),
         ("disks:\n  - partitions:\n    - mount: /\n      uuid: nonsense\n", "4: error: 'nonsense' is no UUID"),
         ("disks:\n  - partitions:\n    - mount: relative\n", "3: error: 'relative' is no mount point"),
         ("hardware:\n  networkInterfaces:\n    - name: eth0\n      macAddress: 1:2:3\n", "4: error: '1:2:3' is no MAC address"),
-        ("a: [\n", "error: not YAML"), ("toleratedScriptlets:\n  - package: x\n", "2: error: a tolerated scriptlet needs package, scriptlet and reason"),
+        ("a: [\n", "error: not YAML"),
+        ("toleratedScriptlets:\n  - package: x\n", "2: error: a tolerated scriptlet needs package, scriptlet and reason"),
     ]
 
     @Test("mistakes have their lines", arguments: mistakes)
