@@ -16,8 +16,7 @@ test: lint unit-test integration-test ## everything; as root, at most 25 minutes
 unit-test: host-packages ## the unit tests alone, under a minute
 	swift test
 
-integration-test: host-packages repository ## real packages, loop devices and boots; as root
-	swift build
+integration-test: demo ## real packages, loop devices and boots; as root
 	DISCOGRAPHER_INTEGRATION=1 DISCOGRAPHER_DEMO_REPOSITORY="$$(Tests/Repository/build --print-path)" \
 		swift test --filter IntegrationTests --no-parallel
 

@@ -14,7 +14,7 @@ struct Identities {
     init(build: MachineBuild, transaction: Transaction, keys: [FilePath], plan: DiskPlan) throws {
         let (group, machine, options) = (build.group, build.machine, build.options)
         installed = try Identity(
-            stage: "installed", version: 2,
+            stage: "installed", version: 3,
             of: Installed(
                 packages: try transaction.packages.map {
                     "\($0.nevra) \(try $0.checksum?.description ?? TreeDigest.digest(of: FilePath($0.location)) ?? "")"

@@ -83,7 +83,7 @@ public struct InstallJob: WorkerJob {
         let mounts = try ScriptletFileSystems(installRoot: installRoot)
         let transaction = try RPMTransaction(job: self, reporter: reporting)
         let outcome = try transaction.run()
-        try mounts.end(directoryModes: transaction.modes(of: ScriptletFileSystems.directories + [ScriptletFileSystems.temporary]))
+        try mounts.end(directoryModes: transaction.directoryModes)
         try removeTraces()
         return outcome
     }

@@ -19,6 +19,8 @@ final class RPMTransaction {
     private var opened: FD_t?
     private var finished = 0
     private var failures: [ScriptletResult] = []
+    /// The modes that the packages have for the folders that are mounted over meanwhile.
+    private(set) var directoryModes: [FilePath: mode_t] = [:]
 
     /// - Throws: `WorkerFailure` when librpm cannot be set up, or a key cannot be read.
     init(job: InstallJob, reporter: WorkerReporter) throws {
@@ -149,6 +151,7 @@ final class RPMTransaction {
                 problems.append("\(package.nevra): not signed, and its repository asks gpgcheck")
                 continue
             }
+            noteModes(header)
             let key = UnsafeRawPointer(bitPattern: index + 1)
             if rpmtsAddInstallElement(transaction, header, key, 0, nil) != 0 {
                 problems.append("\(package.nevra): librpm does not take it" + log.takeErrors())
@@ -157,6 +160,16 @@ final class RPMTransaction {
         guard problems.isEmpty else {
             throw WorkerFailure(
                 kind: "signature", message: (["packages are refused:"] + problems).joined(separator: "\n  "))
+        }
+    }
+
+    /// Before the run: afterwards librpm has let go of the lists of files.
+    private func noteModes(_ header: Header?) {
+        guard let files = rpmfilesNew(nil, header, 0, 0) else { return }
+        defer { rpmfilesFree(files) }
+        for directory in ScriptletFileSystems.directories + [ScriptletFileSystems.temporary] {
+            let index = rpmfilesFindFN(files, directory.string)
+            if index >= 0 { directoryModes[directory] = mode_t(rpmfilesFMode(files, index)) }
         }
     }
 
@@ -259,22 +272,6 @@ final class RPMTransaction {
         guard let text = headerGetAsString(header, rpmTagVal(RPMTAG_NEVRA.rawValue)) else { return "?" }
         defer { free(text) }
         return String(cString: text)
-    }
-
-    /// The modes that the packages have for these folders; the last package wins.
-    func modes(of directories: [FilePath]) -> [FilePath: mode_t] {
-        var modes: [FilePath: mode_t] = [:]
-        let iterator = rpmtsiInit(transaction)
-        defer { rpmtsiFree(iterator) }
-        while let element = rpmtsiNext(iterator, 0) {
-            guard let files = rpmteFiles(element) else { continue }
-            defer { rpmfilesFree(files) }
-            for directory in directories {
-                let index = rpmfilesFindFN(files, directory.string)
-                if index >= 0 { modes[directory] = mode_t(rpmfilesFMode(files, index)) }
-            }
-        }
-        return modes
     }
 
     /// The scriptlets' names by their tags in the header (rpmtag.h).

@@ -5,6 +5,12 @@ public import DiskImages
 import PackageResolution
 import SystemPackage
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 extension OutputFormat: ExpressibleByArgument {}
 extension DiskWriterKind: ExpressibleByArgument {}
 
@@ -41,6 +47,10 @@ struct BuildCommand: AsyncParsableCommand {
         let options = try await tree.buildOptions(
             outputs: outputs.isEmpty ? nil : outputs, jobs: jobs, diskWriter: diskWriter)
         let configuration = try tree.readTree(options)
+        guard geteuid() == 0 else {
+            printError("building needs root: packages bring files of many owners, and scriptlets run in the machine's root")
+            throw ExitCode(ExitStatus.wrongInput)
+        }
         let printer = EventPrinter(style: json ? .json : .plain, verbose: tree.verbose)
         let failed = try await Batch(tree: configuration, options: options, listener: { printer.take($0) }).build()
         guard failed.isEmpty else { throw ExitCode(ExitStatus.machineFailed) }
