@@ -90,6 +90,7 @@ let package = Package(
         tests("ConfigurationTree", []),
         tests("BuildStore", []),
         tests("HostSystem", []),
+        tests("DiskImages", ["ConfigurationTree"]),
 
         // Real packages, loop devices and boots; only with DISCOGRAPHER_INTEGRATION=1 (`make test`).
         .testTarget(

@@ -171,6 +171,14 @@ struct ConfigurationTreeTests {
         #expect(fixture.tree().diagnostics.filter { $0.severity == .error }.count == 2)
     }
 
+    @Test("a file that cannot be read")
+    func unreadable() throws {
+        let fixture = try TreeFixture()
+        // Modes do not stop root; this process's memory at address 0 stops everybody.
+        try fixture.link("group/machines/one/packages", to: "/proc/self/mem")
+        #expect(fixture.diagnostics().contains { $0.contains("/mem: error: cannot be read: Input/output error") }, "\(fixture.diagnostics())")
+    }
+
     @Test("groups, machines and everything in them may be links")
     func linkedMachine() throws {
         let fixture = try TreeFixture()
