@@ -1,5 +1,6 @@
 import ConfigurationTree
 import Foundation
+import SystemPackage
 import Testing
 
 @testable import DiskImages
