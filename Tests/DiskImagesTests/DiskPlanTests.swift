@@ -45,7 +45,8 @@ struct DiskPlanTests {
     @Test("sizes: fixed ones are kept, the rest is what is left")
     func sizes() throws {
         let plan = try DiskPlan(
-            description([partition(nil, .fixed(.mebibytes(100)), .swap), partition("/", .rest), partition("/var", .fixed(.mebibytes(500)))]), group: "g",
+            description([partition(nil, .fixed(.mebibytes(100)), .swap), partition("/", .rest), partition("/var", .fixed(.mebibytes(500)))]),
+            group: "g",
             machine: "m")
         let partitions = plan.disks[0].partitions.dropFirst()
         #expect(partitions.map(\.size) == [100 << 20, (2048 - 3 - 600) << 20, 500 << 20])
@@ -57,7 +58,8 @@ struct DiskPlanTests {
         var root = partition("/", .rest)
         root.mountOptions = ["noatime", "discard"]
         let plan = try DiskPlan(
-            description([partition("/var/lib", .fixed(.mebibytes(10))), partition(nil, .fixed(.mebibytes(10)), .swap), root]), group: "g", machine: "m")
+            description([partition("/var/lib", .fixed(.mebibytes(10))), partition(nil, .fixed(.mebibytes(10)), .swap), root]), group: "g",
+            machine: "m")
         let lines = plan.fstab.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
         #expect(lines.map { $0[1] } == ["/", "/var/lib", "none"])
         #expect(lines[0][2...] == ["ext4", "noatime,discard", "0", "1"])
@@ -88,7 +90,8 @@ struct DiskPlanTests {
         var settings = BootSettings()
         settings.kernelArguments = ["quiet"]
         var boot = BootConfiguration(
-            kernels: [Kernel(release: "6.1", image: "/boot/vmlinuz-6.1", initramfs: "/boot/initramfs-6.1.img")], settings: settings, rootUUID: "U", title: "g/m")
+            kernels: [Kernel(release: "6.1", image: "/boot/vmlinuz-6.1", initramfs: "/boot/initramfs-6.1.img")], settings: settings, rootUUID: "U",
+            title: "g/m")
         #expect(boot.kernelCommandLine == "root=UUID=U ro init=/init console=tty0 console=ttyS0,115200 quiet")
         #expect(boot.grubConfiguration.contains("    linux /boot/vmlinuz-6.1 root=UUID=U ro"))
         #expect(boot.grubConfiguration.contains("    initrd /boot/initramfs-6.1.img\n"))
