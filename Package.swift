@@ -91,6 +91,7 @@ let package = Package(
         tests("BuildStore", []),
         tests("HostSystem", []),
         tests("DiskImages", ["ConfigurationTree"]),
+        tests("PackageResolution", ["ConfigurationTree", "BuildStore"]),
 
         // Real packages, loop devices and boots; only with DISCOGRAPHER_INTEGRATION=1 (`make test`).
         .testTarget(
