@@ -70,7 +70,7 @@ let package = Package(
         library("DiskImages", ["CGuestfs", "ConfigurationTree", "BuildStore", "HostSystem"]),
         library("PackageInstallation", ["CRPM", "ConfigurationTree", "BuildStore", "HostSystem"]),
         library(
-            "PackageResolution", ["CSolv", "CCurl", "ConfigurationTree", "BuildStore", "HostSystem"]),
+            "PackageResolution", ["CSolv", "CCurl", "ConfigurationTree", "BuildStore", "HostSystem", yams]),
         library("RootFilesystem", ["CCap", "ConfigurationTree", "BuildStore", "HostSystem"]),
         library("ConfigurationTree", [yams]),
         library("BuildStore", [crypto, "HostSystem"]),

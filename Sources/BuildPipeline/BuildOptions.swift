@@ -16,6 +16,8 @@ public struct BuildOptions: Sendable {
     public var sourceDateEpoch: Int
     /// What `${env:NAME}` of yum's configuration may name.
     public var environment: [String: String]
+    /// Each machine gets what its packages.lock says; one without a lock fails.
+    public var locked = false
 
     public init(
         paths: BuildPaths, tools: ToolTable, worker: Worker, outputs: [OutputFormat]?, jobs: Int,

@@ -86,8 +86,9 @@ enum Downloader {
                 curl_multi_remove_handle(multi, handle)
                 guard let transfer = running.removeValue(forKey: handle) else { continue }
                 var attempt = transfer.attempt
+                let response = discographer_curl_response_code(handle)
                 if let problem = transfer.finish(result) {
-                    attempt.problems.append("\(redacted(attempt.url)): \(problem)")
+                    attempt.failed(problem, mayPass: mayPass(result, response: response))
                     if attempt.advance() {
                         waiting.append(attempt)
                     } else {
@@ -104,6 +105,17 @@ enum Downloader {
         guard failures.isEmpty else { throw DownloadError(failures: failures) }
     }
 
+    /// Whether the same place may have the right bytes a moment later: it could not be reached, broke off or was busy.
+    private static func mayPass(_ result: CURLcode, response: Int) -> Bool {
+        switch result {
+        case CURLE_HTTP_RETURNED_ERROR: response == 408 || response == 429 || response >= 500
+        case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_PARTIAL_FILE, CURLE_OPERATION_TIMEDOUT,
+            CURLE_GOT_NOTHING, CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_HTTP2, CURLE_HTTP2_STREAM:
+            true
+        default: false
+        }
+    }
+
     /// A URL for a log: without the password.
     static func redacted(_ url: String) -> String {
         guard let scheme = url.range(of: "://"), let at = url[scheme.upperBound...].firstIndex(of: "@"),
@@ -116,18 +128,30 @@ enum Downloader {
 /// A download, and which of its places is tried.
 private struct Attempt {
     var download: Download
-    var place = 0
-    var problems: [String] = []
+    /// What is left to try. A place that may do better next time goes to the end.
+    private var places: [String]
+    private(set) var problems: [String] = []
 
-    init(_ download: Download) { self.download = download }
-
-    var url: String { download.urls[place] }
-
-    /// To the next mirror; `false` when there is none.
-    mutating func advance() -> Bool {
-        place += 1
-        return place < download.urls.count
+    init(_ download: Download) {
+        self.download = download
+        places = download.urls
     }
+
+    var url: String { places.first ?? "" }
+
+    mutating func failed(_ problem: String, mayPass: Bool) {
+        let place = places.removeFirst()
+        problems.append("\(Downloader.redacted(place)): \(problem)")
+        if mayPass { places.append(place) }
+    }
+
+    /// `false` when no mirror is left, or when as many attempts were made as there are mirrors and retries.
+    func advance() -> Bool {
+        !places.isEmpty && problems.count < download.urls.count + min(download.options.retries, Self.mostRetries)
+    }
+
+    /// yum's 10 retries are of a client that waits for one mirror at a time; a build should fail while someone looks.
+    private static let mostRetries = 3
 }
 
 /// One libcurl handle with the file it writes; freed on finish or discard.

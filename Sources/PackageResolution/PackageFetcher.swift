@@ -13,10 +13,12 @@ public import SystemPackage
 public struct PackageFetcher: Sendable {
     private let folder: FilePath
     private let keys: FilePath
+    private let metadata: MetadataStore
 
     public init(cachePath: FilePath) {
         folder = cachePath.appending("packages")
-        keys = cachePath.appending("repositories").appending("keys")
+        metadata = MetadataStore(folder: cachePath.appending("repositories"))
+        keys = metadata.folder.appending("keys")
     }
 
     /// Where a package's file is once it was fetched; a local package stays where it is.
@@ -40,10 +42,17 @@ public struct PackageFetcher: Sendable {
             let missing = Set(packages).filter { $0.checksum != nil && !exists(path(of: $0)) }.sorted {
                 $0.nevra < $1.nevra
             }
+            // A mirror list is asked once, and only when a package of its repository is missing.
+            var mirrors: [String: [String]] = [:]
+            for id in Set(missing.map(\.repository)) {
+                if let repository = places[id] { mirrors[id] = try metadata.baseURLs(of: repository) }
+            }
             let downloads = missing.compactMap { package -> Download? in
-                guard let repository = places[package.repository] else { return nil }
+                guard let repository = places[package.repository], let baseURLs = mirrors[package.repository] else {
+                    return nil
+                }
                 return Download(
-                    name: package.nevra, urls: baseURLs(of: repository).map { $0 + package.location },
+                    name: package.nevra, urls: baseURLs.map { $0 + package.location },
                     destination: path(of: package),
                     checksum: package.checksum, size: package.downloadSize.bytes, options: repository.transfer)
             }
@@ -76,9 +85,5 @@ public struct PackageFetcher: Sendable {
             }
             return paths
         }
-    }
-
-    private func baseURLs(of repository: Repository) -> [String] {
-        repository.baseURLs.map { $0.hasSuffix("/") ? $0 : $0 + "/" }
     }
 }

@@ -17,6 +17,8 @@ final class PackagePool {
     let store: MetadataStore
     let repositories: [RepositoryMetadata]
     private(set) var hasFilelists = false
+    private var hasGroups = false
+    private var modules: ModuleFilter?
     private var considered = Map()
     private var localFiles: [Id: FilePath] = [:]
 
@@ -48,10 +50,7 @@ final class PackagePool {
         let solvFile = store.folder.appending("\(metadata.contentKey).solv")
         if let stream = fopen(solvFile.string, "re") {
             defer { fclose(stream) }
-            if repo_add_solv(repo, stream, 0) == 0 {
-                try addGroups(metadata, to: repo)
-                return
-            }
+            if repo_add_solv(repo, stream, 0) == 0 { return }
             repo_empty(repo, 0)
         }
         try readXML("primary", of: metadata, into: repo) { repo_add_rpmmd(repo, $0, nil, 0) }
@@ -61,16 +60,23 @@ final class PackagePool {
             defer { fclose(stream) }
             repo_empty(repo, 0)
             guard repo_add_solv(repo, stream, 0) == 0 else {
-                throw ResolutionError(problems: ["\(solvFile) cannot be read back: \(String(cString: pool_errstr(pool)))"])
+                throw ResolutionError(problems: [
+                    "\(solvFile) cannot be read back: \(String(cString: pool_errstr(pool)))"
+                ])
             }
         }
-        try addGroups(metadata, to: repo)
     }
 
-    private func addGroups(_ metadata: RepositoryMetadata, to repo: UnsafeMutablePointer<Repo>) throws {
-        for type in ["group_gz", "group_xz", "group_zst", "group"] where metadata.files[type] != nil {
+    /// Adds the comps groups: needed only when a request names one. Must come before `prepare`.
+    func loadGroups() throws {
+        guard !hasGroups else { return }
+        hasGroups = true
+        for metadata in repositories {
+            guard let repo = repository(metadata.repository.id) else { continue }
+            // librepo, and so dnf, knows the first two alone; repositories may list others that nobody ever fetched.
+            let known = ["group_gz", "group", "group_xz", "group_zst"]
+            guard let type = known.first(where: { metadata.files[$0] != nil }) else { continue }
             try readXML(type, of: metadata, into: repo) { repo_add_comps(repo, $0, 0) }
-            return
         }
     }
 
@@ -137,7 +143,8 @@ final class PackagePool {
     /// Hides packages from the solver, as dnf's excludes do, and makes the pool ready for it.
     ///
     /// - Parameter allowedLocal: local packages of other machines are hidden too.
-    func prepare(hiding globs: [String], allowedLocal: [Id]) {
+    /// - Throws: `DownloadError`, `ResolutionError` for module metadata that cannot be had or read.
+    func prepare(hiding globs: [String], allowedLocal: [Id]) throws {
         map_free(&considered)
         map_init(&considered, pool.pointee.nsolvables)
         map_setall(&considered)
@@ -161,10 +168,16 @@ final class PackagePool {
             for glob in metadata.repository.excludes { hide(glob, in: repo, keeping: false) }
         }
         for glob in globs { hide(glob, in: nil, keeping: false) }
+        let modules = try self.modules ?? moduleFilter()
+        self.modules = modules
+        for id in modules.hidden { map_clr(&considered, id) }
         for id in localFiles.keys where !allowedLocal.contains(id) { map_clr(&considered, id) }
         withUnsafeMutablePointer(to: &considered) { pool.pointee.considered = $0 }
         pool_createwhatprovides(pool)
     }
+
+    /// The module stream that hides the packages of this name, such as `nodejs:20`.
+    func moduleStream(hiding name: String) -> String? { modules?.streamsByName[name] }
 
     /// Packages whose name, `name.arch` or `name-version-release` the glob matches.
     func solvables(matching glob: String) -> [Id] {

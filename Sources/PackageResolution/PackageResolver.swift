@@ -61,19 +61,18 @@ extension PackagePool {
     private func solve(_ request: ResolutionRequest) throws -> Transaction {
         let forbidden = request.requests.filter { $0.kind == .forbid }.map(\.spec)
         let local = try addLocalPackages(request.localPackages)
-        prepare(hiding: request.configuration.excludes + forbidden, allowedLocal: local)
+        if request.requests.contains(where: { $0.kind == .group }) { try loadGroups() }
+        try prepare(hiding: request.configuration.excludes + forbidden, allowedLocal: local)
 
         var problems: [String] = []
         var job = Queue()
         queue_init(&job)
         defer { queue_free(&job) }
-        var asked: Set<Id> = []
-        func install(_ spec: String, weak: Bool = false) -> Bool {
+        var asked: [Id: TransactionPackage.Reason] = [:]
+        func install(_ spec: String, because reason: TransactionPackage.Reason = .user) -> Bool {
             let selection = selection(for: spec)
             for index in stride(from: 0, to: selection.count, by: 2) {
-                let how =
-                    selection[index] | SOLVER_INSTALL | (weak ? SOLVER_WEAK : 0)
-                    | (request.configuration.best ? SOLVER_FORCEBEST : 0)
+                let how = selection[index] | SOLVER_INSTALL | (request.configuration.best ? SOLVER_FORCEBEST : 0)
                 queue_push2(&job, how, selection[index + 1])
             }
             var found = Queue()
@@ -81,7 +80,7 @@ extension PackagePool {
             defer { queue_free(&found) }
             for index in stride(from: 0, to: selection.count, by: 2) {
                 pool_job2solvables(pool, &found, selection[index], selection[index + 1])
-                asked.formUnion(found.ids)
+                for id in found.ids where asked[id] != .user { asked[id] = reason }
             }
             return !selection.isEmpty
         }
@@ -98,14 +97,14 @@ extension PackagePool {
                     problems.append("\(one.location): error: no repository has the group '@\(one.spec)'")
                     continue
                 }
-                for name in names where !forbidden.contains(name) { _ = install(name) }
+                for name in names where !forbidden.contains(name) { _ = install(name, because: .group) }
             }
         }
         // `setup` brings the users and groups that every other package's files belong to.
         if !forbidden.contains("setup") { _ = install("setup") }
         for id in local {
             queue_push2(&job, SOLVER_SOLVABLE | SOLVER_INSTALL, id)
-            asked.insert(id)
+            asked[id] = .user
         }
         // Kernels and their kin may be there in several versions; only `multiversion` makes libsolv allow it.
         let installOnly = pool_str2id(pool, "installonlypkg(kernel)", 1)
@@ -114,7 +113,9 @@ extension PackagePool {
         return try solve(&job, asked: asked, request)
     }
 
-    private func solve(_ job: inout Queue, asked: Set<Id>, _ request: ResolutionRequest) throws -> Transaction {
+    private func solve(_ job: inout Queue, asked: [Id: TransactionPackage.Reason], _ request: ResolutionRequest) throws
+        -> Transaction
+    {
         guard let solver = solver_create(pool) else { throw Errno.noMemory }
         defer { solver_free(solver) }
         // What dnf sets for an installation (libdnf's Goal): obsoletes as yum has them, vendors do not matter, and the best
@@ -134,7 +135,7 @@ extension PackagePool {
                 var rule: Id = 0
                 let why = solver_describe_decision(solver, id, &rule)
                 let reason: TransactionPackage.Reason =
-                    asked.contains(id) ? .user : why == SOLVER_REASON_WEAKDEP ? .weakDependency : .dependency
+                    asked[id] ?? (why == SOLVER_REASON_WEAKDEP ? .weakDependency : .dependency)
                 return package(id, reason: reason)
             })
     }
@@ -164,6 +165,9 @@ extension PackagePool {
     }
 
     private func suggestion(for spec: String) -> String {
+        if let stream = moduleStream(hiding: spec) {
+            return "; it belongs to the module stream '\(stream)', and only default streams are used"
+        }
         let similar = solvables(matching: "*\(spec)*").prefix(64).map {
             String(cString: pool_id2str(pool, pool.pointee.solvables[Int($0)].name))
         }

@@ -39,19 +39,7 @@ struct MetadataStore: Sendable {
     /// - Throws: `DownloadError`, unless the repository may be skipped.
     func load(_ repository: Repository, report: (String) -> Void) throws -> RepositoryMetadata? {
         do {
-            var baseURLs = repository.baseURLs
-            if let mirrorList = repository.mirrorList {
-                let list = folder.appending(
-                    "mirrorlist-\(UInt32.random(in: 0 ... .max))-\(repository.id.filter { $0.isLetter || $0.isNumber })")
-                try Downloader.fetch([
-                    Download(
-                        name: "mirror list of \(repository.id)", urls: [mirrorList], destination: list, checksum: nil,
-                        size: nil, options: repository.transfer)
-                ])
-                defer { unlink(list.string) }
-                baseURLs += try readText(list).split(separator: "\n").map(\.trimmed).filter { $0.contains("://") }
-            }
-            baseURLs = baseURLs.map { $0.hasSuffix("/") ? $0 : $0 + "/" }
+            let baseURLs = try baseURLs(of: repository)
             let repomd = folder.appending("repomd-\(getpid())-\(UInt64.random(in: 0 ... .max)).xml")
             try Downloader.fetch([
                 Download(
@@ -69,6 +57,30 @@ struct MetadataStore: Sendable {
             report("the repository \(repository.id) is left out (skip_if_unavailable): \(error)")
             return nil
         }
+    }
+
+    /// The repository's places in order of preference, its mirror list read; each ends with a slash.
+    ///
+    /// - Throws: `DownloadError` when the mirror list cannot be had or names nobody.
+    func baseURLs(of repository: Repository) throws -> [String] {
+        var baseURLs = repository.baseURLs
+        if let mirrorList = repository.mirrorList {
+            let list = folder.appending("mirrorlist-\(getpid())-\(UInt64.random(in: 0 ... .max))")
+            defer { unlink(list.string) }
+            try Downloader.fetch([
+                Download(
+                    name: "mirror list of \(repository.id)", urls: [mirrorList], destination: list, checksum: nil,
+                    size: nil, options: repository.transfer)
+            ])
+            baseURLs += try readText(list).split(separator: "\n").map(\.trimmed)
+                .filter { !$0.hasPrefix("#") && $0.contains("://") }
+            guard !baseURLs.isEmpty else {
+                throw DownloadError(failures: [
+                    "the mirror list of \(repository.id), \(Downloader.redacted(mirrorList)), names no mirror"
+                ])
+            }
+        }
+        return baseURLs.map { $0.hasSuffix("/") ? $0 : $0 + "/" }
     }
 
     /// The metadata file of that type, fetched and checked when it is not there yet; `nil` when the repository has none.

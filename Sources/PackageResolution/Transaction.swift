@@ -64,5 +64,7 @@ public struct ResolutionRequest: Sendable {
 public struct ResolutionError: Error, CustomStringConvertible {
     public var problems: [String]
 
+    public init(problems: [String]) { self.problems = problems }
+
     public var description: String { problems.joined(separator: "\n") }
 }

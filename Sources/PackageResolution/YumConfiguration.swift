@@ -148,22 +148,11 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
         case "minrate": set(&repository.transfer.minimumRate, option, &diagnostics)
         case "proxy":
             repository.transfer.proxy = ["", "_none_", "none"].contains(option.value.lowercased()) ? nil : option.value
-        case "proxy_username":
-            repository.transfer.proxyCredentials =
-                option.value + ":"
-                + (repository.transfer.proxyCredentials?.split(separator: ":").last.map(String.init) ?? "")
-        case "proxy_password":
-            repository.transfer.proxyCredentials =
-                (repository.transfer.proxyCredentials?.split(separator: ":").first.map(String.init) ?? "") + ":"
-                + option.value
-        case "username":
-            repository.transfer.credentials =
-                option.value + ":"
-                + (repository.transfer.credentials?.split(separator: ":").last.map(String.init) ?? "")
-        case "password":
-            repository.transfer.credentials =
-                (repository.transfer.credentials?.split(separator: ":").first.map(String.init) ?? "") + ":"
-                + option.value
+        case "proxy_username": setUser(&repository.transfer.proxyCredentials, option.value)
+        case "proxy_password": setPassword(&repository.transfer.proxyCredentials, option.value)
+        case "username": setUser(&repository.transfer.credentials, option.value)
+        case "password": setPassword(&repository.transfer.credentials, option.value)
+        case "module_hotfixes": set(&repository.moduleHotfixes, option, &diagnostics)
         case "sslverify": set(&repository.transfer.verifiesTLS, option, &diagnostics)
         case "sslcacert": repository.transfer.certificateAuthority = option.value
         case "sslclientcert": repository.transfer.clientCertificate = option.value
@@ -229,6 +218,16 @@ private func set(_ value: inout Int, _ option: INIFile.Option, _ diagnostics: in
         return
     }
     value = number
+}
+
+/// `user:password`, as libcurl takes it: a user name has no colon, a password may have some.
+private func setUser(_ credentials: inout String?, _ user: String) {
+    let password = credentials.flatMap { text in text.firstIndex(of: ":").map { String(text[$0...]) } }
+    credentials = user + (password ?? ":")
+}
+
+private func setPassword(_ credentials: inout String?, _ password: String) {
+    credentials = (credentials?.prefix { $0 != ":" } ?? "") + ":" + password
 }
 
 extension String {

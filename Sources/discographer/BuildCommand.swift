@@ -36,6 +36,9 @@ struct BuildCommand: AsyncParsableCommand {
         help: "How files get onto disks: loop (as root) or guestfs (libguestfs, no privilege for the disks).")
     var diskWriter: DiskWriterKind?
 
+    @Flag(help: "Install exactly what each machine's packages.lock says.")
+    var locked = false
+
     @Flag(help: "One JSON object per event on standard output.")
     var json = false
 
@@ -44,8 +47,9 @@ struct BuildCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let options = try await tree.buildOptions(
+        var options = try await tree.buildOptions(
             outputs: outputs.isEmpty ? nil : outputs, jobs: jobs, diskWriter: diskWriter)
+        options.locked = locked
         let configuration = try tree.readTree(options)
         guard geteuid() == 0 else {
             printError("building needs root: packages bring files of many owners, and scriptlets run in the machine's root")
@@ -69,36 +73,5 @@ struct CheckCommand: AsyncParsableCommand {
         printLine(
             "\(configuration.groups.count) group\(configuration.groups.count == 1 ? "" : "s"), \(machines) machine\(machines == 1 ? "" : "s"): no error"
         )
-    }
-}
-
-struct ResolveCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "resolve", abstract: "Print what would be installed, and build nothing.")
-
-    @OptionGroup var tree: TreeOptions
-
-    func run() async throws {
-        let options = try await tree.buildOptions()
-        let configuration = try tree.readTree(options)
-        var failed = false
-        for result in try await Batch(tree: configuration, options: options, listener: { _ in }).resolve() {
-            let name = "\(result.machine.groupName)/\(result.machine.name)"
-            switch result.transaction {
-            case .success(let transaction):
-                printLine(
-                    "\(name): \(transaction.packages.count) packages, \(transaction.downloadSize) to fetch, \(transaction.installedSize) installed"
-                )
-                for package in transaction.packages {
-                    printLine(
-                        "  \(package.nevra)  \(package.repository)  \(package.downloadSize)  \(package.reason.rawValue)"
-                    )
-                }
-            case .failure(let error):
-                printError("\(name): \(error)")
-                failed = true
-            }
-        }
-        if failed { throw ExitCode(ExitStatus.machineFailed) }
     }
 }

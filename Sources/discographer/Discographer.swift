@@ -20,7 +20,10 @@ struct Discographer: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "discographer",
         abstract: "Turns a tree of machine configuration into bootable, immutable appliances.",
-        subcommands: [BuildCommand.self, CheckCommand.self, ResolveCommand.self, RunCommand.self, DoctorCommand.self],
+        subcommands: [
+            BuildCommand.self, CheckCommand.self, ResolveCommand.self, LockCommand.self, RunCommand.self,
+            DoctorCommand.self,
+        ],
         defaultSubcommand: BuildCommand.self)
 
     static func main() async {

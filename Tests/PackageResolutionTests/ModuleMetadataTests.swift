@@ -1,0 +1,53 @@
+import Testing
+
+@testable import PackageResolution
+
+struct ModuleMetadataTests {
+    /// `app` has a default stream that needs `runtime:10`; `runtime` has no default.
+    private let yaml = """
+        ---
+        document: modulemd-defaults
+        version: 1
+        data:
+          module: app
+          stream: 1.10
+        ...
+        ---
+        document: modulemd
+        version: 2
+        data:
+          name: app
+          stream: 1.10
+          dependencies:
+          - requires:
+              platform: [el9]
+              runtime: ["10"]
+          artifacts:
+            rpms:
+            - app-0:1.10-1.noarch
+        ...
+        ---
+        document: modulemd
+        version: 2
+        data: {name: runtime, stream: "9", artifacts: {rpms: [runtime-0:9-1.noarch]}}
+        ...
+        ---
+        document: modulemd
+        version: 2
+        data: {name: runtime, stream: "10", artifacts: {rpms: [runtime-0:10-1.noarch]}}
+        ...
+        """
+
+    @Test func defaultStreamsAndWhatTheyNeedAreActive() throws {
+        // 1.10 is a name, not the number 1.1.
+        #expect(try ModuleMetadata(yaml: yaml).activeStreams == ["app": "1.10", "runtime": "10"])
+    }
+
+    @Test func repositoriesThatDisagreeHaveNoDefault() throws {
+        var modules = try ModuleMetadata(yaml: yaml)
+        var other = ModuleMetadata()
+        other.defaults = ["app": "2"]
+        modules.merge(other)
+        #expect(modules.activeStreams.isEmpty)
+    }
+}
