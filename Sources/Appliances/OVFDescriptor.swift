@@ -117,15 +117,16 @@ public struct OVFDescriptor: Sendable {
                 .memory, instance: "2", name: "\(hardware.memory) of memory",
                 quantity: "\(hardware.memory.bytes >> 20)", units: "byte * 2^20"),
         ]
-        // Controllers that both importers know; a virtio disk is offered as SATA, which the same kernel has.
-        switch hardware.diskController {
+        // Controllers that both importers know. They have no virtio, and of theirs PIIX4 is the one that every kernel drives, those that
+        // distributions trim for clouds included; it takes two disks here.
+        switch disks.count > 2 && hardware.diskController != .scsi ? .sata : hardware.diskController {
         case .scsi:
             items.append(
                 item(.scsiController, instance: controller, name: "SCSI controller", address: "0", subtype: "lsilogic"))
-        case .ide:
+        case .ide, .virtio, .nvme:
             items.append(
                 item(.ideController, instance: controller, name: "IDE controller", address: "0", subtype: "PIIX4"))
-        case .sata, .virtio, .nvme:
+        case .sata:
             items.append(
                 item(.otherStorage, instance: controller, name: "SATA controller", address: "0", subtype: "AHCI"))
         }
