@@ -23,6 +23,8 @@ MODES = {
         "/usr/bin/expiry": (0o2755, "root", "shadow"),
     },
     "openssh-client": {"/usr/bin/ssh-agent": (0o2755, "root", "_ssh")},
+    # As its tmpfiles.d will have it.
+    "postgresql-common": {"/var/log/postgresql": (0o1775, "root", "postgres")},
 }
 
 # Paths that the package provides beside its files: what other packages' scriptlets name as interpreter.

@@ -133,8 +133,8 @@ def split_version(version):
 def rpm_relation(relation):
     """A relation in RPM's words.
 
-    `>> 2.36` means more than any 2.36 *revision below it*; RPM's `> 2.36` is not met by 2.36-9, so it becomes `>= 2.36`.
-    `<< 2.37` excludes 2.37~rc1, so it becomes `< 2.37~`.
+    RPM compares releases only when both sides have one, so 2.36-9 does not meet `> 2.36`: `>> 2.36` becomes `>= 2.36`.
+    `<< 2.37` becomes `< 2.37~`, which leaves out pre-releases of 2.37, too.
     """
     if not relation.operator:
         return relation.name
