@@ -107,8 +107,8 @@ public struct ComposeJob: WorkerJob {
 
     /// - Throws: `WorkerFailure` of kind `devices`, `scriptlet` or `overlay`, each with all of its kind.
     public func run(reporting: WorkerReporter) throws -> ComposeOutcome {
-        try root.mount(readOnly: false)
         try layOverConfiguration()
+        try root.mount(readOnly: false)
         let initBytes = try readBytes(initFile)
         try Root.inside(root.mountPoint) {
             try makeDevices()
@@ -130,9 +130,17 @@ public struct ComposeJob: WorkerJob {
         let (changes, work) = (scratch.appending("changes"), scratch.appending("work"))
         try createDirectories(changes)
         try createDirectories(work)
+        // The cache may lie in the tree, as it does by default: it is kept in sight beside the layer and put back on top of it.
+        let cacheIsInTree = machineCache.starts(with: paths.configPath)
+        let aside: FilePath = "/run/discographer-cache"
+        if cacheIsInTree {
+            try createDirectories(aside)
+            try bindMount(machineCache, at: aside, recursive: true)
+        }
         try mount(
             "overlay", at: paths.configPath, type: "overlay",
             options: "lowerdir=\(paths.configPath),upperdir=\(changes),workdir=\(work)")
+        if cacheIsInTree { try bindMount(aside, at: machineCache, recursive: true) }
     }
 
     private func makeDevices() throws {
