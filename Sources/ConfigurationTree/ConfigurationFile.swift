@@ -64,6 +64,12 @@ final class ConfigurationReader {
         return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : "?"
     }
 
+    /// Whether the folder has the entry, be it a link to nothing.
+    func isThere(_ path: FilePath) -> Bool {
+        var status = stat()
+        return lstat(path.string, &status) == 0
+    }
+
     func kind(_ path: FilePath) -> EntryKind? {
         var status = stat()
         guard stat(path.string, &status) == 0 else { return nil }
@@ -117,6 +123,34 @@ final class ConfigurationReader {
         return names.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
     }
 
+    /// A script whose lines end with CR LF does not run: the kernel looks for a "bash\r". The first line tells; a later CR may be
+    /// meant, in a here-document. Programs that are no scripts may have any bytes.
+    func checkLineEnds(script path: FilePath) {
+        var start = [UInt8](repeating: 0, count: 4096)
+        let count: Int
+        do {
+            let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+            count = try descriptor.closeAfter { try start.withUnsafeMutableBytes { try descriptor.read(into: $0) } }
+        } catch {
+            report(.error, path, "cannot be read: \(error)", hint: "the build's user must be able to read it")
+            return
+        }
+        let line = start[..<count].prefix { $0 != UInt8(ascii: "\n") }
+        if line.count < count, line.last == UInt8(ascii: "\r"), !line.starts(with: [0x7F] + Array("ELF".utf8)) {
+            report(.error, path, line: 1, "a line ends with CR LF", hint: "LF alone would be right")
+        }
+    }
+
+    /// The first line of a file, without the white space around it; empty when there is none.
+    func firstLine(_ path: FilePath) -> String {
+        let line = Array((text(path) ?? "").utf8.prefix { $0 != UInt8(ascii: "\n") })
+        if line.last == UInt8(ascii: "\r") {
+            report(.error, path, line: 1, "a line ends with CR LF", hint: "LF alone would be right")
+        }
+        let words = String(decoding: line, as: UTF8.self).drop(while: \.isWhitespace)
+        return String(words.reversed().drop(while: \.isWhitespace).reversed())
+    }
+
     /// The bytes of a file as text, or `nil` with the reason reported.
     func text(_ path: FilePath) -> String? {
         let bytes: [UInt8]
@@ -154,9 +188,13 @@ final class ConfigurationReader {
         var result: [ConfigurationLine] = []
         var carriageReturns = false
         // Not Character-wise: Swift takes CR LF for one Character, which is no "\n".
-        for (index, bytes) in Array((text(path) ?? "").utf8).split(
-            separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false
-        ).enumerated() {
+        var content = Array((text(path) ?? "").utf8)
+        let byteOrderMark = Array("\u{FEFF}".utf8)
+        if content.starts(with: byteOrderMark) {
+            report(.error, path, line: 1, "a byte order mark", hint: "UTF-8 without one would be right")
+            content.removeFirst(byteOrderMark.count)
+        }
+        for (index, bytes) in content.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
             if bytes.last == UInt8(ascii: "\r") {
                 if !carriageReturns {
                     report(.error, path, line: index + 1, "a line ends with CR LF", hint: "LF alone would be right")

@@ -18,6 +18,8 @@ public struct ConfigurationTree: Sendable {
     public var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
 
     private static let reservedNames: Set<String> = ["templates", "cache", "functions", "paths"]
+    /// Beside the groups' folders in the cache (DESIGN section 4): a group of that name would be mixed with them.
+    private static let sharedStores: Set<String> = ["packages", "repositories"]
 
     /// Reads the tree; nothing is built or changed.
     ///
@@ -34,26 +36,35 @@ public struct ConfigurationTree: Sendable {
         path = FilePath(String(cString: resolved))
         free(resolved)
         let reader = ConfigurationReader(root: path)
-        let names = reader.names(in: path).filter { name in
-            guard !Self.reservedNames.contains(name), case .folder = reader.kind(path.appending(name)) else {
-                return false
-            }
-            return reader.kind(path.appending(name).appending("machines")) != nil
+        let entries = reader.names(in: path).filter { !Self.reservedNames.contains($0) }
+        // What a broken link was meant to be nobody knows: were it passed over, a group could vanish from a build that succeeds.
+        let broken = entries.filter { reader.kind(path.appending($0)) == nil }
+        for name in broken where selectors.isEmpty || selectors.contains(where: { $0.group == name }) {
+            _ = reader.folder(path.appending(name), required: true, what: "a machine group")
         }
-        for selector in selectors where !names.contains(selector.group) {
+        let names = entries.filter { name in
+            guard case .folder = reader.kind(path.appending(name)) else { return false }
+            return reader.isThere(path.appending(name).appending("machines"))
+        }
+        for selector in selectors where !names.contains(selector.group) && !broken.contains(selector.group) {
             reader.report(
                 .error, path.appending(selector.group), "no machine group",
                 hint: names.isEmpty
                     ? "the tree has none: a group is a folder with machines/ in it"
                     : "there is \(names.joined(separator: ", "))")
         }
-        if selectors.isEmpty && names.isEmpty {
+        if selectors.isEmpty && names.isEmpty && broken.isEmpty {
             reader.report(
                 .error, path, "the tree has no machine group", hint: "a group is a folder with machines/ in it")
         }
         for name in names {
             let machines = selectors.filter { $0.group == name }
             guard selectors.isEmpty || !machines.isEmpty else { continue }
+            if Self.sharedStores.contains(name) {
+                reader.report(
+                    .error, path.appending(name), "'\(name)' cannot be the name of a machine group",
+                    hint: "the cache keeps what all groups share under that name; another name would be right")
+            }
             let wanted =
                 machines.contains { $0.machine == nil } || machines.isEmpty ? nil : Set(machines.compactMap(\.machine))
             groups.append(reader.group(name, at: path.appending(name), machines: wanted))
@@ -121,6 +132,7 @@ extension ConfigurationReader {
             path.appending("init"), required: true, what: "the program that becomes /init", executable: true)
         let devicesFile = file(
             path.appending("devices"), required: true, what: "the machine's devices, one a line; it may be empty")
+        if let initFile { checkLineEnds(script: initFile) }
         let yum = yumFolder(path.appending("yum"))
         let description = machineDescription(
             files: [shared, file(path.appending("machine.yaml"), required: false, what: "the machine's settings")]
@@ -163,25 +175,26 @@ extension ConfigurationReader {
     }
 
     private func yumFolder(_ path: FilePath) -> YumFolder? {
-        guard let folder = folder(path, required: true, what: "a folder with yum.conf.template and repositories/"),
-            let template = file(
-                path.appending("yum.conf.template"), required: true, what: "yum's configuration, an INI file")
+        guard let folder = folder(path, required: true, what: "a folder with yum.conf.template and repositories/")
         else { return nil }
-        var yum = YumFolder(path: folder, configurationTemplate: template)
+        let template = file(
+            path.appending("yum.conf.template"), required: true, what: "yum's configuration, an INI file")
+        // Without a template too: what else is wrong in the folder is said in the same run.
+        var yum = YumFolder(path: folder, configurationTemplate: template ?? path.appending("yum.conf.template"))
         yum.repositoryFiles = files(in: path.appending("repositories"), what: "a folder of .repo files").filter {
             $0.extension == "repo"
         }
         yum.keys = files(in: path.appending("keys"), what: "a folder of public keys")
         for file in files(in: path.appending("vars"), what: "a folder of yum variables") {
             guard let name = file.lastComponent?.string else { continue }
-            yum.variables[name] = text(file)?.split(separator: "\n").first.map(String.init) ?? ""
+            yum.variables[name] = firstLine(file)
         }
         if yum.repositoryFiles.isEmpty {
             report(
                 .warning, path, "no repositories/*.repo",
                 hint: "without a repository only local packages can be installed")
         }
-        return yum
+        return template == nil ? nil : yum
     }
 
     private func list(_ path: FilePath) -> [FilePath]? {
@@ -196,7 +209,13 @@ extension ConfigurationReader {
         }
     }
 
-    private func scriptlets(_ path: FilePath) -> [FilePath] { files(in: path, what: "a folder of bash scriptlets") }
+    private func scriptlets(_ path: FilePath) -> [FilePath] {
+        let scriptlets = files(in: path, what: "a folder of bash scriptlets")
+        for scriptlet in scriptlets {
+            if let real = resolve(scriptlet, required: true, what: "a bash scriptlet") { checkLineEnds(script: real) }
+        }
+        return scriptlets
+    }
 
     /// The layers of a root-underlays or root-overlays folder, in alphanumeric order.
     private func layers(_ path: FilePath) -> [OverlayLayer] {

@@ -1,6 +1,19 @@
 // The line-based files of the tree: packages, devices, whitelists and permissions (DESIGN section 1).
 import SystemPackage
 
+extension FixedWidthInteger {
+    /// A number as it is written in the tree: digits alone. The standard library takes "+5" too.
+    init?(digits text: String, radix: Int = 10) {
+        guard text.utf8.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") }) else { return nil }
+        self.init(text, radix: radix)
+    }
+}
+
+extension FilePath {
+    /// Absolute and without `.` and `..`: the form in which paths of a root are compared.
+    var isPlainAbsolute: Bool { isAbsolute && lexicallyNormalized() == self }
+}
+
 extension ConfigurationReader {
     func packages(_ path: FilePath) -> [PackageRequest] {
         var requests: [PackageRequest] = []
@@ -59,10 +72,10 @@ extension ConfigurationReader {
                 "not a device: \(words.joined(separator: " "))", "'path type permissions [major minor]' would be right")
         }
         let path = FilePath(words[0])
-        guard path.isAbsolute, path.lexicallyNormalized() == path, path.lastComponent != nil else {
+        guard path.isPlainAbsolute, path.lastComponent != nil else {
             return fail("'\(words[0])' is no device path", "an absolute path without '..' would be right")
         }
-        guard let permissions = UInt16(words[2], radix: 8), permissions <= 0o7777 else {
+        guard let permissions = UInt16(digits: words[2], radix: 8), permissions <= 0o7777 else {
             return fail("'\(words[2])' are no permissions", "an octal number from 0 to 7777 would be right")
         }
         switch words[1] {
@@ -77,10 +90,10 @@ extension ConfigurationReader {
                     "major and minor are needed", "'\(words[0]) \(words[1]) \(words[2]) MAJOR MINOR' would be right")
             }
             // Twelve and twenty bits: MINORBITS of the kernel's include/linux/kdev_t.h.
-            guard let major = UInt32(words[3]), major < 1 << 12 else {
+            guard let major = UInt32(digits: words[3]), major < 1 << 12 else {
                 return fail("'\(words[3])' is no major number", "0 to 4095 would be right")
             }
-            guard let minor = UInt32(words[4]), minor < 1 << 20 else {
+            guard let minor = UInt32(digits: words[4]), minor < 1 << 20 else {
                 return fail("'\(words[4])' is no minor number", "0 to 1048575 would be right")
             }
             let kind: Device.Kind =
@@ -93,9 +106,10 @@ extension ConfigurationReader {
     func whitelist(_ path: FilePath) -> [FilePath] {
         meaningfulLines(path).compactMap { line in
             let file = FilePath(line.words.joined(separator: " "))
-            guard file.isAbsolute else {
+            guard file.isPlainAbsolute else {
                 report(
-                    .error, path, line: line.location.line, "'\(file)' is not absolute",
+                    .error, path, line: line.location.line,
+                    file.isAbsolute ? "'\(file)' has '.' or '..' in it" : "'\(file)' is not absolute",
                     hint: "the path in the machine's root would be right")
                 return nil
             }
@@ -106,8 +120,8 @@ extension ConfigurationReader {
     func permissions(_ path: FilePath) -> [OverlayPermission] {
         meaningfulLines(path).compactMap { line in
             let words = line.words
-            guard words.count == 4 || words.count == 5, let mode = UInt16(words[3], radix: 8), mode <= 0o7777,
-                FilePath(words[0]).isAbsolute
+            guard words.count == 4 || words.count == 5, let mode = UInt16(digits: words[3], radix: 8), mode <= 0o7777,
+                FilePath(words[0]).isPlainAbsolute
             else {
                 report(
                     .error, path, line: line.location.line, "not a permission: \(words.joined(separator: " "))",

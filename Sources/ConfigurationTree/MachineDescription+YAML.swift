@@ -43,10 +43,18 @@ extension ConfigurationReader {
                     "the partitions of '\(disk.name)' (\(ByteCount(fixed))) do not fit on its \(disk.size)")
             }
         }
-        let names = description.disks.map(\.name)
-        for name in Set(names).sorted() where names.filter({ $0 == name }).count > 1 {
-            report(.error, file, "two disks are called '\(name)'")
+        for name in repeated(description.disks.map(\.name)) { report(.error, file, "two disks are called '\(name)'") }
+        let interfaces = description.hardware.networkInterfaces
+        for name in repeated(interfaces.map(\.name)) where !name.isEmpty {
+            report(.error, file, "two network interfaces are called '\(name)'")
         }
+        for address in repeated(interfaces.compactMap(\.macAddress)) {
+            report(.error, file, "two network interfaces have the MAC address \(address)")
+        }
+    }
+
+    private func repeated(_ names: [String]) -> [String] {
+        Set(names).sorted().filter { name in names.filter { $0 == name }.count > 1 }
     }
 }
 
@@ -137,6 +145,22 @@ private struct YAMLReader {
         return nil
     }
 
+    /// A list of choices; one that comes a second time would be made twice, and is an error.
+    func choices<Value: RawRepresentable & CaseIterable & Equatable>(_ node: Node, _ key: String, _ what: String) -> [Value]?
+    where Value.RawValue == String {
+        guard let nodes = list(node, key) else { return nil }
+        var values: [Value] = []
+        for node in nodes {
+            guard let value: Value = choice(node, what) else { continue }
+            if values.contains(value) {
+                fail(node, "'\(value.rawValue)' a second time in \(key)")
+            } else {
+                values.append(value)
+            }
+        }
+        return values
+    }
+
     func size(_ node: Node, _ what: String) -> ByteCount? {
         let units: [(String, UInt64)] = [
             ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("kB", 1000), ("MB", 1_000_000),
@@ -145,7 +169,7 @@ private struct YAMLReader {
         ]
         let text = (node.string ?? "").filter { $0 != " " }
         for (unit, factor) in units where text.hasSuffix(unit) {
-            if let count = UInt64(text.dropLast(unit.count)) {
+            if let count = UInt64(digits: String(text.dropLast(unit.count))) {
                 let (bytes, overflow) = count.multipliedReportingOverflow(by: factor)
                 if !overflow && bytes > 0 { return ByteCount(bytes) }
             }
@@ -170,14 +194,8 @@ private struct YAMLReader {
                 "hardware": { readHardware($0, into: &hardware) },
                 "disks": { node in if let nodes = list(node, "disks") { disks = nodes.map(disk) } },
                 "boot": { readBoot($0, into: &boot) },
-                "outputs": { node in
-                    if let nodes = list(node, "outputs") { outputs = nodes.compactMap { choice($0, "output") } }
-                },
-                "hypervisors": { node in
-                    if let nodes = list(node, "hypervisors") {
-                        hypervisors = nodes.compactMap { choice($0, "hypervisor") }
-                    }
-                },
+                "outputs": { if let all: [OutputFormat] = choices($0, "outputs", "output") { outputs = all } },
+                "hypervisors": { if let all: [Hypervisor] = choices($0, "hypervisors", "hypervisor") { hypervisors = all } },
                 "toleratedScriptlets": { node in
                     if let nodes = list(node, "toleratedScriptlets") { tolerated = nodes.compactMap(scriptlet) }
                 },
@@ -229,8 +247,12 @@ private struct YAMLReader {
                 "macAddress": { node in
                     guard let text = text(node, "macAddress") else { return }
                     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-                    if parts.count == 6, parts.allSatisfy({ $0.utf8.count == 2 && UInt8($0, radix: 16) != nil }) {
+                    let bytes = parts.compactMap { $0.utf8.count == 2 ? UInt8(digits: String($0), radix: 16) : nil }
+                    if parts.count == 6, bytes.count == 6, bytes[0] & 1 == 0 {
                         value.macAddress = text.lowercased()
+                    } else if parts.count == 6, bytes.count == 6 {
+                        // IEEE 802-2014 §8.2.2: the least significant bit of the first byte marks a group of receivers.
+                        fail(node, "'\(text)' is a multicast address", "an even first byte, such as '52:54:00:12:34:56'")
                     } else {
                         fail(
                             node, "'\(text)' is no MAC address",
@@ -292,7 +314,7 @@ private struct YAMLReader {
                 "uuid": { node in
                     guard let text = text(node, "uuid") else { return }
                     let groups = text.split(separator: "-", omittingEmptySubsequences: false)
-                    if groups.map(\.utf8.count) == [8, 4, 4, 4, 12], groups.allSatisfy({ $0.allSatisfy(\.isHexDigit) }) {
+                    if groups.map(\.utf8.count) == [8, 4, 4, 4, 12], groups.allSatisfy({ $0.allSatisfy { $0.isASCII && $0.isHexDigit } }) {
                         value.uuid = text.lowercased()
                     } else {
                         fail(node, "'\(text)' is no UUID", "8-4-4-4-12 hexadecimal digits would be right")

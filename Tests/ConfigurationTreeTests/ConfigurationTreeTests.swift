@@ -87,6 +87,7 @@ struct ConfigurationTreeTests {
         ("a\na\n", ["2: warning: 'a' is already in line 1"]),
         ("a\r\nb\r\n", ["1: error: a line ends with CR LF; LF alone would be right"]),
         ("a\nb\u{0}\n", ["2: error: a NUL byte; the file is text"]),
+        ("\u{FEFF}a\n", ["1: error: a byte order mark; UTF-8 without one would be right"]),
     ]
 
     @Test("lines of packages", arguments: packageLines)
@@ -108,7 +109,8 @@ struct ConfigurationTreeTests {
         ("/dev/x p 755 1 2\n", "a FIFO has no major and minor"), ("/dev/x b 660\n", "major and minor are needed"),
         ("/dev/x b 660 4096 0\n", "'4096' is no major number"), ("/dev/x b 660 1 1048576\n", "'1048576' is no minor number"),
         ("/dev/x b 660 -1 0\n", "'-1' is no major number"), ("/dev/x b 0x8 1 0\n", "'0x8' are no permissions"),
-        ("/dev/x b 888 1 0\n", "'888' are no permissions"),
+        ("/dev/x b 888 1 0\n", "'888' are no permissions"), ("/dev/x b +660 1 0\n", "'+660' are no permissions"),
+        ("/dev/x b 660 +1 0\n", "'+1' is no major number"), ("/dev/x b 660 1 +0\n", "'+0' is no minor number"),
         ("/dev/x b 10000 1 0\n", "'10000' are no permissions"), ("dev/x b 660 1 0\n", "'dev/x' is no device path"),
         ("/dev/../x b 660 1 0\n", "'/dev/../x' is no device path"), ("/dev/x s 660\n", "'s' is no type of device"),
         ("/dev/x\n", "not a device: /dev/x"),
@@ -190,6 +192,79 @@ struct ConfigurationTreeTests {
         #expect(tree.groups[1].machines.map(\.name) == ["one", "two"])
     }
 
+    @Test("broken links are errors where a group or its machines are expected")
+    func brokenGroups() throws {
+        let fixture = try TreeFixture()
+        try fixture.link("gone", to: "nowhere")
+        try fixture.write("other/packages", "")
+        try fixture.link("other/machines", to: "machines")
+        #expect(
+            fixture.diagnostics() == [
+                "gone: error: a symbolic link to nothing (nowhere); a machine group",
+                "other/machines: error: a loop of symbolic links",
+            ])
+        #expect(fixture.diagnostics(["gone"]) == ["gone: error: a symbolic link to nothing (nowhere); a machine group"])
+        #expect(fixture.diagnostics(["group"]) == [])
+    }
+
+    @Test("a group cannot have the name of a shared store of the cache", arguments: ["packages", "repositories"])
+    func sharedStores(_ name: String) throws {
+        let fixture = try TreeFixture()
+        try fixture.link(name, to: "group")
+        #expect(fixture.diagnostics().contains { $0.hasPrefix("\(name): error: '\(name)' cannot be the name of a machine group") })
+        #expect(fixture.diagnostics(["group"]) == [])
+    }
+
+    @Test("scripts with CR LF are errors; programs have any bytes")
+    func scripts() throws {
+        let fixture = try TreeFixture()
+        let machine = "group/machines/one"
+        try fixture.write("\(machine)/init", "#!/bin/sh\r\nexec sh\r\n", mode: 0o755)
+        try fixture.write("\(machine)/generator-scriptlets/10-a", "echo a\r\n")
+        try fixture.write("\(machine)/generator-scriptlets/20-b", "cat <<'END'\na\r\nEND\n")
+        #expect(
+            fixture.diagnostics() == [
+                "\(machine)/generator-scriptlets/10-a:1: error: a line ends with CR LF; LF alone would be right",
+                "\(machine)/init:1: error: a line ends with CR LF; LF alone would be right",
+            ])
+        try fixture.write("\(machine)/init", Data([0x7F, 0x45, 0x4C, 0x46, 0xFF, 0x0D, 0x0A]), mode: 0o755)
+        #expect(!fixture.diagnostics().contains { $0.contains("init") })
+    }
+
+    @Test("variables of yum are the first line; CR LF is an error")
+    func yumVariables() throws {
+        let fixture = try TreeFixture()
+        try fixture.write("group/machines/one/yum/vars/stream", "9-stream \nsecond\n")
+        try fixture.write("group/machines/one/yum/vars/empty", "")
+        #expect(fixture.tree().groups[0].machines[0].yum.variables == ["stream": "9-stream", "empty": ""])
+        try fixture.write("group/machines/one/yum/vars/stream", "9\r\nsecond\r\n")
+        #expect(fixture.diagnostics() == ["group/machines/one/yum/vars/stream:1: error: a line ends with CR LF; LF alone would be right"])
+    }
+
+    @Test("everything wrong in yum/ is said at once")
+    func yumProblems() throws {
+        let fixture = try TreeFixture()
+        try fixture.remove("group/machines/one/yum/yum.conf.template")
+        try fixture.link("group/machines/one/yum/repositories/b.repo", to: "nowhere")
+        let diagnostics = fixture.diagnostics()
+        #expect(diagnostics.contains { $0.hasPrefix("group/machines/one/yum/yum.conf.template: error: missing") })
+        #expect(diagnostics.contains { $0.hasPrefix("group/machines/one/yum/repositories/b.repo: error: a symbolic link to nothing") })
+    }
+
+    @Test("paths of whitelists and permissions have no '..': they would match nothing, or something else")
+    func dots() throws {
+        let fixture = try TreeFixture()
+        let machine = "group/machines/one"
+        try fixture.write("\(machine)/suid.whitelist", "/usr/bin/su\n/usr/bin/../sbin/x\n")
+        try fixture.write("\(machine)/root-overlays/a/x", "")
+        try fixture.write("\(machine)/root-overlays/a.permissions", "/x root root 755\n/../../x root root 755\n/x root root +755\n")
+        let diagnostics = fixture.diagnostics()
+        #expect(diagnostics.count == 3)
+        #expect(diagnostics.contains { $0.hasPrefix("\(machine)/suid.whitelist:2: error: '/usr/bin/../sbin/x' has '.' or '..' in it") })
+        #expect(diagnostics.contains { $0.hasPrefix("\(machine)/root-overlays/a.permissions:2: error: not a permission") })
+        #expect(diagnostics.contains { $0.hasPrefix("\(machine)/root-overlays/a.permissions:3: error: not a permission") })
+    }
+
     @Test("a file that many machines share is complained about once")
     func sharedFile() throws {
         let fixture = try TreeFixture()
@@ -261,6 +336,21 @@ struct MachineDescriptionTests {
         ("hardware:\n  firmware: efi\n", "2: error: 'efi' is no firmware; bios, uefi would be right"),
         ("hardware:\n  cpus: 1\n  cpus: 2\n", "2: error: not YAML: 'cpus' more than once in one map"),
         ("outputs: qcow2\n", "1: error: outputs is not a list"),
+        (
+            "hardware:\n  networkInterfaces:\n    - name: eth0\n      macAddress: \"+1:+1:+1:+1:+1:+1\"\n",
+            "4: error: '+1:+1:+1:+1:+1:+1' is no MAC address"
+        ),
+        (
+            "hardware:\n  networkInterfaces:\n    - name: eth0\n      macAddress: \"01:00:5e:00:00:01\"\n",
+            "4: error: '01:00:5e:00:00:01' is a multicast address"
+        ),
+        ("hardware:\n  networkInterfaces:\n    - name: a\n    - name: a\n", "two network interfaces are called 'a'"),
+        (
+            "hardware:\n  networkInterfaces:\n    - {name: a, macAddress: \"52:54:00:00:00:0A\"}\n    - {name: b, macAddress: \"52:54:00:00:00:0a\"}\n",
+            "two network interfaces have the MAC address 52:54:00:00:00:0a"
+        ),
+        ("hardware:\n  memory: +2GiB\n", "2: error: '+2GiB' is no amount of memory"),
+        ("outputs:\n  - raw\n  - raw\n", "3: error: 'raw' a second time in outputs"),
         ("outputs:\n  - qcow3\n", "2: error: 'qcow3' is no output"), ("disks: []\n", "a machine has at least one disk"),
         ("disks:\n  - partitions:\n    - mount: /var\n      size: rest\n", "no partition is mounted at /"),
         (
