@@ -92,8 +92,13 @@ let package = Package(
         tests("HostSystem", []),
         tests("DiskImages", ["ConfigurationTree"]),
         tests("PackageResolution", ["ConfigurationTree", "BuildStore"]),
+        tests("RootFilesystem", []),
 
         // Real packages, loop devices and boots; only with DISCOGRAPHER_INTEGRATION=1 (`make test`).
+        .testTarget(
+            name: "RootFilesystemIntegrationTests",
+            dependencies: ["RootFilesystem", "ConfigurationTree", "HostSystem", "discographer-worker", system],
+            swiftSettings: settings),
         .testTarget(
             name: "BuildIntegrationTests",
             dependencies: ["discographer", "discographer-worker", subprocess, system],

@@ -77,6 +77,17 @@ public struct ConfigurationTree: Sendable {
     }
 }
 
+extension ConfigurationTree {
+    /// The layers of one root-underlays or root-overlays folder, in alphanumeric order, and what is wrong with them.
+    ///
+    /// A folder that is not there has no layers. For folders that came to be after the tree was read.
+    public static func layers(in folder: FilePath) -> (layers: [OverlayLayer], diagnostics: [Diagnostic]) {
+        let reader = ConfigurationReader(root: folder)
+        let layers = reader.layers(folder)
+        return (layers, reader.diagnostics)
+    }
+}
+
 extension ConfigurationReader {
     fileprivate func group(_ name: String, at path: FilePath, machines wanted: Set<String>?) -> MachineGroup {
         var group = MachineGroup(name: name, path: path)
@@ -218,7 +229,7 @@ extension ConfigurationReader {
     }
 
     /// The layers of a root-underlays or root-overlays folder, in alphanumeric order.
-    private func layers(_ path: FilePath) -> [OverlayLayer] {
+    fileprivate func layers(_ path: FilePath) -> [OverlayLayer] {
         guard let folder = folder(path, required: false, what: "a folder of layers, each a folder of files") else {
             return []
         }

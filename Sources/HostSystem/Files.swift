@@ -1,4 +1,5 @@
 // The few file operations that swift-system has no call for yet.
+internal import CLinux
 public import SystemPackage
 
 #if canImport(Glibc)
@@ -78,3 +79,25 @@ public func isExecutable(_ path: FilePath) -> Bool {
 
 /// Removes a file; that it is not there is fine.
 public func removeFile(_ path: FilePath) { unlink(path.string) }
+
+/// Opens a folder of an installroot without entering it: every symlink on the way is resolved as the machine itself would,
+/// so that an absolute one stays below `root`.
+///
+/// - Throws: `Errno` of open(2) or openat2(2).
+public func openFolder(_ path: FilePath, inRoot root: FilePath) throws -> FileDescriptor {
+    let folder = try FileDescriptor.open(root, .readOnly, options: [.directory, .closeOnExec])
+    defer { try? folder.close() }
+    let opened = path.withPlatformString {
+        discographer_open_in_root(folder.rawValue, $0, O_RDONLY | O_DIRECTORY)
+    }
+    guard opened >= 0 else { throw Errno(rawValue: errno) }
+    return FileDescriptor(rawValue: opened)
+}
+
+/// Gives an empty file the content of a regular one, holes included: by the kernel alone where the file systems allow it
+/// (copy_file_range(2)).
+///
+/// - Throws: `Errno`.
+public func copyContents(of input: FileDescriptor, to output: FileDescriptor) throws {
+    guard discographer_copy_contents(input.rawValue, output.rawValue) == 0 else { throw Errno(rawValue: errno) }
+}

@@ -22,14 +22,46 @@ public func mount(
     }
 }
 
-/// Makes a folder visible at a second place too (MS_BIND).
+/// Makes a file or folder visible at a second place too (MS_BIND).
 ///
 /// - Throws: `HostSystemError.systemCall`.
-public func bindMount(_ source: FilePath, at target: FilePath, recursive: Bool = false) throws {
+public func bindMount(_ source: FilePath, at target: FilePath, recursive: Bool = false, readOnly: Bool = false) throws {
     let flags = UInt(MS_BIND) | (recursive ? UInt(MS_REC) : 0)
     guard discographer_mount(source.string, target.string, nil, flags, nil) == 0 else {
         throw HostSystemError.systemCall(what: "binding \(source) to \(target)", errno: Errno(rawValue: errno))
     }
+    // A new bind mount takes its source's flags; only a second call changes them (mount(2)).
+    guard readOnly else { return }
+    guard discographer_mount(nil, target.string, nil, UInt(MS_BIND | MS_REMOUNT | MS_RDONLY), nil) == 0 else {
+        throw HostSystemError.systemCall(what: "making \(target) read-only", errno: Errno(rawValue: errno))
+    }
+}
+
+/// Mounts a /dev that has no device of the host: null, zero, full, random, urandom, tty, and the names of the open descriptors.
+///
+/// - Throws: `HostSystemError.systemCall`.
+public func mountMinimalDevices(at folder: FilePath) throws {
+    try mount("tmpfs", at: folder, type: "tmpfs", options: "mode=0755,size=16m")
+    // Memory devices are of major 1, tty is 5:0 (Documentation/admin-guide/devices.txt of the kernel).
+    let nodes: [(String, UInt32, UInt32)] = [
+        ("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0),
+    ]
+    for (name, major, minor) in nodes {
+        let path = folder.appending(name)
+        guard mknod(path.string, S_IFCHR | 0o666, dev_t(makeDevice(major, minor))) == 0,
+            chmod(path.string, 0o666) == 0
+        else {
+            throw HostSystemError.systemCall(what: "making \(path)", errno: Errno(rawValue: errno))
+        }
+    }
+    for (name, target) in [
+        ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ] {
+        symlink(target, folder.appending(name).string)
+    }
+    try createDirectories(folder.appending("shm"), permissions: 0o1777)
+    try createDirectories(folder.appending("pts"))
 }
 
 /// umount2(2).

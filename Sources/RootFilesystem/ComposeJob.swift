@@ -13,7 +13,7 @@ public struct GeneratedFile: Hashable, Codable, Sendable {
     public var path: FilePath
     public var text: String
     public var mode: UInt16
-    /// `false`: a file that a package or an overlay brought is kept, unless it is empty.
+    /// `false`: one that an overlay brought is kept; a package's never is.
     public var replaces: Bool
 
     public init(path: FilePath, text: String, mode: UInt16 = 0o644, replaces: Bool) {
@@ -24,38 +24,27 @@ public struct GeneratedFile: Hashable, Codable, Sendable {
     }
 }
 
-/// A run of bash over generator scriptlets.
-public struct GeneratorRun: Hashable, Codable, Sendable {
-    public var scriptlets: [FilePath]
-    public var variables: [String: String]
-    /// Emptied before the run; its folders are layers after it.
-    public var generatedOverlays: FilePath
-    /// The folder of the tree, read again after the run: scriptlets may put layers there.
-    public var overlays: FilePath
-    public var layers: [OverlayLayer]
-
-    public init(
-        scriptlets: [FilePath], variables: [String: String], generatedOverlays: FilePath, overlays: FilePath,
-        layers: [OverlayLayer]
-    ) {
-        self.scriptlets = scriptlets
-        self.variables = variables
-        self.generatedOverlays = generatedOverlays
-        self.overlays = overlays
-        self.layers = layers
-    }
-}
-
+/// What was done to the installed packages' root. All paths are the root's, sorted, without symlinks on the way.
 public struct ComposeOutcome: Hashable, Codable, Sendable {
-    /// What overlays put into the root, sorted.
+    /// What overlays put into the root: what `rpm -Va` may complain about.
     public var overlaidPaths: [FilePath]
     /// Files that lost the setuid or setgid bit.
     public var strippedPaths: [FilePath]
+    /// The pipeline's files that were written; the others are an overlay's.
+    public var generatedPaths: [FilePath]
+    /// Leftovers of package scriptlets that were removed.
+    public var removedPaths: [FilePath]
+    /// Layers that were applied, in their order: the folders' paths.
+    public var layers: [FilePath]
+    /// How many devices were made.
+    public var deviceCount: Int
+    /// Newest first.
+    public var kernels: [FoundKernel]
 }
 
 /// Everything between the installed packages and the disks: devices, /init, generator scriptlets, overlays, and the last touches.
 ///
-/// The result is the layered root's `changes` folder; the installed packages stay as they are.
+/// The result is the layered root's `changes` folder; the installed packages stay as they are. After a failure it is of no use.
 public struct ComposeJob: WorkerJob {
     public typealias Outcome = ComposeOutcome
 
@@ -63,17 +52,20 @@ public struct ComposeJob: WorkerJob {
 
     public var root: LayeredRoot
     public var machineName: String
+    /// The group's, then the machine's.
     public var devices: [Device]
     public var initFile: FilePath
     public var paths: BuildPaths
     /// The machine's cache folder: all that may be written.
     public var machineCache: FilePath
-    /// The group's, then the machine's.
+    /// The group's, then the machine's. Both run in this machine's build and see this machine's root: machines are built side by side, and
+    /// nothing that a group's scriptlet generates for one is seen by another.
     public var generators: [GeneratorRun]
     public var files: [GeneratedFile]
     public var setuidWhitelist: [FilePath]?
     public var setgidWhitelist: [FilePath]?
     public var bash: Tool
+    /// Seconds since 1970: the time of everything that is put into the root.
     public var sourceDateEpoch: Int
 
     public init(
@@ -105,162 +97,103 @@ public struct ComposeJob: WorkerJob {
             hostname: machineName)
     }
 
-    /// - Throws: `WorkerFailure` of kind `devices`, `scriptlet` or `overlay`, each with all of its kind.
+    private var scratch: FilePath { machineCache.appending("minimal-appliance").appending("configuration-changes") }
+
+    /// - Throws: `WorkerFailure` of kind `devices`, `init`, `scriptlet`, `overlay` or `finish`, each with all of its kind.
     public func run(reporting: WorkerReporter) throws -> ComposeOutcome {
-        try layOverConfiguration()
-        try root.mount(readOnly: false)
         let initBytes = try readBytes(initFile)
+        try mountRoot()
         try Root.inside(root.mountPoint) {
-            try makeDevices()
-            unlink("/init")
-            try Root.write(String(decoding: initBytes, as: UTF8.self), to: "/init", mode: 0o755, epoch: sourceDateEpoch)
+            try DeviceNodes(devices: devices, epoch: sourceDateEpoch).make()
+            try install(initBytes)
         }
-        for generator in generators { try run(generator, reporting) }
-        let overlaid = try copyLayers(generators.flatMap(layers), into: root.mountPoint, epoch: sourceDateEpoch)
-        let stripped = try Root.inside(root.mountPoint) {
-            for file in files { try place(file) }
-            return stripSetIDBits()
-        }
-        return ComposeOutcome(overlaidPaths: Set(overlaid).sorted { $0.string < $1.string }, strippedPaths: stripped)
+        try runGenerators(reporting)
+        let layers = try currentLayers()
+        let overlaid = try copyLayers(layers, into: root.mountPoint, epoch: sourceDateEpoch)
+        var outcome = ComposeOutcome(
+            overlaidPaths: overlaid, strippedPaths: [], generatedPaths: [], removedPaths: [],
+            layers: layers.map(\.path), deviceCount: devices.count, kernels: [])
+        let finished = FinishedRoot(overlaid: Set(overlaid), epoch: sourceDateEpoch)
+        try Root.inside(root.mountPoint) { try finish(finished, &outcome, reporting) }
+        outcome.kernels = KernelFinder.kernels(in: root.mountPoint)
+        let changed = try changedPaths()
+        try Root.inside(root.mountPoint) { finished.clampTimes(of: changed) }
+        return outcome
     }
 
-    /// Scriptlets may write into the tree's root-overlays; they write into this throw-away layer, and the tree stays as Git has it.
-    private func layOverConfiguration() throws {
-        let scratch = machineCache.appending("minimal-appliance").appending("configuration-changes")
-        let (changes, work) = (scratch.appending("changes"), scratch.appending("work"))
-        try createDirectories(changes)
-        try createDirectories(work)
-        // The cache may lie in the tree, as it does by default: it is kept in sight beside the layer and put back on top of it.
-        let cacheIsInTree = machineCache.starts(with: paths.configPath)
-        let aside: FilePath = "/run/discographer-cache"
-        if cacheIsInTree {
-            try createDirectories(aside)
-            try bindMount(machineCache, at: aside, recursive: true)
+    /// The root folder itself belongs to the changes too: it has to look like the packages'.
+    private func mountRoot() throws {
+        try createDirectories(root.changes)
+        if let status = Root.status(root.installed, followingLinks: true) {
+            try Root.check(root.changes.withPlatformString { chown($0, status.st_uid, status.st_gid) })
+            try Root.check(root.changes.withPlatformString { chmod($0, status.st_mode & 0o7777) })
+            Root.setTimes(root.changes, epoch: status.st_mtim.tv_sec)
         }
-        try mount(
-            "overlay", at: paths.configPath, type: "overlay",
-            options: "lowerdir=\(paths.configPath),upperdir=\(changes),workdir=\(work)")
-        if cacheIsInTree { try bindMount(aside, at: machineCache, recursive: true) }
+        // Scriptlets know where the cache is; the installed packages are for all later builds.
+        try bindMount(root.installed, at: root.installed, readOnly: true)
+        try root.mount(readOnly: false)
     }
 
-    private func makeDevices() throws {
-        var problems: [String] = []
-        for device in devices {
-            do {
-                try createDirectories(device.path.removingLastComponent())
-                if let mode = Root.mode(device.path, followingLinks: false) {
-                    guard [S_IFBLK, S_IFCHR, S_IFIFO].contains(mode & S_IFMT) else {
-                        problems.append("\(device.location): error: \(device.path) of the root is no device already")
-                        continue
-                    }
-                    unlink(device.path.string)
-                }
-                let permissions = mode_t(device.permissions)
-                let made =
-                    switch device.kind {
-                    case .fifo: mkfifo(device.path.string, permissions)
-                    case .block(let major, let minor):
-                        mknod(device.path.string, S_IFBLK | permissions, dev_t(makeDevice(major, minor)))
-                    case .character(let major, let minor):
-                        mknod(device.path.string, S_IFCHR | permissions, dev_t(makeDevice(major, minor)))
-                    }
-                guard made == 0, chmod(device.path.string, permissions) == 0 else { throw Errno(rawValue: errno) }
-                Root.setTimes(device.path, epoch: sourceDateEpoch)
-            } catch {
-                problems.append("\(device.location): error: \(device.path) cannot be made: \(error)")
-            }
-        }
-        guard problems.isEmpty else { throw WorkerFailure(kind: "devices", message: problems.joined(separator: "\n")) }
-    }
-
-    /// Sources functions and scriptlets; the first command that fails ends the run with its place. Old trees rely on plain sourcing,
-    /// so neither unset variables nor pipes are made stricter than bash has them.
-    private static let driver = """
-        set -o errtrace
-        trap 'status=$?; echo "${BASH_SOURCE[0]}:${LINENO}: error: \\"$BASH_COMMAND\\" failed with status $status" >&2; exit $status' ERR
-        shopt -s nullglob
-        for file in "$functionsPath"/*.functions; do source "$file"; done
-        shopt -u nullglob
-        for file in "$@"; do source "$file"; done
-        """
-
-    private func run(_ generator: GeneratorRun, _ reporting: WorkerReporter) throws {
-        try createDirectories(generator.generatedOverlays)
-        guard !generator.scriptlets.isEmpty else { return }
-        var environment = minimalEnvironment
-        environment["HOME"] = root.mountPoint.removingLastComponent().string
-        environment.merge(generator.variables) { _, new in new }
+    private func install(_ initBytes: [UInt8]) throws {
         do {
-            let output = try bash.runBlocking(
-                ["--noprofile", "--norc", "-c", Self.driver, "generator-scriptlets"]
-                    + generator.scriptlets.map(\.string), environment: environment,
-                workingDirectory: machineCache)
-            if !output.isEmpty { reporting(.output(source: "generator-scriptlets", text: output)) }
-        } catch HostSystemError.toolFailed(_, let status, let ending) {
-            throw WorkerFailure(kind: "scriptlet", message: "a generator scriptlet failed (\(status)):\n\(ending)")
+            try Root.write(initBytes, to: "/init", mode: 0o755, epoch: sourceDateEpoch)
+        } catch {
+            throw WorkerFailure(kind: "init", message: "\(initFile): error: cannot become /init: \(error)")
         }
     }
 
-    /// The layers of the tree, with what scriptlets added, then the generated ones.
-    private func layers(_ generator: GeneratorRun) throws -> [OverlayLayer] {
-        var layers = generator.layers
-        for folder in [generator.overlays, generator.generatedOverlays] {
-            let known = Set(layers.map(\.name))
-            for name in try folderNames(in: folder) where folder == generator.generatedOverlays || !known.contains(name) {
-                layers.append(OverlayLayer(name: name, path: folder.appending(name)))
+    private func runGenerators(_ reporting: WorkerReporter) throws {
+        for generator in generators { try createDirectories(generator.generatedOverlays) }
+        guard generators.contains(where: { !$0.scriptlets.isEmpty }) else { return }
+        try createDirectories(scratch)
+        try ConfigurationView(configPath: paths.configPath, scratch: scratch, machineCache: machineCache).mount()
+        // As root a scriptlet could write to the host's disks and kernel settings through these.
+        try mountMinimalDevices(at: "/dev")
+        for path in ["/proc/sys", "/proc/sysrq-trigger"] as [FilePath] where exists(path) {
+            try bindMount(path, at: path, readOnly: true)
+        }
+        let scriptlets = GeneratorScriptlets(bash: bash, functionsPath: paths.functionsPath, scratch: scratch)
+        for generator in generators where !generator.scriptlets.isEmpty {
+            try scriptlets.run(generator, reporting: reporting)
+        }
+    }
+
+    /// The group's before the machine's; of each, those of the tree, with what scriptlets put there, before the generated ones.
+    private func currentLayers() throws -> [OverlayLayer] {
+        // A scriptlet of the machine may write into the group's folders too.
+        guard generators.contains(where: { !$0.scriptlets.isEmpty }) else { return generators.flatMap(\.layers) }
+        var layers: [OverlayLayer] = []
+        var problems: [String] = []
+        for generator in generators {
+            for folder in [generator.overlays, generator.generatedOverlays] {
+                let read = ConfigurationTree.layers(in: folder)
+                layers += read.layers
+                problems += read.diagnostics.filter { $0.severity == .error }.map(\.description)
             }
         }
+        guard problems.isEmpty else { throw WorkerFailure(kind: "overlay", message: problems.joined(separator: "\n")) }
         return layers
     }
 
-    private func folderNames(in folder: FilePath) throws -> [String] {
-        guard let stream = opendir(folder.string) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if !name.hasPrefix("."), let mode = Root.mode(folder.appending(name), followingLinks: true),
-                mode & S_IFMT == S_IFDIR
-            {
-                names.append(name)
-            }
+    private func finish(_ root: FinishedRoot, _ outcome: inout ComposeOutcome, _ reporting: WorkerReporter) throws {
+        outcome.removedPaths = try root.removeLeftovers()
+        outcome.generatedPaths = try root.place(files)
+        let (stripped, unknown) = try root.strip(setuidWhitelist: setuidWhitelist, setgidWhitelist: setgidWhitelist)
+        outcome.strippedPaths = stripped
+        for path in unknown { reporting.warn("a setuid or setgid whitelist has \(path), which the root has not") }
+        for key in root.sharedHostKeys() {
+            reporting.warn(
+                "\(key) was made by a package's scriptlet; every copy of this image will be the same SSH host")
         }
-        return names.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
     }
 
-    private func place(_ file: GeneratedFile) throws {
-        if !file.replaces, Root.mode(file.path, followingLinks: false) != nil {
-            var status = stat()
-            if stat(file.path.string, &status) != 0 || status.st_size > 0 { return }
+    /// Everything in overlayfs's upper folder, as paths of the root.
+    private func changedPaths() throws -> [FilePath] {
+        var changed: [FilePath] = ["/"]
+        let depth = root.changes.components.count
+        try Root.walk(root.changes) { path, _ in
+            changed.append(FilePath(root: "/", path.components.dropFirst(depth)))
         }
-        try Root.write(file.text, to: file.path, mode: mode_t(file.mode), epoch: sourceDateEpoch)
-    }
-
-    /// When a list exists, every file that is not on it loses the bit.
-    private func stripSetIDBits() -> [FilePath] {
-        var stripped: [FilePath] = []
-        guard setuidWhitelist != nil || setgidWhitelist != nil else { return [] }
-        var waiting: [FilePath] = ["/"]
-        while let folder = waiting.popLast() {
-            guard let stream = opendir(folder.string) else { continue }
-            defer { closedir(stream) }
-            while let entry = readdir(stream) {
-                let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-                    String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-                }
-                guard name != ".", name != "..", case let path = folder.appending(name),
-                    let mode = Root.mode(path, followingLinks: false)
-                else { continue }
-                if mode & S_IFMT == S_IFDIR { waiting.append(path) }
-                guard mode & S_IFMT == S_IFREG else { continue }
-                var kept = mode
-                if let list = setuidWhitelist, !list.contains(path) { kept &= ~S_ISUID }
-                if let list = setgidWhitelist, !list.contains(path) { kept &= ~S_ISGID }
-                if kept != mode, chmod(path.string, kept & 0o7777) == 0 { stripped.append(path) }
-            }
-        }
-        return stripped.sorted { $0.string < $1.string }
+        return changed
     }
 }

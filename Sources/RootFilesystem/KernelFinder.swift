@@ -1,4 +1,4 @@
-import Foundation
+import HostSystem
 public import SystemPackage
 
 #if canImport(Glibc)
@@ -7,32 +7,54 @@ public import SystemPackage
     import Musl
 #endif
 
-/// A kernel image in a root's /boot, with its initramfs.
+/// A kernel image in a root, with its initramfs.
 public struct FoundKernel: Hashable, Codable, Sendable {
     public var release: String
     /// In the root.
     public var image: FilePath
     public var initramfs: FilePath?
+
+    public init(release: String, image: FilePath, initramfs: FilePath?) {
+        self.release = release
+        self.image = image
+        self.initramfs = initramfs
+    }
 }
 
 /// Finds what a boot loader can start.
 public enum KernelFinder {
-    /// The kernels in `/boot` of an installroot, newest first.
+    /// The kernels of an installroot, newest first as rpm orders versions.
+    ///
+    /// `/boot/vmlinuz-<release>` of all distributions; where a package has left the image in `/usr/lib/modules/<release>/vmlinuz` only, as
+    /// Fedora's kernel-core does until kernel-install(8) has run, that. Symlinks of the root are resolved inside it.
     public static func kernels(in installRoot: FilePath) -> [FoundKernel] {
-        var names: [String] = []
-        guard let stream = opendir(installRoot.appending("boot").string) else { return [] }
-        defer { closedir(stream) }
-        while let entry = readdir(stream) {
-            names.append(
-                withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
+        var kernels: [String: FoundKernel] = [:]
+        for release in names("/usr/lib/modules", installRoot) {
+            let folder = FilePath("/usr/lib/modules").appending(release)
+            let files = names(folder, installRoot)
+            guard files.contains("vmlinuz") else { continue }
+            let initramfs = ["initramfs.img", "initrd"].first(where: files.contains).map { folder.appending($0) }
+            kernels[release] = FoundKernel(
+                release: release, image: folder.appending("vmlinuz"), initramfs: initramfs)
         }
-        let releases = names.compactMap { $0.hasPrefix("vmlinuz-") ? String($0.dropFirst("vmlinuz-".count)) : nil }
-        return releases.sorted { $0.compare($1, options: .numeric) == .orderedDescending }.map { release in
-            let initramfs = ["initramfs-\(release).img", "initrd.img-\(release)", "initrd-\(release)"].first(
-                where: names.contains)
-            return FoundKernel(
-                release: release, image: FilePath("/boot/vmlinuz-\(release)"),
-                initramfs: initramfs.map { FilePath("/boot").appending($0) })
+        let boot = names("/boot", installRoot)
+        for name in boot where name.hasPrefix("vmlinuz-") {
+            let release = String(name.dropFirst("vmlinuz-".count))
+            let initramfs = ["initramfs-\(release).img", "initrd.img-\(release)", "initrd-\(release)"]
+                .first(where: boot.contains).map { FilePath("/boot").appending($0) }
+            kernels[release] = FoundKernel(
+                release: release, image: FilePath("/boot").appending(name),
+                initramfs: initramfs ?? kernels[release]?.initramfs)
         }
+        return kernels.values.sorted { left, right in
+            let (one, two) = (RPMVersion(left.release), RPMVersion(right.release))
+            return one == two ? left.release > right.release : one > two
+        }
+    }
+
+    private static func names(_ folder: FilePath, _ installRoot: FilePath) -> Set<String> {
+        guard let descriptor = try? openFolder(folder, inRoot: installRoot) else { return [] }
+        defer { try? descriptor.close() }
+        return Set(((try? Root.names(in: descriptor)) ?? []).map(\.string))
     }
 }

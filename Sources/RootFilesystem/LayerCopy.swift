@@ -1,4 +1,3 @@
-internal import CCap
 import ConfigurationTree
 import HostSystem
 import SystemPackage
@@ -11,14 +10,24 @@ import SystemPackage
 
 /// One layer of underlays or overlays on its way into the root.
 ///
-/// The layer's folder is opened before the process enters the root; from then on its files are reached through that descriptor alone.
+/// The layer's folder is opened before the process enters the root; from then on its files are reached through that descriptor alone, and the
+/// root's own symlinks are the kernel's to resolve, inside the root. What Git does not hold (owners, times, extended attributes) is not
+/// taken from the layer: files are root's, and the layer's permissions say the rest.
 struct LayerCopy: ~Copyable {
+    private struct Inode: Hashable {
+        var device: dev_t
+        var number: ino_t
+    }
+
     private let layer: OverlayLayer
     private let folder: FileDescriptor
     private let epoch: Int
     private(set) var problems: [String] = []
-    /// What the layer put into the root.
+    /// What the layer put into the root, without symlinks on the way.
     private(set) var paths: [FilePath] = []
+    private var madeFolders: [FilePath] = []
+    /// Files of the layer that have several names, with the first one they got in the root.
+    private var linked: [Inode: FilePath] = [:]
 
     /// - Throws: `WorkerFailure` when the folder cannot be opened.
     init(_ layer: OverlayLayer, epoch: Int) throws {
@@ -27,153 +36,147 @@ struct LayerCopy: ~Copyable {
         do {
             folder = try FileDescriptor.open(layer.path, .readOnly, options: [.directory, .closeOnExec])
         } catch {
-            throw WorkerFailure(kind: "rootFilesystem", message: "\(layer.path): \(error)")
+            throw WorkerFailure(kind: "overlay", message: "\(layer.path): error: cannot be read: \(error)")
         }
     }
 
     deinit { try? folder.close() }
 
     /// Copies all; inside the root. What cannot be copied is in `problems`.
-    mutating func copy(accounts: Accounts) {
-        copyEntries(of: folder, to: "/", hidden: false)
-        for permission in layer.permissions { apply(permission, accounts) }
+    mutating func copy() {
+        copyEntries(of: folder, from: layer.path, to: "/", hidden: false)
+        // The accounts are read here: a layer may bring /etc/passwd.
+        if !layer.permissions.isEmpty { problems += LayerPermissions(accounts: Accounts()).apply(layer.permissions) }
         // Folders last: writing into them changed their times.
-        for path in paths where Root.mode(path, followingLinks: false).map({ $0 & S_IFMT == S_IFDIR }) ?? false {
-            Root.setTimes(path, epoch: epoch)
-        }
+        for path in madeFolders { Root.setTimes(path, epoch: epoch) }
     }
 
-    private mutating func copyEntries(of directory: FileDescriptor, to destination: FilePath, hidden: Bool) {
-        for name in names(in: directory) where hidden || !name.hasPrefix(".") {
-            var status = stat()
-            let target = destination.appending(name)
-            guard fstatat(directory.rawValue, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
-                problems.append("\(source(target)): \(Errno(rawValue: errno))")
-                continue
-            }
+    private mutating func copyEntries(
+        of directory: FileDescriptor, from source: FilePath, to destination: FilePath, hidden: Bool
+    ) {
+        let names: [FilePath.Component]
+        do { names = try Root.names(in: directory) } catch {
+            problems.append("\(source): error: cannot be read: \(error)")
+            return
+        }
+        for name in names where hidden || !name.string.hasPrefix(".") {
+            let (from, target) = (source.appending(name), destination.appending(name))
             do {
+                var status = stat()
+                try Root.check(
+                    name.withPlatformString { fstatat(directory.rawValue, $0, &status, AT_SYMLINK_NOFOLLOW) })
                 switch status.st_mode & S_IFMT {
-                case S_IFDIR: try copyFolder(name, in: directory, mode: status.st_mode, to: target)
-                case S_IFREG: try copyFile(name, in: directory, mode: status.st_mode, to: target)
+                case S_IFDIR: try copyFolder(name, in: directory, from: from, mode: status.st_mode, to: target)
+                case S_IFREG: try copyFile(name, in: directory, status: status, to: target)
                 case S_IFLNK: try copyLink(name, in: directory, to: target)
                 case S_IFIFO:
                     try makeWay(for: target)
-                    guard mkfifo(target.string, status.st_mode & 0o7777) == 0 else { throw Errno(rawValue: errno) }
-                    chmod(target.string, status.st_mode & 0o7777)
-                    paths.append(target)
-                default: problems.append("\(source(target)): neither a file, a folder, a link nor a FIFO")
+                    try Root.check(target.withPlatformString { mkfifo($0, 0o600) })
+                    try finish(target, mode: status.st_mode)
+                case S_IFCHR, S_IFBLK:
+                    throw Conflict("a device; a line of the machine's 'devices' file would be right")
+                default: throw Conflict("a socket; only files, folders, links and FIFOs can be in a layer")
                 }
             } catch {
-                problems.append("\(source(target)): \(error)")
+                problems.append("\(from): error: \(error)")
             }
         }
     }
 
-    private func source(_ target: FilePath) -> String { layer.path.pushing(target.removingRoot()).string }
+    /// Why an entry of a layer cannot be what it is.
+    private struct Conflict: Error, CustomStringConvertible {
+        var description: String
 
-    private mutating func copyFolder(_ name: String, in directory: FileDescriptor, mode: mode_t, to target: FilePath)
-        throws
-    {
-        if let existing = Root.mode(target, followingLinks: true) {
+        init(_ description: String) { self.description = description }
+    }
+
+    private mutating func copyFolder(
+        _ name: FilePath.Component, in directory: FileDescriptor, from source: FilePath, mode: mode_t,
+        to target: FilePath
+    ) throws {
+        if let existing = Root.kind(target, followingLinks: true) {
             // A link to a folder, such as /bin, is followed; what is there keeps its mode and owner.
-            guard existing & S_IFMT == S_IFDIR else {
-                problems.append("\(source(target)) is a folder, but \(target) of the root is a file")
-                return
+            guard existing == S_IFDIR else {
+                throw Conflict("a folder, but \(target) of the root is none; a file would be right")
             }
         } else {
-            guard Root.mode(target, followingLinks: false) == nil else {
-                problems.append("\(source(target)) is a folder, but \(target) of the root is a link to nothing")
-                return
+            guard Root.status(target, followingLinks: false) == nil else {
+                throw Conflict("a folder, but \(target) of the root is a link that leads nowhere")
             }
-            guard mkdir(target.string, mode & 0o7777) == 0, chmod(target.string, mode & 0o7777) == 0 else {
-                throw Errno(rawValue: errno)
-            }
+            try Root.makeFolder(target, mode: mode)
             paths.append(target)
+            madeFolders.append(target)
         }
-        let inner = openat(directory.rawValue, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        let inner = name.withPlatformString {
+            openat(directory.rawValue, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        }
         guard inner >= 0 else { throw Errno(rawValue: errno) }
         let descriptor = FileDescriptor(rawValue: inner)
         defer { try? descriptor.close() }
-        copyEntries(of: descriptor, to: target, hidden: true)
+        copyEntries(of: descriptor, from: source, to: Root.real(target), hidden: true)
     }
 
-    private mutating func copyFile(_ name: String, in directory: FileDescriptor, mode: mode_t, to target: FilePath)
-        throws
-    {
+    private mutating func copyFile(
+        _ name: FilePath.Component, in directory: FileDescriptor, status: stat, to target: FilePath
+    ) throws {
         try makeWay(for: target)
-        let opened = openat(directory.rawValue, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+        let inode = Inode(device: status.st_dev, number: status.st_ino)
+        if status.st_nlink > 1, let first = linked[inode] {
+            try Root.check(first.withPlatformString { first in target.withPlatformString { link(first, $0) } })
+            paths.append(target)
+            return
+        }
+        let opened = name.withPlatformString { openat(directory.rawValue, $0, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) }
         guard opened >= 0 else { throw Errno(rawValue: errno) }
         let input = FileDescriptor(rawValue: opened)
         defer { try? input.close() }
         let output = try FileDescriptor.open(
             target, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec], permissions: .ownerReadWrite)
-        try output.closeAfter {
-            let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 4096)
-            defer { chunk.deallocate() }
-            while case let count = try input.read(into: chunk), count > 0 { try output.writeAll(chunk[..<count]) }
-            guard fchown(output.rawValue, 0, 0) == 0, fchmod(output.rawValue, mode & 0o7777) == 0 else {
-                throw Errno(rawValue: errno)
-            }
-        }
-        Root.setTimes(target, epoch: epoch)
-        paths.append(target)
+        try output.closeAfter { try copyContents(of: input, to: output) }
+        try finish(target, mode: status.st_mode)
+        if status.st_nlink > 1 { linked[inode] = target }
     }
 
-    private mutating func copyLink(_ name: String, in directory: FileDescriptor, to target: FilePath) throws {
+    private mutating func copyLink(_ name: FilePath.Component, in directory: FileDescriptor, to target: FilePath) throws
+    {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
-        guard readlinkat(directory.rawValue, name, &buffer, Int(PATH_MAX)) >= 0 else { throw Errno(rawValue: errno) }
-        try makeWay(for: target)
-        guard symlink(buffer, target.string) == 0 else { throw Errno(rawValue: errno) }
+        let length = name.withPlatformString { readlinkat(directory.rawValue, $0, &buffer, Int(PATH_MAX)) }
+        guard length >= 0 else { throw Errno(rawValue: errno) }
+        try makeWay(for: target, isLink: true)
+        try Root.check(target.withPlatformString { symlink(buffer, $0) })
+        try finish(target, mode: nil)
+    }
+
+    private mutating func finish(_ target: FilePath, mode: mode_t?) throws {
+        try Root.own(target, mode: mode)
         Root.setTimes(target, epoch: epoch)
         paths.append(target)
     }
 
-    /// Removes the file or link that the layer's entry replaces.
-    private func makeWay(for target: FilePath) throws {
-        guard let existing = Root.mode(target, followingLinks: false) else { return }
-        guard existing & S_IFMT != S_IFDIR else {
-            throw WorkerFailure(kind: "rootFilesystem", message: "it would replace the folder \(target) of the root")
+    /// Removes the file or link that the layer's entry replaces. Only a link takes the place of a link to a folder: a file
+    /// named `bin` would bury all of /bin.
+    private func makeWay(for target: FilePath, isLink: Bool = false) throws {
+        guard let existing = Root.kind(target, followingLinks: !isLink) else { return try Root.removeFile(target) }
+        guard existing != S_IFDIR else {
+            throw Conflict("not a folder, but \(target) of the root is one; a folder would be right")
         }
-        guard unlink(target.string) == 0 else { throw Errno(rawValue: errno) }
+        try Root.removeFile(target)
     }
+}
 
-    private mutating func apply(_ permission: OverlayPermission, _ accounts: Accounts) {
-        func fail(_ message: String) { problems.append("\(permission.location): error: \(message)") }
-        guard let owner = accounts.user(permission.owner) else {
-            return fail("the root has no user '\(permission.owner)'")
-        }
-        guard let group = accounts.group(permission.group) else {
-            return fail("the root has no group '\(permission.group)'")
-        }
-        guard let mode = Root.mode(permission.path, followingLinks: false) else {
-            return fail("the root has no \(permission.path)")
-        }
-        guard lchown(permission.path.string, owner, group) == 0 else {
-            return fail("\(permission.path): \(Errno(rawValue: errno))")
-        }
-        if mode & S_IFMT != S_IFLNK { chmod(permission.path.string, mode_t(permission.mode)) }
-        if let text = permission.capabilities {
-            guard let capabilities = cap_from_text(text) else {
-                return fail("'\(text)' are no capabilities (cap_from_text(3))")
-            }
-            defer { cap_free(UnsafeMutableRawPointer(capabilities)) }
-            guard cap_set_file(permission.path.string, capabilities) == 0 else {
-                return fail("\(permission.path): \(Errno(rawValue: errno))")
-            }
-        }
+/// Copies layers into a root, in their order.
+///
+/// - Returns: all that they put there, sorted, each path once.
+/// - Throws: `WorkerFailure` of kind `overlay` with everything that could not be copied.
+func copyLayers(_ layers: [OverlayLayer], into root: FilePath, epoch: Int) throws -> [FilePath] {
+    var paths: Set<FilePath> = []
+    var problems: [String] = []
+    for layer in layers {
+        var copy = try LayerCopy(layer, epoch: epoch)
+        try Root.inside(root) { copy.copy() }
+        problems += copy.problems
+        paths.formUnion(copy.paths)
     }
-
-    private func names(in directory: FileDescriptor) -> [String] {
-        let copy = openat(directory.rawValue, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard copy >= 0, let stream = fdopendir(copy) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != "." && name != ".." { names.append(name) }
-        }
-        return names.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
-    }
+    guard problems.isEmpty else { throw WorkerFailure(kind: "overlay", message: problems.joined(separator: "\n")) }
+    return paths.sorted { $0.string < $1.string }
 }

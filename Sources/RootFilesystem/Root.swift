@@ -1,5 +1,5 @@
 // The machine's root as the kernel shows it to a process that is chrooted into it: no symlink of an overlay or a package
-// can lead a write out of it.
+// can lead a write out of it. Names are bytes: a root may hold some that are not UTF-8.
 import HostSystem
 import SystemPackage
 
@@ -16,7 +16,7 @@ enum Root {
     static func inside<Value>(_ path: FilePath, _ body: () throws -> Value) throws -> Value {
         let outside = try FileDescriptor.open("/", .readOnly, options: [.directory, .closeOnExec])
         defer { try? outside.close() }
-        guard chdir(path.string) == 0, chroot(".") == 0 else {
+        guard path.withPlatformString({ chdir($0) }) == 0, chroot(".") == 0 else {
             throw HostSystemError.systemCall(what: "entering the root \(path)", errno: Errno(rawValue: errno))
         }
         let result = Result { try body() }
@@ -26,38 +26,124 @@ enum Root {
         return try result.get()
     }
 
-    /// What is at a path: its mode, or `nil`.
-    static func mode(_ path: FilePath, followingLinks: Bool) -> mode_t? {
+    /// What is at a path, or `nil`.
+    static func status(_ path: FilePath, followingLinks: Bool) -> stat? {
         var status = stat()
-        let result = followingLinks ? stat(path.string, &status) : lstat(path.string, &status)
-        return result == 0 ? status.st_mode : nil
+        let result = path.withPlatformString { followingLinks ? stat($0, &status) : lstat($0, &status) }
+        return result == 0 ? status : nil
+    }
+
+    static func kind(_ path: FilePath, followingLinks: Bool) -> mode_t? {
+        status(path, followingLinks: followingLinks).map { $0.st_mode & S_IFMT }
+    }
+
+    /// The folder's name without symlinks on the way (realpath(3)); itself when it is not there.
+    static func real(_ folder: FilePath) -> FilePath {
+        guard let resolved = folder.withPlatformString({ realpath($0, nil) }) else { return folder }
+        defer { free(resolved) }
+        return FilePath(platformString: resolved)
+    }
+
+    /// The path with the symlinks of its folder resolved, and not its own.
+    static func realEntry(_ path: FilePath) -> FilePath {
+        guard let name = path.lastComponent else { return path }
+        return real(path.removingLastComponent()).appending(name)
     }
 
     /// Sets both times to `epoch` (utimensat(2)), without following a link.
     static func setTimes(_ path: FilePath, epoch: Int) {
         let time = timespec(tv_sec: epoch, tv_nsec: 0)
         _ = withUnsafePointer(to: (time, time)) { pair in
-            pair.withMemoryRebound(to: timespec.self, capacity: 2) {
-                utimensat(AT_FDCWD, path.string, $0, AT_SYMLINK_NOFOLLOW)
+            pair.withMemoryRebound(to: timespec.self, capacity: 2) { times in
+                path.withPlatformString { utimensat(AT_FDCWD, $0, times, AT_SYMLINK_NOFOLLOW) }
             }
         }
     }
 
+    /// Makes what was just made root's, whatever group a setgid folder gave it, and gives it its mode in spite of the umask.
+    static func own(_ path: FilePath, mode: mode_t?) throws {
+        try check(path.withPlatformString { lchown($0, 0, 0) })
+        if let mode { try check(path.withPlatformString { chmod($0, mode & 0o7777) }) }
+    }
+
+    static func makeFolder(_ path: FilePath, mode: mode_t) throws {
+        try check(path.withPlatformString { mkdir($0, mode & 0o7777) })
+        try own(path, mode: mode)
+    }
+
+    /// Makes the folders above a path that are missing: root's, 0755.
+    static func makeParents(of path: FilePath) throws {
+        let parent = path.removingLastComponent()
+        guard status(parent, followingLinks: true) == nil, parent != path else { return }
+        try makeParents(of: parent)
+        try makeFolder(parent, mode: 0o755)
+    }
+
     /// Writes a whole file in place of whatever file or link is there, owned by root.
-    static func write(_ text: String, to path: FilePath, mode: mode_t, epoch: Int) throws {
-        try createDirectories(path.removingLastComponent())
-        unlink(path.string)
+    ///
+    /// - Throws: `Errno`; `.isDirectory` when a folder is there.
+    static func write(_ bytes: some Sequence<UInt8>, to path: FilePath, mode: mode_t, epoch: Int) throws {
+        try makeParents(of: path)
+        try removeFile(path)
         let descriptor = try FileDescriptor.open(
-            path, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec],
-            permissions: FilePermissions(rawValue: mode))
-        try descriptor.closeAfter {
-            _ = try descriptor.writeAll(text.utf8)
-            fchmod(descriptor.rawValue, mode)
-        }
+            path, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec], permissions: .ownerReadWrite)
+        try descriptor.closeAfter { _ = try descriptor.writeAll(bytes) }
+        try own(path, mode: mode)
         setTimes(path, epoch: epoch)
     }
 
-    static func failure(_ what: String) -> WorkerFailure {
-        WorkerFailure(kind: "rootFilesystem", message: "\(what): \(Errno(rawValue: errno))")
+    /// Removes a file, link or device; that nothing is there is fine.
+    ///
+    /// - Throws: `Errno`; `.isDirectory` when a folder is there.
+    static func removeFile(_ path: FilePath) throws {
+        guard path.withPlatformString({ unlink($0) }) != 0, errno != ENOENT else { return }
+        throw Errno(rawValue: errno)
+    }
+
+    /// The names in an open folder, in alphanumeric (byte) order.
+    static func names(in directory: FileDescriptor) throws -> [FilePath.Component] {
+        let copy = openat(directory.rawValue, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard copy >= 0 else { throw Errno(rawValue: errno) }
+        guard let stream = fdopendir(copy) else {
+            let error = Errno(rawValue: errno)
+            close(copy)
+            throw error
+        }
+        defer { closedir(stream) }
+        var names: [[CChar]] = []
+        errno = 0
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                bytes.prefix { $0 != 0 }.map { CChar(bitPattern: $0) } + [0]
+            }
+            if name != [0x2e, 0] && name != [0x2e, 0x2e, 0] { names.append(name) }
+            errno = 0
+        }
+        guard errno == 0 else { throw Errno(rawValue: errno) }
+        names.sort { left, right in
+            left.lazy.map(UInt8.init(bitPattern:)).lexicographicallyPrecedes(right.lazy.map(UInt8.init(bitPattern:)))
+        }
+        return names.compactMap { FilePath.Component(platformString: $0) }
+    }
+
+    /// Everything below a folder, without following links; what cannot be read is passed over.
+    static func walk(_ folder: FilePath, _ visit: (FilePath, stat) throws -> Void) throws {
+        var waiting = [folder]
+        while let folder = waiting.popLast() {
+            guard
+                let descriptor = try? FileDescriptor.open(
+                    folder, .readOnly, options: [.directory, .noFollow, .closeOnExec])
+            else { continue }
+            for name in try descriptor.closeAfter({ try names(in: descriptor) }) {
+                let path = folder.appending(name)
+                guard let status = status(path, followingLinks: false) else { continue }
+                if status.st_mode & S_IFMT == S_IFDIR { waiting.append(path) }
+                try visit(path, status)
+            }
+        }
+    }
+
+    static func check(_ result: Int32) throws {
+        if result != 0 { throw Errno(rawValue: errno) }
     }
 }

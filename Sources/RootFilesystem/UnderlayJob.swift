@@ -2,6 +2,12 @@ public import ConfigurationTree
 public import HostSystem
 public import SystemPackage
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Copies the underlays into an installroot that has no packages yet.
 public struct UnderlayJob: WorkerJob {
     public typealias Outcome = [FilePath]
@@ -21,22 +27,16 @@ public struct UnderlayJob: WorkerJob {
 
     public var isolation: Isolation { Isolation(writablePaths: [installRoot], readablePaths: layers.map(\.path)) }
 
+    /// - Returns: what is in the root now, sorted.
     /// - Throws: `WorkerFailure` with everything that could not be copied.
     public func run(reporting: WorkerReporter) throws -> [FilePath] {
-        try copyLayers(layers, into: installRoot, epoch: sourceDateEpoch)
+        let paths = try copyLayers(layers, into: installRoot, epoch: sourceDateEpoch)
+        // A later layer has changed the times of an earlier one's folders.
+        try Root.inside(installRoot) {
+            for path in ["/"] + paths where Root.kind(path, followingLinks: false) == S_IFDIR {
+                Root.setTimes(path, epoch: sourceDateEpoch)
+            }
+        }
+        return paths
     }
-}
-
-/// - Throws: `WorkerFailure` with everything that could not be copied.
-func copyLayers(_ layers: [OverlayLayer], into root: FilePath, epoch: Int) throws -> [FilePath] {
-    var paths: [FilePath] = []
-    var problems: [String] = []
-    for layer in layers {
-        var copy = try LayerCopy(layer, epoch: epoch)
-        try Root.inside(root) { copy.copy(accounts: Accounts()) }
-        problems += copy.problems
-        paths += copy.paths
-    }
-    guard problems.isEmpty else { throw WorkerFailure(kind: "overlay", message: problems.joined(separator: "\n")) }
-    return paths
 }

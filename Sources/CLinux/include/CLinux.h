@@ -40,3 +40,14 @@ int discographer_loop_attach(int file, uint64_t offset, uint64_t size, bool read
 
 int discographer_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data);
 int discographer_unmount(const char *target, bool detach);
+
+/// Opens `path` with every symlink resolved as a process chrooted to the folder `root` would see it (openat2(2)).
+///
+/// Needs no privilege. Returns a descriptor, or -1 with errno set.
+int discographer_open_in_root(int root, const char *path, int flags);
+
+/// Gives the empty file `output` the content of the regular file `input`, holes included: by the kernel alone where it can
+/// (copy_file_range(2)), by hand where not.
+///
+/// Returns 0, or -1 with errno set.
+int discographer_copy_contents(int input, int output);

@@ -1,0 +1,54 @@
+import ConfigurationTree
+import HostSystem
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// The devices of `devices` files, made in the process's root.
+struct DeviceNodes {
+    var devices: [Device]
+    var epoch: Int
+
+    /// Makes all; the machine's line comes after the group's and wins.
+    ///
+    /// - Throws: `WorkerFailure` of kind `devices` with every one that could not be made.
+    func make() throws {
+        let problems = devices.compactMap { device in
+            do {
+                try make(device)
+                return nil as String?
+            } catch {
+                return "\(device.location): error: \(device.path) cannot be made: \(error)"
+            }
+        }
+        guard problems.isEmpty else { throw WorkerFailure(kind: "devices", message: problems.joined(separator: "\n")) }
+    }
+
+    private struct Obstacle: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    private func make(_ device: Device) throws {
+        try Root.makeParents(of: device.path)
+        switch Root.kind(device.path, followingLinks: false) {
+        case nil: break
+        case S_IFBLK, S_IFCHR, S_IFIFO: try Root.removeFile(device.path)
+        case S_IFDIR: throw Obstacle(description: "the packages have a folder there")
+        case S_IFLNK: throw Obstacle(description: "the packages have a symbolic link there")
+        default: throw Obstacle(description: "the packages have a file there")
+        }
+        let (kind, number): (mode_t, UInt64) =
+            switch device.kind {
+            case .fifo: (S_IFIFO, 0)
+            case .block(let major, let minor): (S_IFBLK, makeDevice(major, minor))
+            case .character(let major, let minor): (S_IFCHR, makeDevice(major, minor))
+            }
+        try Root.check(device.path.withPlatformString { mknod($0, kind | 0o600, dev_t(number)) })
+        try Root.own(device.path, mode: mode_t(device.permissions))
+        Root.setTimes(device.path, epoch: epoch)
+    }
+}

@@ -1,0 +1,99 @@
+import HostSystem
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// The last touches to a root, after the overlays; all inside the root.
+struct FinishedRoot {
+    /// What overlays brought: it is the user's word, and stays.
+    let overlaid: Set<FilePath>
+    let epoch: Int
+
+    /// What package scriptlets leave behind that is made of chance or of the build's time. Nothing misses them: each is made again at the
+    /// first start, or by its program.
+    ///
+    /// /var/log and other caches stay as the packages made them.
+    static let leftovers: [FilePath] = [
+        // ldconfig(8): inode numbers and times.
+        "/var/cache/ldconfig/aux-cache",
+        // systemd-random-seed.service(8): shared by all copies of the image.
+        "/var/lib/systemd/random-seed", "/var/lib/systemd/credential.secret",
+        // dbus-uuidgen(1): /etc/machine-id counts where this is missing.
+        "/var/lib/dbus/machine-id",
+    ]
+
+    /// - Returns: those that were removed.
+    /// - Throws: `WorkerFailure`.
+    func removeLeftovers() throws -> [FilePath] {
+        try Self.leftovers.filter { path in
+            guard !isOverlaid(path), Root.kind(path, followingLinks: false) == S_IFREG else { return false }
+            try failing("removing \(path)") { try Root.removeFile(path) }
+            return true
+        }
+    }
+
+    /// - Returns: those that were written.
+    /// - Throws: `WorkerFailure`.
+    func place(_ files: [GeneratedFile]) throws -> [FilePath] {
+        try files.filter { $0.replaces || !isOverlaid($0.path) }.map { file in
+            try failing("writing \(file.path)") {
+                try Root.write(file.text.utf8, to: file.path, mode: mode_t(file.mode), epoch: epoch)
+            }
+            return file.path
+        }
+    }
+
+    /// When a list exists, every file that is not on it loses the bit. Folders keep theirs: there the setgid bit is no privilege.
+    ///
+    /// - Returns: the files that lost a bit, sorted, and the listed ones that the root has not.
+    /// - Throws: `WorkerFailure`.
+    func strip(setuidWhitelist: [FilePath]?, setgidWhitelist: [FilePath]?) throws -> (
+        stripped: [FilePath], unknown: [FilePath]
+    ) {
+        guard setuidWhitelist != nil || setgidWhitelist != nil else { return ([], []) }
+        // A list may say /bin/su where /bin is a link to /usr/bin.
+        let setuid = setuidWhitelist.map { Set($0.map(Root.realEntry)) }
+        let setgid = setgidWhitelist.map { Set($0.map(Root.realEntry)) }
+        var stripped: [FilePath] = []
+        try Root.walk("/") { path, status in
+            guard status.st_mode & S_IFMT == S_IFREG else { return }
+            var kept = status.st_mode
+            if let setuid, !setuid.contains(path) { kept &= ~S_ISUID }
+            if let setgid, !setgid.contains(path) { kept &= ~S_ISGID }
+            guard kept != status.st_mode else { return }
+            try failing("taking the setuid and setgid bits of \(path)") {
+                try Root.check(path.withPlatformString { chmod($0, kept & 0o7777) })
+            }
+            stripped.append(path)
+        }
+        let unknown = Set((setuidWhitelist ?? []) + (setgidWhitelist ?? [])).filter {
+            Root.status($0, followingLinks: true) == nil
+        }
+        return (stripped.sorted { $0.string < $1.string }, unknown.sorted { $0.string < $1.string })
+    }
+
+    /// SSH host keys that a package's scriptlet made: every copy of the image would be the same host to its clients.
+    func sharedHostKeys() -> [FilePath] {
+        ["rsa", "ecdsa", "ed25519", "dsa"].map { FilePath("/etc/ssh/ssh_host_\($0)_key") }.filter {
+            !isOverlaid($0) && Root.kind($0, followingLinks: false) == S_IFREG
+        }
+    }
+
+    /// Gives the changed paths that are younger than SOURCE_DATE_EPOCH its time: folders that something was put into or taken out of.
+    func clampTimes(of changed: [FilePath]) {
+        for path in changed {
+            guard let status = Root.status(path, followingLinks: false), status.st_mtim.tv_sec > epoch else { continue }
+            Root.setTimes(path, epoch: epoch)
+        }
+    }
+
+    private func isOverlaid(_ path: FilePath) -> Bool { overlaid.contains(Root.realEntry(path)) }
+
+    private func failing(_ what: String, _ body: () throws -> Void) throws {
+        do { try body() } catch { throw WorkerFailure(kind: "finish", message: "error: \(what) in the root: \(error)") }
+    }
+}

@@ -1,0 +1,243 @@
+import ConfigurationTree
+import HostSystem
+import RootFilesystem
+import SystemPackage
+import Testing
+
+@Suite("Generator scriptlets", .enabled(if: Bench.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"))
+struct GeneratorTests {
+    @Test("see exactly the published variables, after the functions, group first")
+    func environment() async throws {
+        try await Bench.with(
+            #"""
+            echo 'greet() { echo "hello $1"; }' > "$functions/a.functions"; echo 'exit 9' > "$functions/ignored"
+            cat > "$group/generator-scriptlets/50-group" <<'END'
+            mkdir -p "$generatedMachineGroupRootOverlaysPath/g/opt"
+            env | cut -d= -f1 | sort > "$generatedMachineGroupRootOverlaysPath/g/opt/group-variables"
+            greet "$machineGroupName" > "$generatedMachineGroupRootOverlaysPath/g/opt/greeting"
+            leak=group
+            END
+            cat > "$machine/generator-scriptlets/10-first" <<'END'
+            layer="$generatedMachineRootOverlaysPath/g"
+            mkdir -p "$layer/opt"
+            env | sort > "$layer/opt/variables"
+            greet "$machineName" >> "$layer/opt/greeting"
+            echo "$leak" > "$layer/opt/leak"
+            shared=kept
+            cat "$cacheMachineRpmInstallRootPath/etc/motd" > "$layer/opt/motd-seen"
+            ls "$cacheMachineRpmInstallRootPath/init" >> "$layer/opt/motd-seen"
+            echo "$#" > "$layer/opt/arguments"
+            hostname > "$layer/opt/hostname"; id -u >> "$layer/opt/hostname"
+            END
+            echo 'echo "$shared" > "$generatedMachineRootOverlaysPath/g/opt/shared"' > "$machine/generator-scriptlets/9-after"
+            echo 'exit 8' > "$machine/generator-scriptlets/.hidden"
+            """#
+        ) { bench in
+            try await bench.compose()
+            // The published interface: DESIGN section 2.
+            let always = ["configPath", "cachePath", "functionsPath", "pathsPath", "SOURCE_DATE_EPOCH"]
+            let group = [
+                "machineGroupName", "machine_group_configPath", "machine_group_cachePath",
+                "configMachineGroupDevicesPath",
+                "machine_group_configOverlaysPath", "generatedMachineGroupRootOverlaysPath",
+                "machine_configGeneratorsPath",
+            ]
+            let machine = [
+                "machineName", "machine_configPath", "machine_cachePath", "configMachineInitPath",
+                "configMachineDevicesPath",
+                "machine_configOverlaysPath", "generatedMachineRootOverlaysPath", "yum_configYumConfTemplateFilePath",
+                "cacheMachineMinimalAppliancePath", "cacheMachineBuiltAppliancePath", "cacheMachineRpmInstallRootPath",
+            ]
+            // bash's own three, and the minimal environment.
+            let bash = ["PWD", "SHLVL", "_", "PATH", "LC_ALL", "TZ", "HOME"]
+            #expect(Set(try await bench.look("cat opt/group-variables")) == Set(always + group + bash))
+            let seen = try await bench.look("cat opt/variables").map {
+                $0.split(separator: "=", maxSplits: 1).map(String.init)
+            }
+            #expect(Set(seen.map { $0[0] }) == Set(always + group + machine + bash))
+            let values = Dictionary(seen.map { ($0[0], $0.count > 1 ? $0[1] : "") }) { _, last in last }
+            #expect(values["machineName"] == "one")
+            #expect(values["SOURCE_DATE_EPOCH"] == "1500000000")
+            #expect(
+                values["machine_configGeneratorsPath"]
+                    == bench.tree.pushing("demo/machines/one/generator-scriptlets").string)
+            #expect(values["PATH"] == "/usr/sbin:/usr/bin:/sbin:/bin")
+            for name in always + group + machine
+            where !["machineName", "machineGroupName", "SOURCE_DATE_EPOCH"].contains(name) {
+                #expect(values[name]?.hasPrefix("/") == true, "\(name)")
+            }
+            let root = try #require(values["cacheMachineRpmInstallRootPath"])
+            #expect(
+                try await bench.look("cat opt/greeting opt/leak opt/shared opt/motd-seen opt/arguments opt/hostname")
+                    == [
+                        "hello one", "", "kept", "package", "\(root)/init", "0", "one", "0",
+                    ].filter { !$0.isEmpty })
+        }
+    }
+
+    /// Each fails the build; the words are what the reader of the log needs.
+    @Test(
+        "a failure names the scriptlet, the line and the command",
+        arguments: [
+            (
+                "echo before\ncp /no/such /tmp\n",
+                ["20-bad:2: error: 'cp /no/such /tmp' failed with status 1", "before", "No such file"]
+            ),
+            ("step() {\n  false\n}\n\nstep\n", ["20-bad:2: error: 'false' failed", "called from", "20-bad:5"]),
+            ("\nbroken_function\n", ["a.functions:1: error: 'false' failed", "called from", "20-bad:2"]),
+            ("for i in 1 2; do\n  grep -q x /dev/null\ndone\n", ["20-bad:2: error: 'grep -q x /dev/null' failed"]),
+            ("x=$(exit 7)\n", ["20-bad:1: error: ", "status 7"]),
+            ("no_such_command\n", ["20-bad", "line 1: no_such_command: command not found", "127"]),
+            ("if true; then return 3; fi\n", ["20-bad: error: its status is 3"]),
+            ("[[ -d /no/such ]] || return 1\n", ["20-bad: error: its status is 1"]),
+            ("exit 4\n", ["20-bad", "4"]),
+            ("exit 0\n", ["20-bad", "'exit 0'", "'return' would be right"]),
+            ("true\nif (\n", ["20-bad: line 3: syntax error"]),
+            (": \"${nothing:?must be set}\"\n", ["20-bad: line 1: nothing: must be set"]),
+            ("kill -KILL $$\n", ["20-bad", "9"]),
+            ("( exit 5 )\n", ["20-bad:1: error: ", "status 5"]),
+        ])
+    func failures(_ scriptlet: String, _ words: [String]) async throws {
+        try await Bench.with(
+            #"""
+            echo 'broken_function() { false; }' > "$functions/a.functions"
+            echo 'echo fine' > "$machine/generator-scriptlets/10-good"; echo 'echo never' > "$machine/generator-scriptlets/30-after"
+            """#
+        ) { bench in
+            let file = bench.tree.pushing("demo/machines/one/generator-scriptlets/20-bad")
+            try writeAtomically(scriptlet.utf8, to: file)
+            let failure = try await bench.failure()
+            #expect(failure.kind == "scriptlet")
+            #expect(failure.message.hasPrefix("\(file): error: the generator scriptlet failed"))
+            for word in words { #expect(failure.message.contains(word), "'\(word)' in\n\(failure.message)") }
+            #expect(!failure.message.contains("never"))
+            #expect(bench.sayings.output(of: "10-good") == "fine\n")
+        }
+    }
+
+    @Test(
+        "what plain sourcing let pass still passes",
+        arguments: [
+            "[[ -n $nothing ]] && echo no\n", "set +e\nfalse\ntrue\n", "false | true\n",
+            "echo \"$undefined\" > /dev/null\n",
+            "if false; then :; fi\n", "grep -q x /dev/null || true\n", "! true\n",
+            "while read -r line; do :; done < /dev/null\n",
+            "yes | head -1\n", "shift || true\nset -- a b\n", "trap 'echo bye' EXIT\n", "return 0\nfalse\n", "cd /\n",
+            "# only a comment\n", "",
+        ])
+    func tolerated(_ scriptlet: String) async throws {
+        try await Bench.with(
+            #"echo 'mkdir -p "$generatedMachineRootOverlaysPath/g/opt"; echo yes > "$generatedMachineRootOverlaysPath/g/opt/after"' > "$machine/generator-scriptlets/2""#
+        ) { bench in
+            try writeAtomically(scriptlet.utf8, to: bench.tree.pushing("demo/machines/one/generator-scriptlets/1"))
+            try await bench.compose()
+            #expect(try await bench.look("cat opt/after") == ["yes"])
+        }
+    }
+
+    /// The tree's own cache folder too: DESIGN section 1 reserves the name.
+    @Test(
+        "may write into root-overlays, and the tree stays untouched",
+        arguments: [("tree", "cache"), ("tree", "tree/cache"), ("tree, of: many", "cache")])
+    func overlays(_ tree: String, _ cache: String) async throws {
+        try await Bench.with(
+            #"""
+            mkdir -p "$tree/templates/common/etc" "$machine/root-overlays/50-own/etc"; echo template > "$tree/templates/common/etc/motd"
+            ln -s "../../../../templates/common" "$machine/root-overlays/10-common"; echo own > "$machine/root-overlays/50-own/etc/own"
+            cat > "$machine/generator-scriptlets/1" <<'END'
+            echo changed > "$machine_configOverlaysPath/10-common/etc/motd"
+            mkdir -p "$machine_configOverlaysPath/05-new/etc" "$machine_configOverlaysPath/60-new/etc" "$machine_group_configOverlaysPath/70-new/etc"
+            echo 05 > "$machine_configOverlaysPath/05-new/etc/motd"; echo 60 > "$machine_configOverlaysPath/60-new/etc/own"; echo 70 > "$machine_group_configOverlaysPath/70-new/etc/own"
+            echo '/etc/own www-data www-data 600' > "$machine_configOverlaysPath/60-new.permissions"
+            ln -s "$configPath/templates/common" "$generatedMachineRootOverlaysPath/link"
+            mkdir -p "$generatedMachineRootOverlaysPath/x/etc"; echo x > "$generatedMachineRootOverlaysPath/x/etc/caps"; chmod 755 "$generatedMachineRootOverlaysPath/x/etc/caps"
+            echo '/etc/caps root adm 750 cap_net_raw=ep' > "$generatedMachineRootOverlaysPath/x.permissions"
+            rm "$machine_configOverlaysPath/50-own/etc/own"
+            END
+            """#, name: tree, cache: cache
+        ) { bench in
+            let state = #"find "$tree" -path "$tree/cache" -prune -o -printf '%P %y %m %U:%G %s %T@ %C@ %l\n' | sort"#
+            let before = try await bench.shell(state)
+            let outcome = try await bench.compose()
+            #expect(try await bench.shell(state) == before)
+            #expect(
+                outcome.layers.map { $0.lastComponent?.string } == [
+                    "70-new", "05-new", "common", "50-own", "60-new", "common", "x",
+                ])
+            #expect(
+                try await bench.look("cat etc/motd etc/own; stat -c '%a %u:%g' etc/own etc/caps; getcap etc/caps") == [
+                    "changed", "60", "600 4711:4712", "750 0:4", "etc/caps cap_net_raw=ep",
+                ])
+            #expect(try await bench.shell("grep -c \"$folder\" /proc/self/mounts || true") == "0\n")
+        }
+    }
+
+    @Test("what they leave running is stopped and told, and keeps nobody waiting")
+    func background() async throws {
+        try await Bench.with(
+            #"""
+            cat > "$machine/generator-scriptlets/1" <<'END'
+            echo started
+            sleep 300 &
+            (trap '' TERM HUP; while true; do echo again >> "$cacheMachineRpmInstallRootPath/etc/motd"; sleep 0.01; done) &
+            END
+            """#
+        ) { bench in
+            let begin = ContinuousClock.now
+            try await bench.compose()
+            #expect(begin.duration(to: .now) < .seconds(30))
+            #expect(bench.sayings.warnings.contains { $0.contains("left running") && $0.contains("sleep") })
+            #expect(bench.sayings.output(of: "generator-scriptlets/1") == "started\n")
+        }
+    }
+
+    @Test("reach neither the host's devices and settings, nor a network, nor the installed packages")
+    func confined() async throws {
+        try await Bench.with(
+            #"""
+            cat > "$machine/generator-scriptlets/1" <<'END'
+            ls /dev; echo --
+            tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' '; echo --
+            if : > /etc/discographer-was-here; then echo wrote the host; fi 2>/dev/null
+            if echo 1 > /proc/sys/vm/drop_caches; then echo set the kernel; fi 2>/dev/null
+            if echo x > "$cacheMachineMinimalAppliancePath/installed/root/etc/motd"; then echo changed the packages; fi 2>/dev/null
+            echo direct > "$cacheMachineRpmInstallRootPath/etc/motd"
+            echo x > /tmp/scratch; echo x > ~/scratch
+            END
+            """#
+        ) { bench in
+            try await bench.compose()
+            let output = try #require(bench.sayings.output(of: "generator-scriptlets/1"))
+            #expect(
+                output.split(separator: "\n")
+                    == [
+                        "fd", "full", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout", "tty",
+                        "urandom", "zero", "--", "lo", "--",
+                    ].filter { $0 != "ptmx" })
+            #expect(try await bench.look("cat etc/motd") == ["direct"])
+            #expect(
+                try await bench.shell(
+                    "cat $installed/etc/motd; ls /etc/discographer-was-here /tmp/scratch 2>/dev/null || true")
+                    == "package\n")
+        }
+    }
+
+    @Test("a generated layer that is no layer is an error with its path")
+    func badLayer() async throws {
+        try await Bench.with(
+            #"""
+            cat > "$machine/generator-scriptlets/1" <<'END'
+            echo x > "$generatedMachineRootOverlaysPath/stray"; ln -s nowhere "$generatedMachineRootOverlaysPath/lost"
+            mkdir "$generatedMachineRootOverlaysPath/l"; echo 'x' > "$generatedMachineRootOverlaysPath/l.permissions"
+            END
+            """#
+        ) { bench in
+            let failure = try await bench.failure()
+            let folder = bench.machineCache.pushing("minimal-appliance/generated-root-overlays")
+            #expect(failure.kind == "overlay")
+            for text in ["\(folder)/stray: error: ", "\(folder)/lost: error: ", "\(folder)/l.permissions:1: error: "] {
+                #expect(failure.message.contains(text), "\(text)\nin\n\(failure.message)")
+            }
+        }
+    }
+}
