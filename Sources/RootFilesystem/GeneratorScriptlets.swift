@@ -137,7 +137,7 @@ struct GeneratorScriptlets {
                 fi
                 return 0
             fi
-            echo "${BASH_SOURCE[1]}:${BASH_LINENO[0]}: error: '$command' failed with status $status"
+            echo "${BASH_SOURCE[1]}:${BASH_LINENO[0]}: error: \"$command\" failed with status $status"
             for ((frame = 1; frame < ${#FUNCNAME[@]} - 1; frame++)); do
                 echo "    called from ${BASH_SOURCE[frame + 1]}:${BASH_LINENO[frame]}"
             done

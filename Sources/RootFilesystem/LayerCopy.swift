@@ -137,8 +137,7 @@ struct LayerCopy: ~Copyable {
         if status.st_nlink > 1 { linked[inode] = target }
     }
 
-    private mutating func copyLink(_ name: FilePath.Component, in directory: FileDescriptor, to target: FilePath) throws
-    {
+    private mutating func copyLink(_ name: FilePath.Component, in directory: FileDescriptor, to target: FilePath) throws {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
         let length = name.withPlatformString { readlinkat(directory.rawValue, $0, &buffer, Int(PATH_MAX)) }
         guard length >= 0 else { throw Errno(rawValue: errno) }

@@ -81,11 +81,11 @@ struct GeneratorTests {
         arguments: [
             (
                 "echo before\ncp /no/such /tmp\n",
-                ["20-bad:2: error: 'cp /no/such /tmp' failed with status 1", "before", "No such file"]
+                ["20-bad:2: error: \"cp /no/such /tmp\" failed with status 1", "before", "No such file"]
             ),
-            ("step() {\n  false\n}\n\nstep\n", ["20-bad:2: error: 'false' failed", "called from", "20-bad:5"]),
-            ("\nbroken_function\n", ["a.functions:1: error: 'false' failed", "called from", "20-bad:2"]),
-            ("for i in 1 2; do\n  grep -q x /dev/null\ndone\n", ["20-bad:2: error: 'grep -q x /dev/null' failed"]),
+            ("step() {\n  false\n}\n\nstep\n", ["20-bad:2: error: \"false\" failed", "called from", "20-bad:5"]),
+            ("\nbroken_function\n", ["a.functions:1: error: \"false\" failed", "called from", "20-bad:2"]),
+            ("for i in 1 2; do\n  grep -q x /dev/null\ndone\n", ["20-bad:2: error: \"grep -q x /dev/null\" failed"]),
             ("x=$(exit 7)\n", ["20-bad:1: error: ", "status 7"]),
             ("no_such_command\n", ["20-bad", "line 1: no_such_command: command not found", "127"]),
             ("if true; then return 3; fi\n", ["20-bad: error: its status is 3"]),
