@@ -26,7 +26,7 @@ struct Identities {
                 underlays: try (group.rootUnderlays + machine.rootUnderlays).map(Layer.init),
                 sourceDateEpoch: options.sourceDateEpoch))
         composed = try Identity(
-            stage: "composed", version: 3,
+            stage: "composed", version: 4,
             of: Composed(
                 installed: installed, group: group.name, machine: machine.name,
                 devices: (group.devices + machine.devices).map(\.withoutLocation),
