@@ -26,6 +26,8 @@ struct LayerCopy: ~Copyable {
     /// What the layer put into the root, without symlinks on the way.
     private(set) var paths: [FilePath] = []
     private var madeFolders: [FilePath] = []
+    /// Nothing more is tried then: every file of a thousand would say the same.
+    private(set) var isFull = false
     /// Files of the layer that have several names, with the first one they got in the root.
     private var linked: [Inode: FilePath] = [:]
 
@@ -46,7 +48,7 @@ struct LayerCopy: ~Copyable {
     mutating func copy() {
         copyEntries(of: folder, from: layer.path, to: "/", hidden: false)
         // The accounts are read here: a layer may bring /etc/passwd.
-        if !layer.permissions.isEmpty { problems += LayerPermissions(accounts: Accounts()).apply(layer.permissions) }
+        if !isFull, !layer.permissions.isEmpty { problems += LayerPermissions(accounts: Accounts()).apply(layer.permissions) }
         // Folders last: writing into them changed their times.
         for path in madeFolders { Root.setTimes(path, epoch: epoch) }
     }
@@ -59,7 +61,7 @@ struct LayerCopy: ~Copyable {
             problems.append("\(source): error: cannot be read: \(error)")
             return
         }
-        for name in names where hidden || !name.string.hasPrefix(".") {
+        for name in names where !isFull && (hidden || !name.string.hasPrefix(".")) {
             let (from, target) = (source.appending(name), destination.appending(name))
             do {
                 var status = stat()
@@ -79,6 +81,7 @@ struct LayerCopy: ~Copyable {
                 }
             } catch {
                 problems.append("\(from): error: \(error)")
+                isFull = error as? Errno == .noSpace
             }
         }
     }
@@ -175,6 +178,7 @@ func copyLayers(_ layers: [OverlayLayer], into root: FilePath, epoch: Int) throw
         try Root.inside(root) { copy.copy() }
         problems += copy.problems
         paths.formUnion(copy.paths)
+        if copy.isFull { break }
     }
     guard problems.isEmpty else { throw WorkerFailure(kind: "overlay", message: problems.joined(separator: "\n")) }
     return paths.sorted { $0.string < $1.string }
