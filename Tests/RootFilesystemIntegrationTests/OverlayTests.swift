@@ -238,4 +238,32 @@ struct OverlayTests {
             await #expect(throws: WorkerFailure.self) { try await Bench.worker.run(job) }
         }
     }
+
+    @Test("a full disk is said once, with the file that did not fit")
+    func fullDisk() async throws {
+        try await Bench.with(
+            #"""
+            layer="$machine/root-underlays/1"; mkdir -p "$layer/opt/deep"
+            for index in {10..60}; do head -c 200000 /dev/urandom > "$layer/opt/deep/$index"; echo x > "$layer/opt/after-$index"; done
+            echo '/opt root root 700' > "$layer.permissions"
+            # The worker finds a small file system at the root, in a name space that is gone with it.
+            cat > "$folder/worker" <<END
+            #!/bin/bash
+            exec unshare --mount bash -ec 'mount -t tmpfs -o size=2m tmpfs $installed; exec \(Bench.worker.program) "\$@"' worker "\$@"
+            END
+            chmod 755 "$folder/worker"
+            """#.replacing("\\(Bench.worker.program)", with: Bench.worker.program.string)
+        ) { bench in
+            let layers = try #require(ConfigurationTree(at: bench.tree).groups.first?.machines.first?.rootUnderlays)
+            let job = UnderlayJob(installRoot: bench.installed, layers: layers, sourceDateEpoch: Bench.epoch)
+            do {
+                _ = try await Worker(program: bench.folder.appending("worker")).run(job)
+                Issue.record("it fitted")
+            } catch let failure as WorkerFailure {
+                #expect(failure.message.split(separator: "\n").count == 1, "\(failure.message)")
+                #expect(failure.message.contains("root-underlays/1/opt/deep/"))
+                #expect(failure.message.contains("No space left on device"))
+            }
+        }
+    }
 }
