@@ -17,7 +17,8 @@
 #include <rpm/rpmte.h>
 #include <rpm/rpmts.h>
 
-static inline void discographer_rpm_log_up_to_notices(void) { rpmlogSetMask(RPMLOG_UPTO(RPMLOG_NOTICE)); }
+/// Below this level librpm sends the standard output of scriptlets to /dev/null (rpmscript.c, rpmIsVerbose).
+static inline void discographer_rpm_log_up_to_information(void) { rpmlogSetMask(RPMLOG_UPTO(RPMLOG_INFO)); }
 
 /// Only these macro files are read: what /etc/rpm and ~/.rpmmacros of the build host say must not decide what a machine gets.
 static inline void discographer_rpm_set_macro_files(const char *files) { macrofiles = files; }

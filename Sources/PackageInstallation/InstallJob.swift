@@ -90,11 +90,20 @@ public struct InstallJob: WorkerJob {
 }
 
 extension InstallJob {
-    /// What a finished root does not need: rpm's lock.
+    /// What a finished root does not need: rpm's lock, and SQLite's shared memory and write-ahead log. librpm has these two persist;
+    /// the memory's content differs from run to run (salts of the log), and both are made anew when the database is opened.
     private func removeTraces() throws {
-        let lock = installRoot.pushing(databasePath.removingRoot()).appending(".rpm.lock")
-        guard unlink(lock.string) == 0 || errno == ENOENT else {
-            throw HostSystemError.systemCall(what: "removing \(lock)", errno: Errno(rawValue: errno))
+        let database = installRoot.pushing(databasePath.removingRoot())
+        var status = stat()
+        let log = database.appending("rpmdb.sqlite-wal")
+        if stat(log.string, &status) == 0, status.st_size > 0 {
+            throw WorkerFailure(kind: "librpm", message: "\(log) is not empty: the database was not closed")
+        }
+        for name in [".rpm.lock", "rpmdb.sqlite-wal", "rpmdb.sqlite-shm"] {
+            let path = database.appending(name)
+            guard unlink(path.string) == 0 || errno == ENOENT else {
+                throw HostSystemError.systemCall(what: "removing \(path)", errno: Errno(rawValue: errno))
+            }
         }
     }
 }

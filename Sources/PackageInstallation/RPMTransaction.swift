@@ -18,6 +18,8 @@ final class RPMTransaction {
     private var scriptOutput: ScriptOutput
     private var opened: FD_t?
     private var finished = 0
+    /// librpm opens and closes each package twice: to verify all of them first, then to install each.
+    private var isVerifying = false
     private var failures: [ScriptletResult] = []
     /// The modes that the packages have for the folders that are mounted over meanwhile.
     private(set) var directoryModes: [FilePath: mode_t] = [:]
@@ -44,7 +46,7 @@ final class RPMTransaction {
         rpmPushMacro(nil, "_flush_io", nil, "0", RMIL_CMDLINE)
         transaction = rpmtsCreate()
         scriptOutput = try ScriptOutput()
-        discographer_rpm_log_up_to_notices()
+        discographer_rpm_log_up_to_information()
         rpmlogSetCallback(
             { record, data in
                 // Never "exit": librpm leaves the process for a critical message otherwise.
@@ -173,8 +175,10 @@ final class RPMTransaction {
         }
     }
 
+    /// Only signatures of the header count: it is them that rpmReadPackageFile verifies. One of header and payload together
+    /// (RPMTAG_SIGPGP, RPMTAG_SIGGPG) is not read there, so that anybody's would do.
     private func isSigned(_ header: Header?) -> Bool {
-        [RPMTAG_RSAHEADER, RPMTAG_DSAHEADER, RPMTAG_SIGPGP, RPMTAG_SIGGPG].contains {
+        [RPMTAG_RSAHEADER, RPMTAG_DSAHEADER].contains {
             headerIsEntry(header, rpmTagVal($0.rawValue)) != 0
         }
     }
@@ -209,8 +213,11 @@ final class RPMTransaction {
         case RPMCALLBACK_INST_CLOSE_FILE:
             Fclose(opened)
             opened = nil
+            guard !isVerifying else { break }
             finished += 1
             reporter.progress(finished, of: job.packages.count, header.map(nevra) ?? "")
+        case RPMCALLBACK_VERIFY_START: isVerifying = true
+        case RPMCALLBACK_VERIFY_STOP: isVerifying = false
         case RPMCALLBACK_SCRIPT_START:
             scriptOutput.begin()
         case RPMCALLBACK_SCRIPT_STOP, RPMCALLBACK_SCRIPT_ERROR:
@@ -234,6 +241,8 @@ final class RPMTransaction {
         }
         if !output.isEmpty { reporter(.output(source: "\(package) \(scriptlet)", text: output)) }
         guard failed || !lines.isEmpty else { return }
+        // librpm says SCRIPT_STOP with the log's line, and then SCRIPT_ERROR with nothing new.
+        if lines.isEmpty, let last = failures.last, last.package == package, last.scriptlet == scriptlet { return }
         failures.append(
             ScriptletResult(
                 package: package, scriptlet: scriptlet, output: output, failure: lines.joined(separator: "\n")))
@@ -250,7 +259,8 @@ final class RPMTransaction {
         }
         for index in failures.indices {
             failures[index].isTolerated = job.toleratedScriptlets.contains {
-                failures[index].package.hasPrefix($0.package + "-") && $0.scriptlet == failures[index].scriptlet
+                Self.name(ofPackage: failures[index].package) == $0.package
+                    && $0.scriptlet == failures[index].scriptlet
             }
         }
         let fatal = failures.filter { !$0.isTolerated }
@@ -266,6 +276,11 @@ final class RPMTransaction {
             kind: "scriptlet",
             message: (["scriptlets failed ('toleratedScriptlets' of machine.yaml lists those that may):"] + words)
                 .joined(separator: "\n  "))
+    }
+
+    /// The name in `name-version-release.arch`; neither version nor release has a hyphen.
+    private static func name(ofPackage nevra: String) -> String {
+        nevra.split(separator: "-", omittingEmptySubsequences: false).dropLast(2).joined(separator: "-")
     }
 
     private func nevra(_ header: Header) -> String {
@@ -292,7 +307,9 @@ struct RPMLog {
     private var scriptletLines: [String] = []
 
     mutating func add(_ record: rpmlogRec) {
-        guard let text = rpmlogRecMessage(record) else { return }
+        guard let text = rpmlogRecMessage(record), rpmlogRecPriority(record).rawValue <= RPMLOG_NOTICE.rawValue else {
+            return
+        }
         var line = String(cString: text)
         while line.last == "\n" { line.removeLast() }
         for prefix in ["error: ", "warning: "] where line.hasPrefix(prefix) { line.removeFirst(prefix.count) }

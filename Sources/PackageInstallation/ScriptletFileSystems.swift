@@ -22,6 +22,11 @@ struct ScriptletFileSystems {
         self.installRoot = installRoot
         for directory in Self.directories + [Self.temporary] { try createDirectories(inRoot(directory)) }
         try mount("proc", at: inRoot("/proc"), type: "proc")
+        // What is global to the host's kernel is not a scriptlet's to set: `sysctl -p` in a %post would change the build host.
+        for entry in ["sys", "sysrq-trigger", "irq", "bus", "fs"] {
+            let path = inRoot("/proc").appending(entry)
+            if access(path.string, F_OK) == 0 { try bindMount(path, at: path, readOnly: true) }
+        }
         try mount("sysfs", at: inRoot("/sys"), type: "sysfs", readOnly: true)
         try mountMinimalDevices(at: inRoot("/dev"))
         try mount("tmpfs", at: inRoot("/tmp"), type: "tmpfs", options: "mode=1777")
