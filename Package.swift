@@ -90,7 +90,8 @@ let package = Package(
         tests("ConfigurationTree", []),
         tests("BuildStore", []),
         tests("HostSystem", []),
-        tests("DiskImages", ["ConfigurationTree"]),
+        tests("DiskImages", ["ConfigurationTree", "HostSystem"]),
+        tests("Appliances", ["ConfigurationTree", "HostSystem"]),
         tests("PackageResolution", ["ConfigurationTree", "BuildStore"]),
         tests("RootFilesystem", []),
 

@@ -100,7 +100,7 @@ public struct VirtualMachine: Sendable {
 
     /// Boots and watches the console until the expression matches, and ends the guest.
     ///
-    /// A login prompt has no line end: the expression is looked for in all that was printed so far.
+    /// A login prompt has no line end: the expression is looked for in what was printed so far, with `^` and `$` at the ends of lines.
     ///
     /// - Parameter onConsole: what the guest prints, as it prints it.
     public func boot(
@@ -151,15 +151,22 @@ public struct VirtualMachine: Sendable {
 }
 
 /// All that a guest printed, and whether what is waited for is in it.
-private actor ConsoleWatch {
+actor ConsoleWatch {
+    /// Of what came before, this much may be the beginning of a match, counted in bytes; more would make the search slow.
+    private static let overlap = 4096
+
     private(set) var text = ""
     private let expression: Regex<AnyRegexOutput>
 
-    init(expression: sending Regex<AnyRegexOutput>) { self.expression = expression }
+    init(expression: sending Regex<AnyRegexOutput>) { self.expression = expression.anchorsMatchLineEndings() }
 
     func add(_ more: String) -> Bool {
+        let known = text.utf8.count
         text += more
-        // Enough for any prompt, and keeps the search short.
-        return String(text.suffix(4096)).firstMatch(of: expression) != nil
+        // A fast guest prints more at once than the overlap.
+        var start = text.utf8.index(text.startIndex, offsetBy: max(0, known - Self.overlap))
+        // From the beginning of a line, lest '^' match inside of one.
+        start = text[..<start].lastIndex(where: \.isNewline).map(text.index(after:)) ?? text.startIndex
+        return text[start...].firstMatch(of: expression) != nil
     }
 }

@@ -267,7 +267,7 @@ struct MachineBuild: Sendable {
         let boot = BootConfiguration(
             kernels: kernels.map { Kernel(release: $0.release, image: $0.image, initramfs: $0.initramfs) },
             settings: machine.description.boot,
-            rootUUID: root.uuid, title: name)
+            rootUUID: root.uuid, separatesBoot: plan.boot != plan.root, title: name)
         files.append(GeneratedFile(path: "/boot/grub/grub.cfg", text: boot.grubConfiguration, replaces: true))
         return files
     }

@@ -24,12 +24,17 @@ public struct BootConfiguration: Hashable, Codable, Sendable {
     public var kernels: [Kernel]
     public var settings: BootSettings
     public var rootUUID: String
+    /// Whether /boot is a file system of its own, in which GRUB sees its files without the `/boot`.
+    public var separatesBoot: Bool
     public var title: String
 
-    public init(kernels: [Kernel], settings: BootSettings, rootUUID: String, title: String) {
+    public init(
+        kernels: [Kernel], settings: BootSettings, rootUUID: String, separatesBoot: Bool = false, title: String
+    ) {
         self.kernels = kernels
         self.settings = settings
         self.rootUUID = rootUUID
+        self.separatesBoot = separatesBoot
         self.title = title
     }
 
@@ -54,11 +59,16 @@ public struct BootConfiguration: Hashable, Codable, Sendable {
 
             """
         for kernel in kernels {
-            text += "menuentry '\(title), Linux \(kernel.release)' {\n    linux \(kernel.image) \(kernelCommandLine)\n"
-            if let initramfs = kernel.initramfs { text += "    initrd \(initramfs)\n" }
+            text += "menuentry '\(title), Linux \(kernel.release)' {\n    linux \(seenByGRUB(kernel.image)) \(kernelCommandLine)\n"
+            if let initramfs = kernel.initramfs { text += "    initrd \(seenByGRUB(initramfs))\n" }
             text += "}\n"
         }
         return text
+    }
+
+    private func seenByGRUB(_ file: FilePath) -> FilePath {
+        var path = file
+        return separatesBoot && path.removePrefix("/boot") ? FilePath("/").pushing(path) : file
     }
 }
 
@@ -82,29 +92,31 @@ struct GRUBForBIOS {
 
     /// Writes boot code into the first sector and the core image where the plan has room for it.
     ///
+    /// - Parameter boot: the file system that holds /boot, on whichever disk.
     /// - Throws: `HostSystemError.toolFailed`, `Errno`, or `WorkerFailure` when the core image does not fit.
-    func install(on image: FilePath, disk: PlannedDisk, rootUUID: String, scratch: FilePath) throws {
+    func install(on image: FilePath, disk: PlannedDisk, boot: PlannedPartition, scratch: FilePath) throws {
         let early = scratch.appending("grub-early.cfg")
         let coreFile = scratch.appending("core.img")
-        try writeAtomically("search.fs_uuid \(rootUUID) root\nset prefix=($root)/boot/grub\n".utf8, to: early)
+        let prefix = boot.mountPoint == "/boot" ? "/grub" : "/boot/grub"
+        try writeAtomically("search.fs_uuid \(boot.uuid) root\nset prefix=($root)\(prefix)\n".utf8, to: early)
         try mkimage.runBlocking(
-            ["-O", "i386-pc", "-d", Self.modules.string, "-p", "/boot/grub", "-c", early.string, "-o", coreFile.string]
+            ["-O", "i386-pc", "-d", Self.modules.string, "-p", prefix, "-c", early.string, "-o", coreFile.string]
                 + Self.moduleNames)
         var core = try readBytes(coreFile)
-        let boot = try readBytes(Self.modules.appending("boot.img"))
+        let sectorImage = try readBytes(Self.modules.appending("boot.img"))
 
         // With GPT the core image has a partition of its own; with MBR it lies between the table and the first partition.
         let start =
             disk.partitions.first { $0.typeGUID == PartitionType.biosBoot && $0.fileSystem == nil }?.start
             ?? DiskPlan.sectorSize
         let room = disk.table == .gpt ? DiskPlan.alignment : DiskPlan.alignment - DiskPlan.sectorSize
-        guard core.count <= room, core.count > 512, boot.count == 512 else {
+        guard core.count <= room, core.count > 512, sectorImage.count == 512 else {
             throw WorkerFailure(
                 kind: "bootLoader", message: "GRUB's core image (\(core.count) bytes) does not fit into \(room) bytes")
         }
         let sector = start / DiskPlan.sectorSize
         core.replace(at: Self.blockListOffset, with: sector + 1)
-        var code = Array(boot[..<Self.codeSize])
+        var code = Array(sectorImage[..<Self.codeSize])
         code.replace(at: Self.kernelSectorOffset, with: sector)
         // As grub-bios-setup does for hard disks: some BIOSes pass a wrong drive, so the check for floppies becomes two NOPs.
         code.replaceSubrange(Int(Self.driveCheckOffset)..<Int(Self.driveCheckOffset) + 2, with: [0x90, 0x90])

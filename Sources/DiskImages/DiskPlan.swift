@@ -8,6 +8,8 @@ public struct DiskPlan: Hashable, Codable, Sendable {
     public static let sectorSize: UInt64 = 512
     /// Partitions begin at multiples of 1 MiB, as sfdisk(8) and every installer place them.
     static let alignment: UInt64 = 1 << 20
+    /// ext4(5) ends here; and sums of sizes up to it do not overflow.
+    static let largestDisk: UInt64 = 1 << 60
 
     public var disks: [PlannedDisk]
 
@@ -16,12 +18,12 @@ public struct DiskPlan: Hashable, Codable, Sendable {
         var problems: [String] = []
         var disks: [PlannedDisk] = []
         for (index, disk) in description.disks.enumerated() {
-            let holdsRoot = disk.partitions.contains { $0.mountPoint == "/" }
             do {
                 disks.append(
                     try PlannedDisk(
                         disk, names: StableNames(group: group, machine: machine, disk: disk.name),
-                        bootsBIOS: holdsRoot && description.boot.loader == .grub
+                        // A BIOS reads its boot sector from the first disk, wherever the root is.
+                        bootsBIOS: index == 0 && description.boot.loader == .grub
                             && description.hardware.firmware == .bios))
             } catch let error as DiskPlanError {
                 problems += error.problems.map { "disk \(index + 1) ('\(disk.name)'): \($0)" }
@@ -30,6 +32,10 @@ public struct DiskPlan: Hashable, Codable, Sendable {
         if description.boot.loader == .grub && description.hardware.firmware == .uefi {
             problems.append(
                 "a machine with UEFI firmware cannot be given a boot loader here; 'firmware: bios' would be right")
+        }
+        let uuids = disks.flatMap(\.partitions).compactMap { $0.fileSystem == nil ? nil : $0.uuid }
+        for uuid in Set(uuids).sorted() where uuids.filter({ $0 == uuid }).count > 1 {
+            problems.append("two file systems have the UUID \(uuid), by which /etc/fstab finds them")
         }
         guard problems.isEmpty else { throw DiskPlanError(problems: problems) }
         self.disks = disks
@@ -43,6 +49,9 @@ public struct DiskPlan: Hashable, Codable, Sendable {
     }
 
     public var root: PlannedPartition? { fileSystems.first { $0.mountPoint == "/" } }
+
+    /// The file system that holds what is in /boot: one of its own, or the root.
+    public var boot: PlannedPartition? { fileSystems.first { $0.mountPoint == "/boot" } ?? root }
 
     /// fstab(5), file systems by UUID.
     public var fstab: String {
@@ -78,10 +87,10 @@ public struct PlannedDisk: Hashable, Codable, Sendable {
 
     init(_ disk: Disk, names: StableNames, bootsBIOS: Bool) throws {
         name = disk.name
-        size = ByteCount(disk.size.bytes / DiskPlan.alignment * DiskPlan.alignment)
+        size = ByteCount(min(disk.size.bytes, DiskPlan.largestDisk) / DiskPlan.alignment * DiskPlan.alignment)
         table = disk.table
         identifier = names.uuid("disk")
-        var problems: [String] = []
+        var problems = Self.problems(of: disk)
         // GPT keeps its backup in the last 33 sectors (UEFI 2.10 section 5.3); the last MiB is left to it.
         var position = table == .none ? 0 : DiskPlan.alignment
         let end = table == .gpt ? size.bytes - min(size.bytes, DiskPlan.alignment) : size.bytes
@@ -96,23 +105,19 @@ public struct PlannedDisk: Hashable, Codable, Sendable {
         if bootsBIOS && table == .none {
             problems.append("a disk without a partition table cannot boot under BIOS; 'table: gpt' would be right")
         }
-        if table == .mbr && disk.partitions.count > 4 {
-            problems.append("an MBR has room for four partitions, not \(disk.partitions.count)")
-        }
-        if table == .none && disk.partitions.count != 1 {
-            problems.append("with 'table: none' there is exactly one partition: the disk")
-        }
+        // Without those that do not fit anyway; the sum would overflow.
         let fixed = disk.partitions.reduce(UInt64(0)) { sum, partition in
-            if case .fixed(let size) = partition.size {
-                sum &+ size.bytes.roundedUp(to: DiskPlan.alignment)
+            if case .fixed(let size) = partition.size, size <= disk.size, sum <= disk.size.bytes {
+                sum + size.bytes.roundedUp(to: DiskPlan.alignment)
             } else {
                 sum
             }
         }
+        var things: Set<String> = []
         for partition in disk.partitions {
             let length: UInt64
             switch partition.size {
-            case .fixed(let size): length = size.bytes.roundedUp(to: DiskPlan.alignment)
+            case .fixed(let size): length = size > disk.size ? 0 : size.bytes.roundedUp(to: DiskPlan.alignment)
             case .rest:
                 length = Self.rest(
                     end: end, begin: table == .none ? 0 : DiskPlan.alignment, bios: bootsBIOS && table == .gpt,
@@ -128,7 +133,9 @@ public struct PlannedDisk: Hashable, Codable, Sendable {
                     "\(partition.fileSystem.rawValue) (\(what)) cannot be written here; ext4 or swap would be right")
                 continue
             }
-            let thing = "partition \(partition.mountPoint ?? partition.label ?? "\(partitions.count + 1)")"
+            var thing = "partition \(partition.mountPoint ?? partition.label ?? "\(partitions.count + 1)")"
+            // Labels may be used twice, identifiers may not.
+            while !things.insert(thing).inserted { thing += " \(partitions.count + 1)" }
             var planned = PlannedPartition(
                 number: partitions.count + 1, start: position, size: length, typeGUID: PartitionType.of(partition),
                 partitionGUID: names.uuid(thing + " guid"))
@@ -145,6 +152,42 @@ public struct PlannedDisk: Hashable, Codable, Sendable {
         guard problems.isEmpty else { throw DiskPlanError(problems: problems) }
     }
 
+    /// What does not depend on where the partitions come to lie.
+    private static func problems(of disk: Disk) -> [String] {
+        var problems: [String] = []
+        let smallest =
+            switch disk.table {
+            case .gpt: DiskPlan.alignment * 3
+            case .mbr: DiskPlan.alignment * 2
+            case .none: DiskPlan.alignment
+            }
+        // 32 bits for a sector's number in an MBR; UEFI 2.10 section 5.2.1.
+        let largest = disk.table == .mbr ? DiskPlan.sectorSize << 32 : DiskPlan.largestDisk
+        if disk.size.bytes < smallest || disk.size.bytes > largest {
+            problems.append(
+                "\(disk.size) is no size for it; \(ByteCount(smallest)) to \(ByteCount(largest)) would be right")
+        }
+        if disk.table == .mbr && disk.partitions.count > 4 {
+            problems.append("an MBR has room for four partitions, not \(disk.partitions.count)")
+        }
+        // sfdisk(8) makes a GPT of 128 entries, the least that UEFI 2.10 section 5.3.1 allows; one may be GRUB's.
+        if disk.table == .gpt && disk.partitions.count > 127 {
+            problems.append("a GPT has room for 127 partitions, not \(disk.partitions.count)")
+        }
+        if disk.table == .none && disk.partitions.count != 1 {
+            problems.append("with 'table: none' there is exactly one partition: the disk")
+        }
+        for partition in disk.partitions {
+            if partition.fileSystem == .swap, let mountPoint = partition.mountPoint {
+                problems.append("swap cannot be mounted at \(mountPoint); no 'mount' would be right")
+            }
+            for option in partition.mountOptions where option.isEmpty || option.contains(where: \.isWhitespace) {
+                problems.append("'\(option)' is no mount option; one word a line of the list would be right")
+            }
+        }
+        return problems
+    }
+
     private static func rest(end: UInt64, begin: UInt64, bios: Bool, fixed: UInt64) -> UInt64 {
         let used = begin + (bios ? DiskPlan.alignment : 0) + fixed
         return end > used ? end - used : 0
@@ -156,6 +199,8 @@ public struct PlannedDisk: Hashable, Codable, Sendable {
         var lines = ["label: \(table == .gpt ? "gpt" : "dos")"]
         lines.append("label-id: \(table == .gpt ? identifier.uppercased() : "0x" + identifier.prefix(8))")
         lines.append("unit: sectors")
+        // Some BIOSes start no disk without an active partition.
+        let active = partitions.first { $0.mountPoint == "/boot" } ?? partitions.first { $0.mountPoint == "/" }
         for partition in partitions {
             let place = "start=\(partition.start / DiskPlan.sectorSize), size=\(partition.size / DiskPlan.sectorSize)"
             switch table {
@@ -163,7 +208,7 @@ public struct PlannedDisk: Hashable, Codable, Sendable {
                 lines.append("\(place), type=\(partition.typeGUID), uuid=\(partition.partitionGUID.uppercased())")
             default:
                 lines.append(
-                    "\(place), type=\(partition.fileSystem == .swap ? "82" : "83")\(partition.mountPoint == "/" ? ", bootable" : "")"
+                    "\(place), type=\(partition.fileSystem == .swap ? "82" : "83")\(partition == active ? ", bootable" : "")"
                 )
             }
         }

@@ -107,14 +107,14 @@ public struct WriteDisksJob: WorkerJob {
         if let script = disk.sfdiskScript {
             try tools.sfdisk.runBlocking(["--quiet", "--no-tell-kernel", image.string], input: script)
         }
-        for partition in disk.partitions { try makeFileSystem(partition, image: image) }
-        if installsGRUB, let root = plan.root, disk.partitions.contains(root) {
-            try GRUBForBIOS(mkimage: tools.grubMkimage).install(
-                on: image, disk: disk, rootUUID: root.uuid, scratch: scratch)
+        for partition in disk.partitions { try makeFileSystem(partition, image: image, scratch: scratch) }
+        // The first disk is the one that a BIOS starts.
+        if installsGRUB, disk == plan.disks.first, let boot = plan.boot {
+            try GRUBForBIOS(mkimage: tools.grubMkimage).install(on: image, disk: disk, boot: boot, scratch: scratch)
         }
     }
 
-    private func makeFileSystem(_ partition: PlannedPartition, image: FilePath) throws {
+    private func makeFileSystem(_ partition: PlannedPartition, image: FilePath, scratch: FilePath) throws {
         var environment = minimalEnvironment
         // mke2fs(8) takes its clock from here, and so writes the same superblock every time.
         environment["E2FSPROGS_FAKE_TIME"] = "\(sourceDateEpoch)"
@@ -131,10 +131,7 @@ public struct WriteDisksJob: WorkerJob {
                         image.string, "\(partition.size / 1024)k",
                     ], environment: environment)
         case .swap:
-            try tools.mkswap.runBlocking(
-                ["-q", "-U", partition.uuid, "--offset", "\(partition.start)"]
-                    + (partition.label.map { ["-L", $0] } ?? [])
-                    + [image.string, "\(partition.size / 1024)"])
+            try SwapArea(mkswap: tools.mkswap).make(partition, image: image, scratch: scratch)
         default: break
         }
     }
