@@ -19,3 +19,12 @@
 static inline int discographer_solvable_is_in(Pool *pool, Id solvable, Repo *repo) {
     return pool->solvables[solvable].repo == repo;
 }
+
+/// The parts of a relation, such as `name` and `evr` of `name >= evr`; 0 for a plain name, else the relation's REL_ flags.
+static inline int discographer_relation(Pool *pool, Id dependency, Id *name, Id *evr) {
+    if (!ISRELDEP(dependency)) return 0;
+    Reldep *relation = GETRELDEP(pool, dependency);
+    *name = relation->name;
+    *evr = relation->evr;
+    return relation->flags;
+}

@@ -19,9 +19,25 @@ public struct PackageResolver: Sendable {
     public func resolve(
         _ requests: [ResolutionRequest], report: @escaping @Sendable (String) -> Void
     ) async throws -> [Result<Transaction, any Error>] {
+        try await solve(requests, report: report) { pool, request in try pool.solved(request).transaction }
+    }
+
+    /// The transactions, and why each package is in them.
+    public func explain(
+        _ requests: [ResolutionRequest], report: @escaping @Sendable (String) -> Void
+    ) async throws -> [Result<RequirementGraph, any Error>] {
+        try await solve(requests, report: report) { pool, request in
+            pool.requirements(of: try pool.solved(request), request)
+        }
+    }
+
+    private func solve<Value: Sendable>(
+        _ requests: [ResolutionRequest], report: @escaping @Sendable (String) -> Void,
+        _ body: @escaping @Sendable (PackagePool, ResolutionRequest) throws -> Value
+    ) async throws -> [Result<Value, any Error>] {
         try await offPool { [self] in
             try createDirectories(store.folder)
-            var results: [Result<Transaction, any Error>?] = Array(repeating: nil, count: requests.count)
+            var results: [Result<Value, any Error>?] = Array(repeating: nil, count: requests.count)
             let sets = Dictionary(grouping: requests.indices) { PoolKey(requests[$0]) }
             for (key, members) in sets {
                 let pool = Result {
@@ -29,7 +45,7 @@ public struct PackageResolver: Sendable {
                         repositories: key.repositories.compactMap { try store.load($0, report: report) },
                         architecture: key.architecture, store: store)
                 }
-                for member in members { results[member] = Result { try pool.get().transaction(for: requests[member]) } }
+                for member in members { results[member] = Result { try body(try pool.get(), requests[member]) } }
             }
             return results.compactMap(\.self)
         }
@@ -48,7 +64,7 @@ public struct PackageResolver: Sendable {
 
 extension PackagePool {
     /// - Throws: `ResolutionError` with every problem in words.
-    fileprivate func transaction(for request: ResolutionRequest) throws -> Transaction {
+    fileprivate func solved(_ request: ResolutionRequest) throws -> SolvedTransaction {
         do {
             return try solve(request)
         } catch let error as ResolutionError where !hasFilelists {
@@ -58,29 +74,19 @@ extension PackagePool {
         }
     }
 
-    private func solve(_ request: ResolutionRequest) throws -> Transaction {
+    private func solve(_ request: ResolutionRequest) throws -> SolvedTransaction {
         let forbidden = request.requests.filter { $0.kind == .forbid }.map(\.spec)
         let local = try addLocalPackages(request.localPackages)
         if request.requests.contains(where: { $0.kind == .group }) { try loadGroups() }
         try prepare(hiding: request.configuration.excludes + forbidden, allowedLocal: local)
 
         var problems: [String] = []
-        var job = Queue()
-        queue_init(&job)
-        defer { queue_free(&job) }
-        var asked: [Id: TransactionPackage.Reason] = [:]
-        func install(_ spec: String, because reason: TransactionPackage.Reason = .user) -> Bool {
+        var job = SolverJob()
+        func install(_ spec: String, for origin: SolverJob.Origin) -> Bool {
             let selection = selection(for: spec)
             for index in stride(from: 0, to: selection.count, by: 2) {
                 let how = selection[index] | SOLVER_INSTALL | (request.configuration.best ? SOLVER_FORCEBEST : 0)
-                queue_push2(&job, how, selection[index + 1])
-            }
-            var found = Queue()
-            queue_init(&found)
-            defer { queue_free(&found) }
-            for index in stride(from: 0, to: selection.count, by: 2) {
-                pool_job2solvables(pool, &found, selection[index], selection[index + 1])
-                for id in found.ids where asked[id] != .user { asked[id] = reason }
+                job.add(how, selection[index + 1], for: origin)
             }
             return !selection.isEmpty
         }
@@ -88,7 +94,7 @@ extension PackagePool {
             switch one.kind {
             case .forbid: continue
             case .install:
-                if !install(one.spec) {
+                if !install(one.spec, for: .request(one)) {
                     problems.append(
                         "\(one.location): error: no repository has '\(one.spec)'\(suggestion(for: one.spec))")
                 }
@@ -97,25 +103,24 @@ extension PackagePool {
                     problems.append("\(one.location): error: no repository has the group '@\(one.spec)'")
                     continue
                 }
-                for name in names where !forbidden.contains(name) { _ = install(name, because: .group) }
+                for name in names where !forbidden.contains(name) {
+                    _ = install(name, for: .member(name, of: one))
+                }
             }
         }
         // `setup` brings the users and groups that every other package's files belong to.
-        if !forbidden.contains("setup") { _ = install("setup") }
-        for id in local {
-            queue_push2(&job, SOLVER_SOLVABLE | SOLVER_INSTALL, id)
-            asked[id] = .user
+        if !forbidden.contains("setup") { _ = install("setup", for: .always("setup")) }
+        for (id, path) in zip(local, request.localPackages) {
+            job.add(SOLVER_SOLVABLE | SOLVER_INSTALL, id, for: .local(path))
         }
         // Kernels and their kin may be there in several versions; only `multiversion` makes libsolv allow it.
         let installOnly = pool_str2id(pool, "installonlypkg(kernel)", 1)
-        queue_push2(&job, SOLVER_SOLVABLE_PROVIDES | SOLVER_MULTIVERSION, installOnly)
+        job.add(SOLVER_SOLVABLE_PROVIDES | SOLVER_MULTIVERSION, installOnly, for: .policy)
         guard problems.isEmpty else { throw ResolutionError(problems: problems) }
-        return try solve(&job, asked: asked, request)
+        return try solve(&job, request)
     }
 
-    private func solve(_ job: inout Queue, asked: [Id: TransactionPackage.Reason], _ request: ResolutionRequest) throws
-        -> Transaction
-    {
+    private func solve(_ job: inout SolverJob, _ request: ResolutionRequest) throws -> SolvedTransaction {
         guard let solver = solver_create(pool) else { throw Errno.noMemory }
         defer { solver_free(solver) }
         // What dnf sets for an installation (libdnf's Goal): obsoletes as yum has them, vendors do not matter, and the best
@@ -125,53 +130,25 @@ extension PackagePool {
         solver_set_flag(solver, SOLVER_FLAG_BEST_OBEY_POLICY, 1)
         solver_set_flag(solver, SOLVER_FLAG_YUM_OBSOLETES, 1)
         solver_set_flag(solver, SOLVER_FLAG_IGNORE_RECOMMENDED, request.configuration.installsWeakDependencies ? 0 : 1)
-        guard solver_solve(solver, &job) == 0 else { throw ResolutionError(problems: words(for: solver, request)) }
+        guard solver_solve(solver, &job.queue) == 0 else {
+            throw ResolutionError(problems: words(for: solver, job, request))
+        }
         guard let transaction = solver_create_transaction(solver) else { throw Errno.noMemory }
         defer { transaction_free(transaction) }
         transaction_order(transaction, 0)
+        let askers = job.askers(in: pool)
         let steps = transaction.pointee.steps.ids
-        return Transaction(
-            packages: steps.map { id in
-                var rule: Id = 0
-                let why = solver_describe_decision(solver, id, &rule)
-                let reason: TransactionPackage.Reason =
-                    asked[id] ?? (why == SOLVER_REASON_WEAKDEP ? .weakDependency : .dependency)
-                return package(id, reason: reason)
-            })
-    }
-
-    /// Each problem with the chain of requirements that led there.
-    private func words(for solver: UnsafeMutablePointer<Solver>, _ request: ResolutionRequest) -> [String] {
-        let files = Set(request.requests.map(\.location.file)).sorted { $0.string < $1.string }
-        return (1...max(1, Id(solver_problem_count(solver)))).map { problem in
-            var rules = Queue()
-            queue_init(&rules)
-            defer { queue_free(&rules) }
-            solver_findallproblemrules(solver, problem, &rules)
-            var lines: [String] = []
-            for rule in rules.ids {
-                var (from, to, dependency): (Id, Id, Id) = (0, 0, 0)
-                let type = solver_ruleinfo(solver, rule, &from, &to, &dependency)
-                let line = String(cString: solver_problemruleinfo2str(solver, type, from, to, dependency))
-                if !lines.contains(line) { lines.append(line) }
-            }
-            let asking = request.requests.filter { one in lines.contains { $0.contains(one.spec) } }.map {
-                "\($0.location)"
-            }
-            let place = asking.isEmpty ? files.map(\.string).joined(separator: ", ") : asking.joined(separator: ", ")
-            return "\(place): error: cannot be installed together:\n"
-                + lines.map { "  - \($0)" }.joined(separator: "\n")
+        let packages = steps.map { id in
+            var rule: Id = 0
+            let why = solver_describe_decision(solver, id, &rule)
+            let reason: TransactionPackage.Reason =
+                if let askers = askers[id] {
+                    askers.allSatisfy(\.isMember) ? .group : .user
+                } else {
+                    why == SOLVER_REASON_WEAKDEP ? .weakDependency : .dependency
+                }
+            return package(id, reason: reason)
         }
-    }
-
-    private func suggestion(for spec: String) -> String {
-        if let stream = moduleStream(hiding: spec) {
-            return "; it belongs to the module stream '\(stream)', and only default streams are used"
-        }
-        let similar = solvables(matching: "*\(spec)*").prefix(64).map {
-            String(cString: pool_id2str(pool, pool.pointee.solvables[Int($0)].name))
-        }
-        let names = Set(similar).sorted { ($0.count, $0) < ($1.count, $1) }.prefix(3)
-        return names.isEmpty ? "" : "; there is \(names.joined(separator: ", "))"
+        return SolvedTransaction(transaction: Transaction(packages: packages), ids: steps, askers: askers)
     }
 }

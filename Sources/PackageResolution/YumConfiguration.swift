@@ -14,6 +14,8 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
     public var localPackagesAreChecked = false
     /// The template with its variables substituted, for the machine's cache folder.
     public var renderedText = ""
+    /// What bears on the choice of packages, as it is written: the place of each decision, and what a lock was made from.
+    public var writtenOptions: [WrittenOption] = []
 
     /// Reads the folder; everything wrong with it is added to `diagnostics`, all at once.
     ///
@@ -31,6 +33,7 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
 
         let main = Self.read(folder.configurationTemplate, substitution, &diagnostics)
         renderedText = main.text
+        writtenOptions = WrittenOption.variables(of: folder) + main.written
         if let release = main.file.sections.first(where: { $0.name == "main" })?.options.last(where: {
             $0.name == "releasever"
         }) {
@@ -44,23 +47,26 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
             add(section, defaults: defaults, &diagnostics)
         }
         for file in folder.repositoryFiles {
-            for section in Self.read(file, substitution, &diagnostics).file.sections {
-                add(section, defaults: defaults, &diagnostics)
-            }
+            let read = Self.read(file, substitution, &diagnostics)
+            writtenOptions += read.written
+            for section in read.file.sections { add(section, defaults: defaults, &diagnostics) }
         }
+        let sections = Set(repositories.map(\.id)).union(["main", WrittenOption.variables])
+        writtenOptions.removeAll { !sections.contains($0.section) }
     }
 
     private static func read(
         _ path: FilePath, _ substitution: Substitution, _ diagnostics: inout [Diagnostic]
-    ) -> (file: INIFile, text: String) {
+    ) -> (file: INIFile, text: String, written: [WrittenOption]) {
         let text: String
         do {
             text = try readText(path)
         } catch {
             diagnostics.append(Diagnostic(.error, at: SourceLocation(file: path), "cannot be read: \(error)"))
-            return (INIFile(text: "", file: path, diagnostics: &diagnostics), "")
+            return (INIFile(text: "", file: path, diagnostics: &diagnostics), "", [])
         }
         var file = INIFile(text: text, file: path, diagnostics: &diagnostics)
+        let written = WrittenOption.options(of: file)
         for section in file.sections.indices {
             for option in file.sections[section].options.indices {
                 let one = file.sections[section].options[option]
@@ -76,7 +82,7 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
                     : substitution.expand(String($0), at: SourceLocation(file: path), keepSecrets: true, &silent)
             }
             .joined(separator: "\n")
-        return (file, rendered)
+        return (file, rendered, written)
     }
 
     private mutating func applyMain(

@@ -1,0 +1,50 @@
+/// The names that somebody may have meant.
+enum NearMisses {
+    /// At most `limit` of `names`: first those that a slip or two of the finger turn into `wanted`, then those that contain it or
+    /// are contained in it, the most similar first.
+    static func of(_ wanted: String, among names: some Sequence<String>, limit: Int = 3) -> [String] {
+        let target = Array(wanted.lowercased().utf8)
+        let tolerance = target.count <= 3 ? 1 : target.count <= 8 ? 2 : 3
+        var found: [(rank: Int, name: String)] = []
+        for name in names where name != wanted {
+            let candidate = Array(name.lowercased().utf8)
+            if let distance = distance(target, candidate, atMost: tolerance) {
+                found.append((distance, name))
+            } else if target.count > 2, contains(candidate, target) {
+                found.append((tolerance + candidate.count - target.count, name))
+            } else if candidate.count > 3, candidate.count * 2 >= target.count, contains(target, candidate) {
+                found.append((tolerance + target.count - candidate.count, name))
+            }
+        }
+        return found.sorted { ($0.rank, $0.name.count, $0.name) < ($1.rank, $1.name.count, $1.name) }
+            .prefix(limit).map(\.name)
+    }
+
+    /// How many bytes have to be put in, left out, changed or swapped with their neighbours (optimal string alignment);
+    /// `nil`: more than `limit`.
+    static func distance(_ left: [UInt8], _ right: [UInt8], atMost limit: Int) -> Int? {
+        guard abs(left.count - right.count) <= limit else { return nil }
+        guard !left.isEmpty, !right.isEmpty else { return max(left.count, right.count) }
+        var beforeLast: [Int] = []
+        var last = Array(0...right.count)
+        for (row, byte) in left.enumerated() {
+            var current = [row + 1]
+            current.reserveCapacity(right.count + 1)
+            for (column, other) in right.enumerated() {
+                var cost = min(last[column + 1] + 1, current[column] + 1, last[column] + (byte == other ? 0 : 1))
+                if row > 0, column > 0, byte == right[column - 1], left[row - 1] == other {
+                    cost = min(cost, beforeLast[column - 1] + 1)
+                }
+                current.append(cost)
+            }
+            if current.allSatisfy({ $0 > limit }) { return nil }
+            (beforeLast, last) = (last, current)
+        }
+        return last[right.count] <= limit ? last[right.count] : nil
+    }
+
+    private static func contains(_ text: [UInt8], _ part: [UInt8]) -> Bool {
+        guard part.count <= text.count else { return false }
+        return (0...(text.count - part.count)).contains { text[$0..<($0 + part.count)].elementsEqual(part) }
+    }
+}

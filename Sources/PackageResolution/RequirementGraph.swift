@@ -1,0 +1,148 @@
+public import ConfigurationTree
+
+/// Who needs whom among the packages of one machine's transaction.
+public struct RequirementGraph: Hashable, Sendable {
+    /// One package that needs another one, and what for.
+    public struct Requirement: Hashable, Codable, Sendable {
+        public enum Strength: String, Codable, Sendable {
+            case requires
+            /// Weak: the package is wanted, and left out when it cannot be had.
+            case recommends
+            /// Weak, and said by the one that is wanted: it goes with the other.
+            case supplements
+        }
+
+        /// Indices in `packages`.
+        public var from: Int
+        public var to: Int
+        public var strength: Strength
+        /// The most readable first.
+        public var capabilities: [String]
+        /// Other packages of the transaction that provide the first capability too.
+        public var alternatives: [Int]
+
+        public init(from: Int, to: Int, strength: Strength, capabilities: [String], alternatives: [Int] = []) {
+            self.from = from
+            self.to = to
+            self.strength = strength
+            self.capabilities = capabilities
+            self.alternatives = alternatives
+        }
+
+        public var isWeak: Bool { strength != .requires }
+    }
+
+    /// What somebody wrote down to get a package.
+    public struct Asker: Hashable, Codable, Sendable {
+        /// As it stands in the file: `bash`, `@core`; the file's name for a local package.
+        public var text: String
+        /// `nil`: it is part of every root.
+        public var location: SourceLocation?
+
+        public init(text: String, location: SourceLocation?) {
+            self.text = text
+            self.location = location
+        }
+    }
+
+    /// From something that was asked for down to a package.
+    public struct Chain: Hashable, Sendable {
+        /// Of the first package.
+        public var askers: [Asker]
+        /// Indices in `packages`: the one that was asked for first, the one that is explained last.
+        public var packages: [Int]
+        /// Between each package and the next one.
+        public var requirements: [Requirement]
+
+        public var isWeak: Bool { requirements.contains(where: \.isWeak) }
+    }
+
+    public var packages: [TransactionPackage]
+    /// By index in `packages`.
+    public var askers: [Int: [Asker]]
+    public var requirements: [Requirement]
+
+    public init(packages: [TransactionPackage], askers: [Int: [Asker]], requirements: [Requirement]) {
+        self.packages = packages
+        self.askers = askers
+        self.requirements = requirements
+    }
+
+    /// The shortest chains of requirements from what was asked for down to a package; those without a weak link come first.
+    ///
+    /// A chain begins at the last package of it that was asked for: one that was asked for needs no further reason. For a
+    /// package that was asked for itself the first chain is that package alone.
+    public func shortestChains(to package: Int, limit: Int) -> [Chain] {
+        let incoming = Dictionary(grouping: requirements.indices) { requirements[$0].to }
+        let distances = distancesFromAsked()
+        guard distances[package] != nil else { return [] }
+        // Best first, from the package upwards. The distances are exact, so chains come out in order of length.
+        var waiting: [(length: Int, requirements: [Int], head: Int)] = [(distances[package] ?? 0, [], package)]
+        var chains: [Chain] = []
+        var steps = 0
+        while chains.count < limit, !waiting.isEmpty, steps < Self.mostSteps {
+            steps += 1
+            guard let best = waiting.indices.min(by: { isBetter(waiting[$0], waiting[$1]) }) else { break }
+            let path = waiting.remove(at: best)
+            if let askers = askers[path.head] {
+                chains.append(chain(askers, path.requirements, to: package))
+                if !path.requirements.isEmpty { continue }
+            }
+            let visited = Set(path.requirements.map { requirements[$0].to }).union([path.head])
+            let soFar = path.requirements.reduce(0) { $0 + Self.length(requirements[$1]) }
+            for one in incoming[path.head] ?? [] where !visited.contains(requirements[one].from) {
+                guard let distance = distances[requirements[one].from] else { continue }
+                waiting.append(
+                    (soFar + Self.length(requirements[one]) + distance, [one] + path.requirements, requirements[one].from))
+            }
+        }
+        return chains
+    }
+
+    /// What needs a package directly.
+    public func requirers(of package: Int) -> [Requirement] { requirements.filter { $0.to == package } }
+
+    /// A bound for transactions in which everything requires everything.
+    private static let mostSteps = 20_000
+
+    /// A weak link is worse than any number of real ones.
+    private static func length(_ requirement: Requirement) -> Int { requirement.isWeak ? 1_000_000 : 1 }
+
+    private func isBetter(
+        _ left: (length: Int, requirements: [Int], head: Int), _ right: (length: Int, requirements: [Int], head: Int)
+    ) -> Bool {
+        if left.length != right.length { return left.length < right.length }
+        return names(left) < names(right)
+    }
+
+    private func names(_ path: (length: Int, requirements: [Int], head: Int)) -> String {
+        ([path.head] + path.requirements.map { requirements[$0].to }).map { packages[$0].nevra }.joined(separator: " ")
+    }
+
+    private func chain(_ askers: [Asker], _ path: [Int], to package: Int) -> Chain {
+        Chain(
+            askers: askers, packages: path.map { requirements[$0].from } + [package],
+            requirements: path.map { requirements[$0] })
+    }
+
+    /// How far each package is from the nearest that was asked for.
+    private func distancesFromAsked() -> [Int: Int] {
+        let outgoing = Dictionary(grouping: requirements, by: \.from)
+        var distances = askers.mapValues { _ in 0 }
+        var waiting = Array(askers.keys)
+        while !waiting.isEmpty {
+            var next: Set<Int> = []
+            for package in waiting {
+                for requirement in outgoing[package] ?? [] {
+                    let distance = (distances[package] ?? 0) + Self.length(requirement)
+                    if distance < distances[requirement.to] ?? .max {
+                        distances[requirement.to] = distance
+                        next.insert(requirement.to)
+                    }
+                }
+            }
+            waiting = next.sorted()
+        }
+        return distances
+    }
+}

@@ -1,0 +1,67 @@
+internal import CSolv
+import ConfigurationTree
+import SystemPackage
+
+/// What the solver is asked to do, and who asked for it: problems name the line of `packages`, not the solver's rule.
+struct SolverJob: ~Copyable {
+    /// Who asked.
+    enum Origin: Hashable {
+        case request(PackageRequest)
+        /// A package of the comps group that the request names.
+        case member(String, of: PackageRequest)
+        /// `setup`, which every root gets.
+        case always(String)
+        case local(FilePath)
+        /// What no user asked for: how the solver has to behave.
+        case policy
+
+        var isMember: Bool { if case .member = self { true } else { false } }
+    }
+
+    /// libsolv's job: pairs of how and what.
+    var queue = Queue()
+    /// One a pair.
+    private(set) var origins: [Origin] = []
+
+    init() { queue_init(&queue) }
+
+    deinit {
+        var queue = queue
+        queue_free(&queue)
+    }
+
+    mutating func add(_ how: Int32, _ what: Id, for origin: Origin) {
+        queue_push2(&queue, how, what)
+        origins.append(origin)
+    }
+
+    /// Who asked for the element that a rule or a solution names.
+    ///
+    /// - Parameter index: of the pair's first half in `queue`.
+    func origin(at index: Int) -> Origin? {
+        origins.indices.contains(index / 2) ? origins[index / 2] : nil
+    }
+
+    /// Who asked for each solvable that an installation may take.
+    func askers(in pool: UnsafeMutablePointer<Pool>) -> [Id: [Origin]] {
+        let elements = queue.ids
+        var askers: [Id: [Origin]] = [:]
+        for (index, origin) in origins.enumerated() where origin != .policy {
+            var found = Queue()
+            queue_init(&found)
+            defer { queue_free(&found) }
+            pool_job2solvables(pool, &found, elements[index * 2], elements[index * 2 + 1])
+            for id in found.ids { askers[id, default: []].append(origin) }
+        }
+        return askers
+    }
+}
+
+/// What the solver found, with its own numbers: good as long as the pool is not prepared anew.
+struct SolvedTransaction {
+    var transaction: Transaction
+    /// The solvables of `transaction.packages`.
+    var ids: [Id]
+    /// Of solvables that are in the transaction and of others.
+    var askers: [Id: [SolverJob.Origin]]
+}

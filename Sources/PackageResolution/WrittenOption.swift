@@ -1,0 +1,42 @@
+public import ConfigurationTree
+import SystemPackage
+
+/// An option of the yum configuration as its file has it, before anything is substituted: the same in every checkout and for
+/// every user, and without a secret.
+public struct WrittenOption: Hashable, Codable, Sendable {
+    /// `main`, a repository's id, or `variables`.
+    public var section: String
+    public var name: String
+    public var value: String
+    public var location: SourceLocation
+
+    /// The section that stands for the files of `yum/vars`.
+    static let variables = "variables"
+
+    /// Options that bear on which packages are chosen; the others are about how files are transferred, checked and installed.
+    private static let bearing: Set<String> = [
+        "baseurl", "best", "cost", "exactarch", "exclude", "exclude_from_weak", "excludepkgs", "group_package_types",
+        "includepkgs", "install_weak_deps", "installonlypkgs", "metalink", "mirrorlist", "module_hotfixes",
+        "module_platform_id", "multilib_policy", "obsoletes", "priority", "protected_packages", "releasever",
+        "skip_broken", "skip_if_unavailable", "strict",
+    ]
+
+    static func options(of file: INIFile) -> [WrittenOption] {
+        file.sections.flatMap { section in
+            section.options.filter { bearing.contains($0.name) }.map { option in
+                WrittenOption(
+                    section: section.name, name: option.name,
+                    value: option.value.listItems.map(Downloader.redacted).joined(separator: " "),
+                    location: option.location)
+            }
+        }
+    }
+
+    static func variables(of folder: YumFolder) -> [WrittenOption] {
+        folder.variables.sorted { $0.key < $1.key }.map { name, value in
+            WrittenOption(
+                section: variables, name: name, value: value,
+                location: SourceLocation(file: folder.path.appending("vars").appending(name), line: 1))
+        }
+    }
+}
