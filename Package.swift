@@ -77,7 +77,8 @@ let package = Package(
         library("HostSystem", ["CLinux", subprocess]),
 
         // C libraries: each is imported by exactly one target above.
-        .target(name: "CLinux"),
+        .target(name: "CLinux", dependencies: ["LibSeccomp"]),
+        .systemLibrary(name: "LibSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
         .systemLibrary(name: "CRPM", pkgConfig: "rpm", providers: [.apt(["librpm-dev"])]),
         .systemLibrary(name: "CSolv", pkgConfig: "libsolvext", providers: [.apt(["libsolvext-dev"])]),
         .systemLibrary(name: "CGuestfs", pkgConfig: "libguestfs", providers: [.apt(["libguestfs-dev"])]),

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/loop.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 // Between LOOP_CTL_GET_FREE and LOOP_CONFIGURE another process may take the same device.
@@ -50,3 +52,45 @@ int discographer_mount(const char *source, const char *target, const char *type,
 }
 
 int discographer_unmount(const char *target, bool detach) { return umount2(target, detach ? MNT_DETACH : 0); }
+
+int discographer_mount_devices(const char *folder) {
+    static const char *const names[] = {"null", "zero", "full", "random", "urandom", "tty"};
+    enum { count = sizeof names / sizeof *names };
+    // Before the mount, which may be the one that hides them.
+    int devices[count];
+    char path[PATH_MAX];
+    for (size_t index = 0; index < count; index++) {
+        snprintf(path, sizeof path, "/dev/%s", names[index]);
+        devices[index] = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        if (devices[index] < 0) return -1;
+        struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+        if (mount_setattr(devices[index], "", AT_EMPTY_PATH, &read_only, sizeof read_only) < 0) return -1;
+    }
+    if (mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=16m") < 0) return -1;
+    for (size_t index = 0; index < count; index++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[index]);
+        int file = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
+        if (file < 0) return -1;
+        close(file);
+        if (move_mount(devices[index], "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0) return -1;
+        close(devices[index]);
+    }
+    static const char *const links[][2] = {
+        {"/proc/self/fd", "fd"}, {"fd/0", "stdin"}, {"fd/1", "stdout"}, {"fd/2", "stderr"}, {"pts/ptmx", "ptmx"},
+    };
+    for (size_t index = 0; index < sizeof links / sizeof *links; index++) {
+        snprintf(path, sizeof path, "%s/%s", folder, links[index][1]);
+        if (symlink(links[index][0], path) < 0) return -1;
+    }
+    static const struct {
+        const char *name;
+        mode_t mode;
+    } folders[] = {{"shm", 01777}, {"pts", 0755}};
+    for (size_t index = 0; index < sizeof folders / sizeof *folders; index++) {
+        snprintf(path, sizeof path, "%s/%s", folder, folders[index].name);
+        if (mkdir(path, 0755) < 0 || chmod(path, folders[index].mode) < 0) return -1;
+    }
+    // Always an instance of its own since Linux 4.7; terminals are a convenience that a container may refuse.
+    if (mount("devpts", path, "devpts", MS_NOSUID | MS_NOEXEC, "mode=0600,ptmxmode=0666") < 0 && errno != EPERM) return -1;
+    return 0;
+}

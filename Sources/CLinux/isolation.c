@@ -33,17 +33,12 @@ static void monitor(pid_t child, int lifeline) {
     _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
-// No libc wrapper takes a NULL-safe short form of this.
-static int set_read_only(const char *path, bool read_only, bool recursive) {
-    struct mount_attr attributes = {0};
-    if (read_only)
-        attributes.attr_set = MOUNT_ATTR_RDONLY;
-    else
-        attributes.attr_clr = MOUNT_ATTR_RDONLY;
-    return mount_setattr(AT_FDCWD, path, recursive ? AT_RECURSIVE : 0, &attributes, sizeof attributes);
+static int set_attributes(int folder, const char *path, uint64_t set, uint64_t cleared, unsigned flags) {
+    struct mount_attr attributes = {.attr_set = set, .attr_clr = cleared};
+    return mount_setattr(folder, path, flags, &attributes, sizeof attributes);
 }
 
-// Makes `path` below a fresh tmpfs and moves the detached mount there; `skip` is the length of the tmpfs's own path.
+// Makes `path` below a fresh tmpfs at `place`'s first `skip` characters and moves the detached mount there.
 static int put_back(int tree, const char *path, size_t skip) {
     struct stat status;
     if (tree < 0 || fstat(tree, &status) < 0) return -1;
@@ -59,7 +54,32 @@ static int put_back(int tree, const char *path, size_t skip) {
         int file = open(place, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
         if (file >= 0) close(file);
     }
-    return (int)syscall(SYS_move_mount, tree, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH);
+    return move_mount(tree, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH);
+}
+
+enum { most_paths = 4096 };
+
+static int shorter_first(const void *left, const void *right) {
+    size_t first = strlen(*(const char *const *)left), second = strlen(*(const char *const *)right);
+    return (first > second) - (first < second);
+}
+
+// Copies of the mounts that the process is to see, not attached anywhere; a folder comes before what is below it.
+static int keep_trees(const discographer_isolation *isolation, const char *paths[most_paths], int kept[most_paths]) {
+    size_t count = isolation->writable_path_count + isolation->readable_path_count;
+    if (count > most_paths) {
+        errno = E2BIG;
+        return -1;
+    }
+    for (size_t index = 0; index < count; index++)
+        paths[index] = index < isolation->writable_path_count ? isolation->writable_paths[index]
+                                                              : isolation->readable_paths[index - isolation->writable_path_count];
+    qsort(paths, count, sizeof *paths, shorter_first);
+    for (size_t index = 0; index < count; index++) {
+        kept[index] = open_tree(AT_FDCWD, paths[index], OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+        if (kept[index] < 0) return -1;
+    }
+    return (int)count;
 }
 
 static int protect_host(const discographer_isolation *isolation, const char **failed_step) {
@@ -69,37 +89,68 @@ static int protect_host(const discographer_isolation *isolation, const char **fa
         if (mount(path, path, NULL, MS_BIND | MS_REC, NULL) < 0) return -1;
     }
     *failed_step = "making the host's files read-only (mount_setattr)";
-    if (set_read_only("/", true, true) < 0) return -1;
+    if (set_attributes(AT_FDCWD, "/", MOUNT_ATTR_RDONLY, 0, AT_RECURSIVE) < 0) return -1;
     for (size_t index = 0; index < isolation->writable_path_count; index++)
-        if (set_read_only(isolation->writable_paths[index], false, false) < 0) return -1;
-    // A private /tmp hides what is below it; the folders that the job needs are put back.
-    enum { most = 4096 };
-    size_t count = isolation->writable_path_count + isolation->readable_path_count;
-    if (count > most) {
-        errno = E2BIG;
-        return -1;
-    }
-    const char *paths[most];
-    int kept[most];
-    for (size_t index = 0; index < count; index++) {
-        paths[index] = index < isolation->writable_path_count ? isolation->writable_paths[index]
-                                                              : isolation->readable_paths[index - isolation->writable_path_count];
-        kept[index] = (int)syscall(SYS_open_tree, AT_FDCWD, paths[index], OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-    }
-    static const char *const private_folders[] = {"/tmp", "/var/tmp", "/run"};
+        if (set_attributes(AT_FDCWD, isolation->writable_paths[index], MOUNT_ATTR_NODEV, MOUNT_ATTR_RDONLY, 0) < 0) return -1;
+    return 0;
+}
+
+// A private /tmp hides what is below it; the folders that the job needs are put back.
+static int make_private_folders(const discographer_isolation *isolation, const char **failed_step) {
     *failed_step = "giving the process its own /tmp, /var/tmp and /run";
+    const char *paths[most_paths];
+    int kept[most_paths];
+    int count = keep_trees(isolation, paths, kept);
+    if (count < 0) return -1;
+    static const char *const private_folders[] = {"/tmp", "/var/tmp", "/run"};
     for (size_t folder = 0; folder < 3; folder++) {
         struct stat status;
         if (lstat(private_folders[folder], &status) < 0 || !S_ISDIR(status.st_mode)) continue;
         if (mount("tmpfs", private_folders[folder], "tmpfs", MS_NOSUID | MS_NODEV, folder == 2 ? "mode=0755" : "mode=1777") < 0) return -1;
         size_t length = strlen(private_folders[folder]);
-        for (size_t index = 0; index < count; index++)
+        for (int index = 0; index < count; index++)
             if (strncmp(paths[index], private_folders[folder], length) == 0 && paths[index][length] == '/' &&
                 put_back(kept[index], paths[index], length) < 0)
                 return -1;
     }
-    for (size_t index = 0; index < count; index++)
-        if (kept[index] >= 0) close(kept[index]);
+    for (int index = 0; index < count; index++) close(kept[index]);
+    return 0;
+}
+
+// The symlinks of a host with merged /usr, on which absolute paths of its programs and libraries rest.
+static void copy_links(const char *root) {
+    static const char *const names[] = {"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"};
+    for (size_t index = 0; index < sizeof names / sizeof *names; index++) {
+        char target[PATH_MAX] = {0}, place[PATH_MAX];
+        if (readlink(names[index], target, sizeof target - 1) <= 0) continue;
+        snprintf(place, sizeof place, "%s%s", root, names[index]);
+        if (symlink(target, place) < 0) continue;
+    }
+}
+
+static int hide_host(const discographer_isolation *isolation, const char **failed_step) {
+    *failed_step = "giving the process a root of its own";
+    const char *paths[most_paths];
+    int kept[most_paths];
+    int count = keep_trees(isolation, paths, kept);
+    if (count < 0) return -1;
+    // A folder that every host has.
+    static const char root[] = "/proc";
+    const size_t length = sizeof root - 1;
+    if (mount("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0) return -1;
+    for (int index = 0; index < count; index++) {
+        char place[PATH_MAX];
+        snprintf(place, sizeof place, "%s%s", root, paths[index]);
+        if (put_back(kept[index], place, length) < 0) return -1;
+        close(kept[index]);
+    }
+    copy_links(root);
+    static const char *const empty[] = {"/proc/proc", "/proc/sys", "/proc/dev", "/proc/tmp", "/proc/run", "/proc/var", "/proc/var/tmp"};
+    for (size_t index = 0; index < sizeof empty / sizeof *empty; index++)
+        if (mkdir(empty[index], 0755) < 0 && errno != EEXIST) return -1;
+    if (discographer_mount_devices("/proc/dev") < 0) return -1;
+    // The working directory becomes the new root, and the old one is on top of it until it is let go (pivot_root(2)).
+    if (chdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0) return -1;
     return 0;
 }
 
@@ -116,13 +167,22 @@ int discographer_isolate(const discographer_isolation *isolation, int lifeline, 
     if (child > 0) monitor(child, lifeline);
 
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) return -1;
+    // What this process starts must not read the lifeline.
+    if (lifeline == STDIN_FILENO) {
+        *failed_step = "opening /dev/null";
+        int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0) return -1;
+        close(nothing);
+    }
     *failed_step = "keeping mounts to the namespace";
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) return -1;
     if (isolation->hostname) {
         *failed_step = "setting the host name";
-        if (sethostname(isolation->hostname, strlen(isolation->hostname)) < 0) return -1;
+        if (sethostname(isolation->hostname, strlen(isolation->hostname)) < 0 || setdomainname("(none)", 6) < 0) return -1;
     }
-    if (isolation->read_only_host && protect_host(isolation, failed_step) < 0) return -1;
+    if ((isolation->read_only_host || isolation->hidden_host) && protect_host(isolation, failed_step) < 0) return -1;
+    if (isolation->hidden_host && hide_host(isolation, failed_step) < 0) return -1;
+    if (isolation->read_only_host && !isolation->hidden_host && make_private_folders(isolation, failed_step) < 0) return -1;
     *failed_step = "mounting /proc of the namespace";
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) return -1;
     return 0;

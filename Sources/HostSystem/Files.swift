@@ -72,6 +72,12 @@ public func exists(_ path: FilePath) -> Bool {
     return lstat(path.string, &status) == 0
 }
 
+/// Whether a folder, and not a symlink to one, is at the path.
+func isFolder(_ path: FilePath) -> Bool {
+    var status = stat()
+    return lstat(path.string, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+}
+
 public func isExecutable(_ path: FilePath) -> Bool {
     var status = stat()
     return stat(path.string, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && access(path.string, X_OK) == 0

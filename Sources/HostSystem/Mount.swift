@@ -11,11 +11,13 @@ public import SystemPackage
 
 /// mount(2).
 ///
+/// - Parameter hasDevices: `false`: its device nodes cannot be opened (MS_NODEV).
 /// - Throws: `HostSystemError.systemCall`, naming source and target.
 public func mount(
-    _ source: String, at target: FilePath, type: String, readOnly: Bool = false, options: String = ""
+    _ source: String, at target: FilePath, type: String, readOnly: Bool = false, hasDevices: Bool = true,
+    options: String = ""
 ) throws {
-    let flags = readOnly ? UInt(MS_RDONLY) : 0
+    let flags = (readOnly ? UInt(MS_RDONLY) : 0) | (hasDevices ? 0 : UInt(MS_NODEV))
     guard discographer_mount(source, target.string, type, flags, options) == 0 else {
         throw HostSystemError.systemCall(
             what: "mounting \(source) (\(type)) at \(target)", errno: Errno(rawValue: errno))
@@ -37,31 +39,14 @@ public func bindMount(_ source: FilePath, at target: FilePath, recursive: Bool =
     }
 }
 
-/// Mounts a /dev that has no device of the host: null, zero, full, random, urandom, tty, and the names of the open descriptors.
+/// Mounts a /dev that has no device of the host's: null, zero, full, random, urandom, tty, a terminal multiplexer of its own, and the names
+/// of the open descriptors. Other device nodes can be made in it, and not be opened.
 ///
 /// - Throws: `HostSystemError.systemCall`.
 public func mountMinimalDevices(at folder: FilePath) throws {
-    try mount("tmpfs", at: folder, type: "tmpfs", options: "mode=0755,size=16m")
-    // Memory devices are of major 1, tty is 5:0 (Documentation/admin-guide/devices.txt of the kernel).
-    let nodes: [(String, UInt32, UInt32)] = [
-        ("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0),
-    ]
-    for (name, major, minor) in nodes {
-        let path = folder.appending(name)
-        guard mknod(path.string, S_IFCHR | 0o666, dev_t(makeDevice(major, minor))) == 0,
-            chmod(path.string, 0o666) == 0
-        else {
-            throw HostSystemError.systemCall(what: "making \(path)", errno: Errno(rawValue: errno))
-        }
+    guard discographer_mount_devices(folder.string) == 0 else {
+        throw HostSystemError.systemCall(what: "making a minimal \(folder)", errno: Errno(rawValue: errno))
     }
-    for (name, target) in [
-        ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
-        ("stderr", "/proc/self/fd/2"),
-    ] {
-        symlink(target, folder.appending(name).string)
-    }
-    try createDirectories(folder.appending("shm"), permissions: 0o1777)
-    try createDirectories(folder.appending("pts"))
 }
 
 /// umount2(2).

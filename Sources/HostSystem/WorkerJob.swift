@@ -21,10 +21,14 @@ public protocol WorkerJob: Codable, Sendable {
 public struct Isolation: Hashable, Codable, Sendable {
     /// Loopback only.
     public var network = false
-    /// Existing folders that stay writable; the rest of the host becomes read-only, and /tmp, /var/tmp and /run are private and empty.
+    /// Existing folders that stay writable, device nodes in them apart; the rest of the host becomes read-only, and /tmp, /var/tmp and
+    /// /run are private and empty.
     public var writablePaths: [FilePath]
-    /// Stay visible, read-only, even where they are below /tmp, /var/tmp or /run.
+    /// Stay visible, read-only, even where the rest is hidden.
     public var readablePaths: [FilePath]
+    /// Nothing of the host is there but the paths above, its programs (/usr) read-only, and a minimal /dev: who leaves a chroot
+    /// finds no more than that.
+    public var hidesHost = false
     public var hostname: String?
     /// For callers that are not root.
     public var userNamespace = false
@@ -34,6 +38,11 @@ public struct Isolation: Hashable, Codable, Sendable {
         self.readablePaths = readablePaths
         self.hostname = hostname
     }
+}
+
+extension Isolation {
+    /// What a process must see of the host to run at all; some of them are symlinks into /usr on most hosts.
+    static let programs: [FilePath] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"]
 }
 
 /// What a worker says while it works.

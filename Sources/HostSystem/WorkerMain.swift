@@ -71,10 +71,7 @@ private func readLine(of descriptor: FileDescriptor) throws -> [UInt8] {
 private func isolate(_ isolation: Isolation) throws {
     func copies(_ paths: [FilePath]) -> [UnsafePointer<CChar>?] { paths.map { UnsafePointer(strdup($0.string)) } }
     let writable = copies(isolation.writablePaths)
-    // Everything else of the host is visible anyway.
-    let hidden: [FilePath] = ["/tmp", "/var/tmp", "/run"]
-    let readable = copies(
-        isolation.readablePaths.filter { path in hidden.contains(where: path.starts(with:)) && exists(path) })
+    let readable = copies(visiblePaths(isolation))
     let hostname = isolation.hostname.flatMap { strdup($0) }
     defer {
         for path in writable + readable { free(UnsafeMutablePointer(mutating: path)) }
@@ -85,7 +82,7 @@ private func isolate(_ isolation: Isolation) throws {
         readable.withUnsafeBufferPointer { readable in
             var description = discographer_isolation(
                 new_user_namespace: isolation.userNamespace, new_network_namespace: !isolation.network,
-                read_only_host: true, writable_paths: writable.baseAddress, writable_path_count: writable.count,
+                read_only_host: true, hidden_host: isolation.hidesHost, writable_paths: writable.baseAddress, writable_path_count: writable.count,
                 readable_paths: readable.baseAddress, readable_path_count: readable.count, hostname: hostname)
             return discographer_isolate(&description, FileDescriptor.standardInput.rawValue, &step)
         }
@@ -94,4 +91,13 @@ private func isolate(_ isolation: Isolation) throws {
         throw HostSystemError.isolationFailed(
             step: step.map { String(cString: $0) } ?? "", errno: Errno(rawValue: errno))
     }
+}
+
+/// What has to be shown again after everything else was hidden.
+private func visiblePaths(_ isolation: Isolation) -> [FilePath] {
+    guard isolation.hidesHost else {
+        let hidden: [FilePath] = ["/tmp", "/var/tmp", "/run"]
+        return isolation.readablePaths.filter { path in hidden.contains(where: path.starts(with:)) && exists(path) }
+    }
+    return Isolation.programs.filter(isFolder) + isolation.readablePaths.filter(exists)
 }

@@ -75,15 +75,21 @@ public struct InstallJob: WorkerJob {
     }
 
     public var isolation: Isolation {
-        Isolation(writablePaths: [installRoot], readablePaths: packages.map(\.path) + keys, hostname: machineName)
+        var isolation = Isolation(
+            writablePaths: [installRoot],
+            readablePaths: Array(Set((packages.map(\.path) + keys).map { $0.removingLastComponent() })),
+            hostname: machineName)
+        isolation.hidesHost = true
+        return isolation
     }
 
     /// - Throws: `WorkerFailure` of kind `signature`, `dependencies`, `transaction` or `scriptlet`, each with all of its kind.
     public func run(reporting: WorkerReporter) throws -> InstallOutcome {
         let mounts = try ScriptletFileSystems(installRoot: installRoot)
+        try confine()
         let transaction = try RPMTransaction(job: self, reporter: reporting)
         let outcome = try transaction.run()
-        try mounts.end(directoryModes: transaction.directoryModes)
+        mounts.end(directoryModes: transaction.directoryModes)
         try removeTraces()
         return outcome
     }

@@ -93,6 +93,8 @@ final class RPMTransaction {
         try addPackages()
         try check(rpmtsCheck(transaction) == 0, kind: "dependencies", what: "the packages do not fit together")
         rpmtsOrder(transaction)
+        // The host's plugins (systemd_inhibit, audit, syslog ...) are for the host's own packages.
+        _ = rpmtsSetFlags(transaction, rpmtsFlags(transaction) | rpmtransFlags(RPMTRANS_FLAG_NOPLUGINS.rawValue))
         rpmtsClean(transaction)
         if !job.installsDocumentation {
             _ = rpmtsSetFlags(transaction, rpmtsFlags(transaction) | rpmtransFlags(RPMTRANS_FLAG_NODOCS.rawValue))

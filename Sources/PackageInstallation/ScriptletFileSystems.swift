@@ -9,36 +9,49 @@ import SystemPackage
     import Musl
 #endif
 
-struct ScriptletFileSystems {
+final class ScriptletFileSystems {
     /// Not written to by packages at all.
     static let directories: [FilePath] = ["/proc", "/sys", "/dev"]
     /// Private, so that nothing of the scriptlets' stays in it.
     static let temporary: FilePath = "/tmp"
 
-    private let installRoot: FilePath
+    /// The root's own folders, which are out of sight from now on.
+    private let covered: [FilePath: FileDescriptor]
 
+    /// Mounts all; they end with the worker's name space.
+    ///
     /// - Throws: `HostSystemError.systemCall`.
     init(installRoot: FilePath) throws {
-        self.installRoot = installRoot
-        for directory in Self.directories + [Self.temporary] { try createDirectories(inRoot(directory)) }
-        try mount("proc", at: inRoot("/proc"), type: "proc")
+        func inRoot(_ path: FilePath) -> FilePath { installRoot.pushing(path.removingRoot()) }
+        var covered: [FilePath: FileDescriptor] = [:]
+        for directory in Self.directories + [Self.temporary] {
+            try createDirectories(inRoot(directory))
+            covered[directory] = try FileDescriptor.open(
+                inRoot(directory), .readOnly, options: [.directory, .noFollow, .closeOnExec])
+        }
+        self.covered = covered
+        try mount("proc", at: inRoot("/proc"), type: "proc", hasDevices: false)
         // What is global to the host's kernel is not a scriptlet's to set: `sysctl -p` in a %post would change the build host.
-        for entry in ["sys", "sysrq-trigger", "irq", "bus", "fs"] {
+        for entry in ["sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi"] {
             let path = inRoot("/proc").appending(entry)
-            if access(path.string, F_OK) == 0 { try bindMount(path, at: path, readOnly: true) }
+            if exists(path) { try bindMount(path, at: path, readOnly: true) }
         }
-        try mount("sysfs", at: inRoot("/sys"), type: "sysfs", readOnly: true)
+        // Nor is it theirs to read.
+        for entry in ["kcore", "keys", "kmsg", "timer_list", "sched_debug", "latency_stats"] {
+            let path = inRoot("/proc").appending(entry)
+            if exists(path) { try bindMount("/dev/null", at: path) }
+        }
+        try mount("sysfs", at: inRoot("/sys"), type: "sysfs", readOnly: true, hasDevices: false)
         try mountMinimalDevices(at: inRoot("/dev"))
-        try mount("tmpfs", at: inRoot("/tmp"), type: "tmpfs", options: "mode=1777")
+        try mount("tmpfs", at: inRoot("/tmp"), type: "tmpfs", hasDevices: false, options: "mode=1777")
     }
 
-    /// Unmounts all, and gives the folders below the modes that their package has for them.
-    func end(directoryModes: [FilePath: mode_t]) throws {
-        for directory in ["/tmp", "/dev", "/sys", "/proc"] as [FilePath] {
-            try unmount(inRoot(directory), detach: true)
+    deinit { for (_, folder) in covered { try? folder.close() } }
+
+    /// Gives the folders below the modes that their package has for them.
+    func end(directoryModes: [FilePath: mode_t]) {
+        for (directory, mode) in directoryModes {
+            if let folder = covered[directory] { fchmod(folder.rawValue, mode & 0o7777) }
         }
-        for (directory, mode) in directoryModes { chmod(inRoot(directory).string, mode & 0o7777) }
     }
-
-    private func inRoot(_ path: FilePath) -> FilePath { installRoot.pushing(path.removingRoot()) }
 }

@@ -11,8 +11,12 @@ typedef struct {
     /// A user namespace in which the caller is root (for callers that are not).
     bool new_user_namespace;
     bool new_network_namespace;
-    /// Everything but `writable_paths` becomes read-only, and /tmp, /var/tmp and /run are private and empty.
+    /// Everything but `writable_paths` becomes read-only, and /tmp, /var/tmp and /run are private and empty. No device node of
+    /// `writable_paths` can be opened.
     bool read_only_host;
+    /// Nothing of the host is there but `writable_paths`, `readable_paths` and a minimal /dev: the process gets a root of its own, so
+    /// that even who leaves a chroot finds no more.
+    bool hidden_host;
     const char *const *writable_paths;
     size_t writable_path_count;
     /// Stay visible, read-only, even below /tmp and its kin.
@@ -31,6 +35,20 @@ typedef struct {
 /// Returns 0 in the isolated process, and never in the monitor. On failure returns -1 with errno set and `failed_step`
 /// naming what could not be done.
 int discographer_isolate(const discographer_isolation *isolation, int lifeline, const char **failed_step);
+
+/// Takes from this process and all that it starts, for good, what neither librpm nor a scriptlet needs: capabilities but those over
+/// files and users (capabilities(7)), the system calls that reach the host's kernel log, keyrings, audit and modules (seccomp(2)), core dumps,
+/// and the view of this process in /proc. What is mounted must be mounted before.
+///
+/// To be called before any other thread exists. Returns 0, or -1 with errno set and `failed_step` naming what could not be done.
+int discographer_confine(const char **failed_step);
+
+/// Mounts a /dev on `folder` that has no device of the host's: null, zero, full, random, urandom, tty, a terminal multiplexer of its own, and
+/// the names of the open descriptors. Other device nodes can be made in it, and not be opened.
+///
+/// The devices are the caller's own, bound: so a user namespace may do it too, and no scriptlet changes their modes. Returns 0, or -1 with
+/// errno set.
+int discographer_mount_devices(const char *folder);
 
 /// Attaches `file` to a free loop device that detaches itself on last close (LO_FLAGS_AUTOCLEAR, loop(4)).
 ///

@@ -1,0 +1,22 @@
+internal import CLinux
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Takes from this worker and from all that it starts, for good, what neither librpm nor a scriptlet needs: capabilities but those over files and
+/// users, the system calls that reach the host's kernel log, keyrings, audit and modules, and core dumps (CLinux/confinement.c has the lists).
+///
+/// What the job mounts must be mounted before; what else needs a privilege (SELinux labels) is a job of its own.
+///
+/// - Throws: `HostSystemError.isolationFailed`.
+public func confine() throws {
+    var step: UnsafePointer<CChar>?
+    guard discographer_confine(&step) == 0 else {
+        throw HostSystemError.isolationFailed(
+            step: step.map { String(cString: $0) } ?? "", errno: Errno(rawValue: errno))
+    }
+}
