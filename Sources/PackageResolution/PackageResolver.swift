@@ -67,10 +67,10 @@ extension PackagePool {
     fileprivate func solved(_ request: ResolutionRequest) throws -> SolvedTransaction {
         do {
             return try solve(request)
-        } catch let error as ResolutionError where !hasFilelists {
+        } catch is ResolutionError where !hasFilelists {
             // A request or a dependency may name a file that primary.xml leaves out.
             try loadFilelists()
-            do { return try solve(request) } catch is ResolutionError { throw error }
+            return try solve(request)
         }
     }
 
@@ -80,7 +80,7 @@ extension PackagePool {
         if request.requests.contains(where: { $0.kind == .group }) { try loadGroups() }
         try prepare(hiding: request.configuration.excludes + forbidden, allowedLocal: local)
 
-        var problems: [String] = []
+        var unknown: [PackageRequest] = []
         var job = SolverJob()
         func install(_ spec: String, for origin: SolverJob.Origin) -> Bool {
             let selection = selection(for: spec)
@@ -94,13 +94,10 @@ extension PackagePool {
             switch one.kind {
             case .forbid: continue
             case .install:
-                if !install(one.spec, for: .request(one)) {
-                    problems.append(
-                        "\(one.location): error: no repository has '\(one.spec)'\(suggestion(for: one.spec))")
-                }
+                if !install(one.spec, for: .request(one)) { unknown.append(one) }
             case .group:
                 guard let names = packages(ofGroup: one.spec) else {
-                    problems.append("\(one.location): error: no repository has the group '@\(one.spec)'")
+                    unknown.append(one)
                     continue
                 }
                 for name in names where !forbidden.contains(name) {
@@ -116,8 +113,13 @@ extension PackagePool {
         // Kernels and their kin may be there in several versions; only `multiversion` makes libsolv allow it.
         let installOnly = pool_str2id(pool, "installonlypkg(kernel)", 1)
         job.add(SOLVER_SOLVABLE_PROVIDES | SOLVER_MULTIVERSION, installOnly, for: .policy)
-        guard problems.isEmpty else { throw ResolutionError(problems: problems) }
-        return try solve(&job, request)
+        do {
+            let solved = try solve(&job, request)
+            guard unknown.isEmpty else { throw ResolutionError([]) }
+            return solved
+        } catch let error as ResolutionError {
+            throw ResolutionError((problems(unknown: unknown, request) + error.problems).inOrderOfLines)
+        }
     }
 
     private func solve(_ job: inout SolverJob, _ request: ResolutionRequest) throws -> SolvedTransaction {
@@ -131,7 +133,7 @@ extension PackagePool {
         solver_set_flag(solver, SOLVER_FLAG_YUM_OBSOLETES, 1)
         solver_set_flag(solver, SOLVER_FLAG_IGNORE_RECOMMENDED, request.configuration.installsWeakDependencies ? 0 : 1)
         guard solver_solve(solver, &job.queue) == 0 else {
-            throw ResolutionError(problems: words(for: solver, job, request))
+            throw ResolutionError(problems(of: solver, job, request))
         }
         guard let transaction = solver_create_transaction(solver) else { throw Errno.noMemory }
         defer { transaction_free(transaction) }

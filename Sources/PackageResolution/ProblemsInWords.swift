@@ -4,40 +4,247 @@ import ConfigurationTree
 import SystemPackage
 
 extension PackagePool {
-    /// Each problem with the chain of requirements that led there.
-    func words(
-        for solver: UnsafeMutablePointer<Solver>, _ job: borrowing SolverJob, _ request: ResolutionRequest
-    ) -> [String] {
-        let files = Set(request.requests.map(\.location.file)).sorted { $0.string < $1.string }
-        return (1...max(1, Id(solver_problem_count(solver)))).map { problem in
-            var rules = Queue()
-            queue_init(&rules)
-            defer { queue_free(&rules) }
-            solver_findallproblemrules(solver, problem, &rules)
-            var lines: [String] = []
-            for rule in rules.ids {
-                var (from, to, dependency): (Id, Id, Id) = (0, 0, 0)
-                let type = solver_ruleinfo(solver, rule, &from, &to, &dependency)
-                let line = String(cString: solver_problemruleinfo2str(solver, type, from, to, dependency))
-                if !lines.contains(line) { lines.append(line) }
-            }
-            let asking = request.requests.filter { one in lines.contains { $0.contains(one.spec) } }.map {
-                "\($0.location)"
-            }
-            let place = asking.isEmpty ? files.map(\.string).joined(separator: ", ") : asking.joined(separator: ", ")
-            return "\(place): error: cannot be installed together:\n"
-                + lines.map { "  - \($0)" }.joined(separator: "\n")
+    /// Each of the solver's problems: the chain of requirements that led there, what hides the packages that would do, and the
+    /// ways out. The solver is of no use afterwards.
+    func problems(
+        of solver: UnsafeMutablePointer<Solver>, _ job: borrowing SolverJob, _ request: ResolutionRequest
+    ) -> [ResolutionProblem] {
+        let all = SolverFacts.all(of: solver, job, in: self)
+        return withEverythingVisible { isHidden in
+            let words = ProblemWords(pool: self, request: request, isHidden: isHidden)
+            return all.map(words.problem)
         }
     }
 
-    func suggestion(for spec: String) -> String {
-        if let stream = moduleStream(hiding: spec) {
-            return "; it belongs to the module stream '\(stream)', and only default streams are used"
+    /// Requests that no package or group fits. Jobs and solvers are of no use afterwards.
+    func problems(unknown requests: [PackageRequest], _ request: ResolutionRequest) -> [ResolutionProblem] {
+        guard !requests.isEmpty else { return [] }
+        return withEverythingVisible { isHidden in
+            let words = ProblemWords(pool: self, request: request, isHidden: isHidden)
+            return requests.map { $0.kind == .group ? problem(unknownGroup: $0) : words.problem(unknown: $0) }
         }
-        let similar = solvables(matching: "*\(spec)*").prefix(64).map {
-            String(cString: pool_id2str(pool, pool.pointee.solvables[Int($0)].name))
+    }
+
+    /// A request for a comps group that no repository has.
+    private func problem(unknownGroup one: PackageRequest) -> ResolutionProblem {
+        let names = Set(
+            (2..<pool.pointee.nsolvables).compactMap { id -> String? in
+                guard pool.pointee.solvables[Int(id)].repo != nil else { return nil }
+                let name = name(of: id)
+                return name.hasPrefix("group:") ? String(name.dropFirst(6)) : nil
+            })
+        let near = NearMisses.of(one.spec, among: names).map { "'@\($0)'" }
+        let hint = names.isEmpty ? "; no repository has any group" : near.isEmpty ? "" : "; did you mean \(near.alternatives)?"
+        return ResolutionProblem(at: [one.location], "no repository has the group '@\(one.spec)'\(hint)")
+    }
+}
+
+/// Turns what the solver knows into sentences. Everything is visible in the pool while it works.
+struct ProblemWords {
+    let pool: PackagePool
+    let request: ResolutionRequest
+    let hidden: HiddenPackages
+    let places: ShortPlaces
+
+    init(pool: PackagePool, request: ResolutionRequest, isHidden: (Id) -> Bool) {
+        self.pool = pool
+        self.request = request
+        hidden = HiddenPackages(in: pool, request, isHidden: isHidden)
+        places = ShortPlaces(
+            request.requests.map(\.location.file) + request.configuration.writtenOptions.map(\.location.file)
+                + request.localPackages)
+    }
+
+    func problem(_ facts: SolverFacts) -> ResolutionProblem {
+        var origins: [SolverJob.Origin] = []
+        for case .asked(let origin) in facts.facts.map(\.kind) where !origins.contains(origin) { origins.append(origin) }
+        origins.sort { $0.order < $1.order }
+        let steps = FactOrder(facts.facts, name: pool.name).groups.map(sentence)
+        var because: [String] = []
+        for step in steps where !because.contains(step) { because.append(step) }
+        var waysOut = remedies(for: facts)
+        for way in facts.solutions.map(text) where !waysOut.contains(way) { waysOut.append(way) }
+        return ResolutionProblem(
+            at: origins.compactMap { $0.location(in: request) }, headline(origins, facts), because: because,
+            waysOut: waysOut)
+    }
+
+    private func headline(_ origins: [SolverJob.Origin], _ facts: SolverFacts) -> String {
+        let names = origins.map(\.words)
+        let lacking = facts.facts.first { $0.kind == .nothingProvides }.map {
+            ": nothing provides '\(pool.text($0.dependency))'"
         }
-        let names = Set(similar).sorted { ($0.count, $0) < ($1.count, $1) }.prefix(3)
-        return names.isEmpty ? "" : "; there is \(names.joined(separator: ", "))"
+        switch names.count {
+        case 0: return "the packages cannot be installed together\(lacking ?? "")"
+        case 1: return "\(names[0]) cannot be installed\(lacking ?? "")"
+        case 2...4: return "\(names.list) cannot be installed together\(lacking ?? "")"
+        default:
+            return "\(names.prefix(3).joined(separator: ", ")) and \(names.count - 3) more cannot be installed together"
+        }
+    }
+
+    /// One sentence for facts that differ only in the version of the package that they are about.
+    private func sentence(_ group: [SolverFacts.Fact]) -> String {
+        guard let fact = group.first else { return "" }
+        let others = Set(group.map(\.from)).count - 1
+        let subject =
+            fact.from > 0
+            ? pool.nevra(fact.from) + (others > 0 ? " (and \(others) other version\(others == 1 ? "" : "s"))" : "") : ""
+        let dependency = fact.dependency != 0 ? "'\(pool.text(fact.dependency))'" : ""
+        switch fact.kind {
+        case .asked(let origin):
+            let candidates = fact.candidates.map(pool.nevra)
+            let isPlain = candidates.count == 1 && candidates[0].hasPrefix(origin.spec + "-")
+            let shown = isPlain ? candidates[0] : "\(origin.words)" + (candidates.isEmpty ? "" : ": " + candidates.shortList)
+            return "\(origin.subject(places, request)) \(shown)"
+        case .requires:
+            let providers = fact.candidates.map(pool.nevra)
+            let verb = others > 0 ? "require" : "requires"
+            return "\(subject) \(verb) \(dependency): \(providers.shortList)"
+                + (hiddenProviders(of: fact.dependency) ?? "")
+        case .nothingProvides:
+            return "\(subject) \(others > 0 ? "require" : "requires") \(dependency), which nothing provides"
+                + (hiddenProviders(of: fact.dependency) ?? otherVersions(of: fact.dependency))
+        case .conflicts:
+            return "\(subject) conflicts with \(dependency): \(pool.nevra(fact.to))"
+        case .conflictsWithItself: return "\(subject) conflicts with \(dependency), which it provides itself"
+        case .obsoletes: return "\(subject) obsoletes \(dependency): \(pool.nevra(fact.to))"
+        case .sameName:
+            let versions = Set(group.flatMap { [$0.from, $0.to] }).map(pool.nevra).sorted()
+            return "only one of \(versions.shortList) can be installed"
+        case .notInstallable: return "\(subject) cannot be installed on \(request.architecture)"
+        case .best:
+            let place = bestOption.map { "\(places.text($0.location)): " } ?? ""
+            return "\(place)best=1 takes the newest only: \(fact.candidates.map(pool.nevra).shortList)"
+        case .inferiorArchitecture: return "\(subject) is of an inferior architecture"
+        case .other:
+            return fact.from > 0 ? "\(subject) is in the way" : "the packages exclude each other"
+        }
+    }
+
+    // MARK: What is hidden, and what would help
+
+    private func hiddenProviders(of dependency: Id) -> String? {
+        let causes = pool.providers(of: dependency).compactMap { id in hidden.cause(id).map { (id, $0) } }
+        guard !causes.isEmpty else { return nil }
+        let sentences = causes.prefix(3).map { "; \(pool.described($0)) would do, but \($1.clause(places))" }
+        return sentences.joined() + (causes.count > 3 ? "; and \(causes.count - 3) more are hidden" : "")
+    }
+
+    /// Packages of the dependency's name that do not satisfy it.
+    private func otherVersions(of dependency: Id) -> String {
+        let name = String(cString: pool_id2str(pool.pool, dependency))
+        let id = pool_str2id(pool.pool, name, 0)
+        guard id != 0, id != dependency else { return "" }
+        let fitting = Set(pool.providers(of: dependency))
+        let others = pool.providers(of: id).filter { !fitting.contains($0) }
+        guard !others.isEmpty else { return "" }
+        return "; there is \(others.map(pool.described).shortList)"
+    }
+
+    private func remedies(for facts: SolverFacts) -> [String] {
+        var remedies: [String] = []
+        for fact in facts.facts where fact.kind == .requires || fact.kind == .nothingProvides {
+            for id in pool.providers(of: fact.dependency) {
+                if let remedy = hidden.cause(id)?.remedy(places), !remedies.contains(remedy) { remedies.append(remedy) }
+            }
+        }
+        return remedies
+    }
+
+    private func text(_ solution: SolverFacts.Solution) -> String {
+        var parts: [String] = []
+        for element in solution.elements {
+            let part =
+                switch element {
+                case .drop(let origin): origin.withdrawal(places, request)
+                case .allowOlder:
+                    "let an older version do: best=0" + (bestOption.map { " (\(places.text($0.location)))" } ?? "")
+                case .allowArchitecture(let id): "ask for '\(pool.name(of: id)).\(pool.architecture(of: id))' by architecture"
+                }
+            if !parts.contains(part) { parts.append(part) }
+        }
+        return parts.joined(separator: ", and ")
+    }
+
+    private var bestOption: WrittenOption? { request.configuration.writtenOptions.last { $0.name == "best" } }
+}
+
+extension ProblemWords {
+    /// A request that no package fits: because it is hidden, of another architecture or version, or misspelt.
+    func problem(unknown one: PackageRequest) -> ResolutionProblem {
+        let selected = pool.solvables(selecting: one.spec)
+        let causes = selected.compactMap { id in hidden.cause(id).map { (id, $0) } }
+        if !causes.isEmpty {
+            var remedies: [String] = []
+            for remedy in causes.compactMap({ $1.remedy(places) }) where !remedies.contains(remedy) { remedies.append(remedy) }
+            return ResolutionProblem(
+                at: [one.location], "'\(one.spec)' cannot be installed: \(causes[0].1.clause(places))",
+                because: causes.prefix(5).map { "\(pool.described($0)), but \($1.clause(places))" },
+                waysOut: remedies + ["do not ask for '\(one.spec)' (\(places.text(one.location)))"])
+        }
+        let message = "no repository has '\(one.spec)'"
+        let others = pool.solvables(selecting: one.spec, flags: SELECTION_WITH_BADARCH)
+        if !others.isEmpty {
+            return ResolutionProblem(
+                at: [one.location],
+                "\(message) for \(request.architecture); there is \(others.map(pool.described).shortList)")
+        }
+        let versions = sameName(as: one.spec)
+        if !versions.isEmpty {
+            return ResolutionProblem(at: [one.location], "\(message); there is \(versions.map(pool.described).shortList)")
+        }
+        let near = suggestions(for: one.spec)
+        return ResolutionProblem(at: [one.location], message + (near.isEmpty ? "" : "; did you mean \(near.alternatives)?"))
+    }
+
+    func suggestions(for spec: String) -> [String] {
+        guard !spec.hasPrefix("/") else { return [] }
+        var names: Set<String> = []
+        for id in 2..<pool.pool.pointee.nsolvables where pool.isPackage(id) { names.insert(pool.name(of: id)) }
+        var near = NearMisses.of(spec, among: names).map { "'\($0)'" }
+        let command = "/usr/bin/\(spec)"
+        if let owner = pool.solvables(selecting: command).first, !near.contains("'\(pool.name(of: owner))'") {
+            near.insert("'\(pool.name(of: owner))' (it has \(command))", at: 0)
+        }
+        return near
+    }
+
+    /// Packages whose name is the beginning of the spec, of which the version is then unknown.
+    private func sameName(as spec: String) -> [Id] {
+        var name = spec[...]
+        while let cut = name.lastIndex(where: { "-.<>=".contains($0) }) {
+            name = name[..<cut]
+            let found = pool.solvables(selecting: String(name), flags: SELECTION_WITH_BADARCH)
+            if !found.isEmpty { return found.filter { pool.name(of: $0) == name } }
+        }
+        return []
+    }
+}
+
+extension PackagePool {
+    /// Everything that a request could mean.
+    func solvables(selecting spec: String, flags: Int32 = 0) -> [Id] {
+        var selection = Queue()
+        queue_init(&selection)
+        defer { queue_free(&selection) }
+        let standard =
+            SELECTION_NAME | SELECTION_PROVIDES | SELECTION_FILELIST | SELECTION_CANON | SELECTION_DOTARCH
+            | SELECTION_REL | SELECTION_GLOB
+        guard selection_make(pool, &selection, spec, standard | flags) != 0 else { return [] }
+        var found = Queue()
+        queue_init(&found)
+        defer { queue_free(&found) }
+        selection_solvables(pool, &selection, &found)
+        return found.ids
+    }
+
+    func architecture(of id: Id) -> String {
+        String(cString: pool_id2str(pool, pool.pointee.solvables[Int(id)].arch))
+    }
+
+    /// Not a group or another thing that libsolv makes solvables of.
+    func isPackage(_ id: Id) -> Bool {
+        pool.pointee.solvables[Int(id)].repo != nil && !name(of: id).contains(":")
     }
 }

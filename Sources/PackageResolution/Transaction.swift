@@ -59,12 +59,3 @@ public struct ResolutionRequest: Sendable {
         self.architecture = architecture
     }
 }
-
-/// Why there is no transaction, in words; every problem at once.
-public struct ResolutionError: Error, CustomStringConvertible {
-    public var problems: [String]
-
-    public init(problems: [String]) { self.problems = problems }
-
-    public var description: String { problems.joined(separator: "\n") }
-}

@@ -1,0 +1,128 @@
+internal import CSolv
+import ConfigurationTree
+import SystemPackage
+
+/// Why packages of the repositories cannot be seen: what forbids, excludes or filters them, and where that is written.
+struct HiddenPackages {
+    /// One thing that hides packages.
+    struct Cause: Hashable {
+        enum Kind: Hashable {
+            /// A line `-name` of `packages`.
+            case forbidden(PackageRequest)
+            /// `exclude` of the yum configuration; the repository, unless it is of all.
+            case excluded(glob: String, repository: String?)
+            /// `includepkgs` lists others.
+            case notIncluded(repository: String)
+            case module(String)
+        }
+
+        var kind: Kind
+        var location: SourceLocation?
+
+        init(kind: Kind, location: SourceLocation? = nil) {
+            self.kind = kind
+            self.location = location
+        }
+    }
+
+    private var causes: [Id: Cause] = [:]
+
+    /// Needs everything to be visible in the pool, but for what `isHidden` says.
+    init(in pool: PackagePool, _ request: ResolutionRequest, isHidden: (Id) -> Bool) {
+        func add(_ ids: some Sequence<Id>, _ kind: Cause.Kind, _ location: SourceLocation?) {
+            for id in ids where causes[id] == nil && isHidden(id) { causes[id] = Cause(kind: kind, location: location) }
+        }
+        let written = request.configuration.writtenOptions
+        func place(_ names: [String], _ section: String, _ glob: String?) -> SourceLocation? {
+            written.first { option in
+                names.contains(option.name) && option.section == section
+                    && (glob.map { option.value.listItems.contains($0) } ?? true)
+            }?.location
+        }
+        for one in request.requests where one.kind == .forbid {
+            add(pool.solvables(matching: one.spec), .forbidden(one), one.location)
+        }
+        let excludes = ["exclude", "excludepkgs"]
+        for glob in request.configuration.excludes {
+            add(
+                pool.solvables(matching: glob), .excluded(glob: glob, repository: nil), place(excludes, "main", glob))
+        }
+        let filtered = Set(request.configuration.repositories.filter { !$0.includes.isEmpty }.map(\.id))
+        for repository in request.configuration.repositories {
+            func own(_ glob: String) -> [Id] {
+                pool.solvables(matching: glob).filter { pool.repositoryName(of: $0) == repository.id }
+            }
+            for glob in repository.excludes {
+                let here = place(excludes, repository.id, glob) ?? place(excludes, "main", glob)
+                add(own(glob), .excluded(glob: glob, repository: repository.id), here)
+            }
+        }
+        for id in 2..<pool.pool.pointee.nsolvables where causes[id] == nil && isHidden(id) {
+            if let stream = pool.moduleStream(hiding: pool.name(of: id)) {
+                causes[id] = Cause(kind: .module(stream))
+            } else if let repository = pool.repositoryName(of: id), filtered.contains(repository) {
+                causes[id] = Cause(
+                    kind: .notIncluded(repository: repository),
+                    location: place(["includepkgs"], repository, nil) ?? place(["includepkgs"], "main", nil))
+            }
+        }
+    }
+
+    func cause(_ id: Id) -> Cause? { causes[id] }
+}
+
+extension HiddenPackages.Cause {
+    /// As the end of a sentence that begins with a package: `packages:7 forbids it`.
+    func clause(_ places: ShortPlaces) -> String {
+        let place = location.map(places.text)
+        switch kind {
+        case .forbidden: return "\(place ?? "a '-' line of packages") forbids it"
+        case .excluded(let glob, _): return "\(place ?? "the yum configuration") excludes '\(glob)'"
+        case .notIncluded(let repository):
+            return "\(place ?? "the yum configuration") includes only other packages of '\(repository)'"
+        case .module(let stream):
+            return "it belongs to the module stream '\(stream)', and only default streams are used"
+        }
+    }
+
+    /// What would let the package in; `nil` when no edit would.
+    func remedy(_ places: ShortPlaces) -> String? {
+        let place = location.map { " (\(places.text($0)))" } ?? ""
+        switch kind {
+        case .forbidden(let request): return "allow '\(request.spec)': take out the line '-\(request.spec)'\(place)"
+        case .excluded(let glob, _): return "allow it: take '\(glob)' out of exclude\(place)"
+        case .notIncluded(let repository): return "add it to includepkgs of '\(repository)'\(place)"
+        case .module: return nil
+        }
+    }
+}
+
+extension PackagePool {
+    func name(of id: Id) -> String { String(cString: pool_id2str(pool, pool.pointee.solvables[Int(id)].name)) }
+
+    func repositoryName(of id: Id) -> String? {
+        pool.pointee.solvables[Int(id)].repo.map { String(cString: $0.pointee.name) }
+    }
+
+    /// `name-evr.arch`.
+    func nevra(_ id: Id) -> String { String(cString: pool_solvid2str(pool, id)) }
+
+    /// `name-evr.arch (repository)`.
+    func described(_ id: Id) -> String { nevra(id) + (repositoryName(of: id).map { " (\($0))" } ?? "") }
+
+    /// Runs something with all packages in sight; `isHidden` tells those that the request hides. What solvers know of the pool
+    /// is out of date afterwards.
+    func withEverythingVisible<Value>(_ body: (_ isHidden: (Id) -> Bool) throws -> Value) rethrows -> Value {
+        let considered = pool.pointee.considered
+        pool.pointee.considered = nil
+        pool_createwhatprovides(pool)
+        defer {
+            pool.pointee.considered = considered
+            pool_createwhatprovides(pool)
+        }
+        return try body { id in
+            guard let map = considered?.pointee, id >= 0, id >> 3 < map.size else { return false }
+            return map.map[Int(id >> 3)] & (1 << UInt8(id & 7)) == 0
+        }
+    }
+}

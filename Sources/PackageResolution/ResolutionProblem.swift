@@ -1,0 +1,63 @@
+public import ConfigurationTree
+import SystemPackage
+
+/// One reason why a machine has no transaction, in terms of what its owner can edit.
+public struct ResolutionProblem: Hashable, Codable, Sendable, CustomStringConvertible {
+    /// The lines that asked for what cannot be had; empty when it is no line's fault.
+    public var locations: [SourceLocation]
+    /// What is wrong, in one line.
+    public var message: String
+    /// How that came about, a sentence a step: from what was asked for down to what cannot be.
+    public var because: [String]
+    /// What would help, each alone.
+    public var waysOut: [String]
+
+    public init(
+        at locations: [SourceLocation] = [], _ message: String, because: [String] = [], waysOut: [String] = []
+    ) {
+        self.locations = locations
+        self.message = message
+        self.because = because
+        self.waysOut = waysOut
+    }
+
+    /// `file:line: error: what is wrong`, then the steps, then the ways out.
+    public var description: String {
+        var lines = [(locations.first.map { "\($0): error: " } ?? "") + message]
+        lines += because.prefix(Self.mostSteps).map { "  - \($0)" }
+        if because.count > Self.mostSteps { lines.append("  - and \(because.count - Self.mostSteps) more steps") }
+        switch waysOut.count {
+        case 0: break
+        case 1: lines.append("  way out: \(waysOut[0])")
+        default: lines += ["  ways out, one of:"] + waysOut.map { "  * \($0)" }
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    /// What a person still reads; `--json` has them all.
+    private static let mostSteps = 24
+}
+
+extension [ResolutionProblem] {
+    /// As somebody goes through the files.
+    var inOrderOfLines: [ResolutionProblem] {
+        sorted { left, right in
+            func order(_ one: ResolutionProblem) -> (String, Int) {
+                (one.locations.first?.file.string ?? "", one.locations.first?.line ?? 0)
+            }
+            return order(left) < order(right)
+        }
+    }
+}
+
+/// Why there is no transaction; every problem at once.
+public struct ResolutionError: Error, CustomStringConvertible {
+    public var problems: [ResolutionProblem]
+
+    public init(_ problems: [ResolutionProblem]) { self.problems = problems }
+
+    /// Problems that are texts already.
+    public init(problems: [String]) { self.problems = problems.map { ResolutionProblem($0) } }
+
+    public var description: String { problems.map(\.description).joined(separator: "\n") }
+}
