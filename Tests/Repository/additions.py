@@ -111,7 +111,7 @@ find /usr/share/ca-certificates -name '*.crt' | sed 's,^/usr/share/ca-certificat
 set -e
 /usr/sbin/depmod -a {kernel_release}
 /usr/bin/dracut --force --quiet --no-hostonly --no-hostonly-cmdline --reproducible --no-early-microcode \\
-    --modules "base rootfs-block kernel-modules udev-rules fs-lib" --strip --zstd \\
+    --modules "base rootfs-block kernel-modules udev-rules fs-lib" --strip --compress 'zstd -q -T0 -3' \\
     --add-drivers "virtio_blk virtio_pci virtio_scsi ext4 xfs btrfs vfat nvme sd_mod" \\
     /boot/initramfs-{kernel_release}.img {kernel_release}
 """,
