@@ -1,6 +1,7 @@
 // libsolv and libsolvext for Swift: the headers, and shims for what Swift cannot import (variadic functions, function-like macros).
 #pragma once
 #include <solv/pool.h>
+#include <solv/pool_parserpmrichdep.h>
 #include <solv/poolarch.h>
 #include <solv/problems.h>
 #include <solv/repo.h>

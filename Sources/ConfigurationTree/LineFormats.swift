@@ -18,10 +18,10 @@ extension ConfigurationReader {
     func packages(_ path: FilePath) -> [PackageRequest] {
         var requests: [PackageRequest] = []
         for line in meaningfulLines(path) {
-            guard line.words.count == 1, let word = line.words.first else {
+            let word = line.words.joined(separator: " ")
+            guard line.words.count == 1 || mayHaveSpaces(line.words) else {
                 report(
-                    .error, path, line: line.location.line, "more than one word: \(line.words.joined(separator: " "))",
-                    hint: "one package a line")
+                    .error, path, line: line.location.line, "more than one word: \(word)", hint: "one package a line")
                 continue
             }
             let kind: PackageRequest.Kind = word.hasPrefix("@") ? .group : word.hasPrefix("-") ? .forbid : .install
@@ -44,6 +44,13 @@ extension ConfigurationReader {
             requests.append(PackageRequest(kind, spec, at: line.location))
         }
         return requests
+    }
+
+    /// Groups have names such as `Minimal Install`, provides have versions, and boolean dependencies are in parentheses.
+    private func mayHaveSpaces(_ words: [String]) -> Bool {
+        guard let first = words.first, let last = words.last else { return false }
+        return first.hasPrefix("@") || first.hasPrefix("(") && last.hasSuffix(")")
+            || words.count == 3 && ["<", "<=", "=", ">=", ">"].contains(words[1])
     }
 
     func devices(_ path: FilePath) -> [Device] {

@@ -40,17 +40,17 @@ struct HiddenPackages {
             }?.location
         }
         for one in request.requests where one.kind == .forbid {
-            add(pool.solvables(matching: one.spec), .forbidden(one), one.location)
+            add(pool.match(one.spec, contents: false).ids, .forbidden(one), one.location)
         }
         let excludes = ["exclude", "excludepkgs"]
         for glob in request.configuration.excludes {
             add(
-                pool.solvables(matching: glob), .excluded(glob: glob, repository: nil), place(excludes, "main", glob))
+                pool.match(glob, contents: false).ids, .excluded(glob: glob, repository: nil), place(excludes, "main", glob))
         }
         let filtered = Set(request.configuration.repositories.filter { !$0.includes.isEmpty }.map(\.id))
         for repository in request.configuration.repositories {
             func own(_ glob: String) -> [Id] {
-                pool.solvables(matching: glob).filter { pool.repositoryName(of: $0) == repository.id }
+                pool.match(glob, contents: false).ids.filter { pool.repositoryName(of: $0) == repository.id }
             }
             for glob in repository.excludes {
                 let here = place(excludes, repository.id, glob) ?? place(excludes, "main", glob)
@@ -110,16 +110,11 @@ extension PackagePool {
     /// `name-evr.arch (repository)`.
     func described(_ id: Id) -> String { nevra(id) + (repositoryName(of: id).map { " (\($0))" } ?? "") }
 
-    /// Runs something with all packages in sight; `isHidden` tells those that the request hides. What solvers know of the pool
-    /// is out of date afterwards.
+    /// Runs something with all packages in sight; `isHidden` tells those that the request hides.
     func withEverythingVisible<Value>(_ body: (_ isHidden: (Id) -> Bool) throws -> Value) rethrows -> Value {
         let considered = pool.pointee.considered
         pool.pointee.considered = nil
-        pool_createwhatprovides(pool)
-        defer {
-            pool.pointee.considered = considered
-            pool_createwhatprovides(pool)
-        }
+        defer { pool.pointee.considered = considered }
         return try body { id in
             guard let map = considered?.pointee, id >= 0, id >> 3 < map.size else { return false }
             return map.map[Int(id >> 3)] & (1 << UInt8(id & 7)) == 0

@@ -89,7 +89,7 @@ extension PackagePool {
     }
 
     /// A metadata file, decompressed; `nil` when the repository has none of that type.
-    private func text(_ type: String, of metadata: RepositoryMetadata) throws -> String? {
+    func text(_ type: String, of metadata: RepositoryMetadata) throws -> String? {
         guard let path = try store.file(type, of: metadata) else { return nil }
         guard let stream = solv_xfopen(path.string, "r") else {
             throw ResolutionError(problems: ["\(path) cannot be opened: \(String(cString: strerror(errno)))"])

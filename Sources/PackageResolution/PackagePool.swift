@@ -16,11 +16,17 @@ final class PackagePool {
     let pool: UnsafeMutablePointer<Pool>
     let store: MetadataStore
     let repositories: [RepositoryMetadata]
+    let baseArchitecture: String
     private(set) var hasFilelists = false
-    private var hasGroups = false
+    private var comps: Comps?
     private var modules: ModuleFilter?
-    private var considered = Map()
+    private let considered = UnsafeMutablePointer<Map>.allocate(capacity: 1)
     private var localFiles: [Id: FilePath] = [:]
+    /// Paths that primary.xml leaves out and that libsolv looks up when a dependency that matters names one.
+    private var lazyPaths: [Id] = []
+    private var obsoletesByName: [Id: [(solvable: Id, dependency: Id)]] = [:]
+    private var solvablesInIndex: Id = 2
+    private var solvablesInProvides: Id = 0
 
     /// - Throws: `DownloadError` for metadata that cannot be had, `ResolutionError` for metadata that cannot be read.
     init(repositories: [RepositoryMetadata], architecture: String, store: MetadataStore) throws {
@@ -28,17 +34,23 @@ final class PackagePool {
         self.pool = pool
         self.store = store
         self.repositories = repositories
+        baseArchitecture = architecture.hasPrefix("i") && architecture.hasSuffix("86") ? "i386" : architecture
         pool_setdisttype(pool, Int32(DISTTYPE_RPM))
         pool_setarch(pool, architecture)
-        // As rpm: a package may conflict with what it provides itself, and obsoletes match names only.
+        // Files that primary.xml leaves out are looked up when something that matters asks for one, see `asksForFilelists`.
         pool_set_flag(pool, POOL_FLAG_ADDFILEPROVIDESFILTERED, 1)
-        map_init(&considered, 0)
+        // As libdnf has it: hidden packages still count where the solver weighs architectures and versions.
+        pool_set_flag(pool, POOL_FLAG_WHATPROVIDESWITHDISABLED, 1)
+        // Both architectures of a package together, in one version, are no inferior choice: multilib as Fedora has it.
+        pool_set_flag(pool, POOL_FLAG_IMPLICITOBSOLETEUSESCOLORS, 1)
+        map_init(considered, 0)
         for metadata in repositories { try add(metadata) }
     }
 
     deinit {
         pool.pointee.considered = nil
-        map_free(&considered)
+        map_free(considered)
+        considered.deallocate()
         pool_free(pool)
     }
 
@@ -64,19 +76,6 @@ final class PackagePool {
                     "\(solvFile) cannot be read back: \(String(cString: pool_errstr(pool)))"
                 ])
             }
-        }
-    }
-
-    /// Adds the comps groups: needed only when a request names one. Must come before `prepare`.
-    func loadGroups() throws {
-        guard !hasGroups else { return }
-        hasGroups = true
-        for metadata in repositories {
-            guard let repo = repository(metadata.repository.id) else { continue }
-            // librepo, and so dnf, knows the first two alone; repositories may list others that nobody ever fetched.
-            let known = ["group_gz", "group", "group_xz", "group_zst"]
-            guard let type = known.first(where: { metadata.files[$0] != nil }) else { continue }
-            try readXML(type, of: metadata, into: repo) { repo_add_comps(repo, $0, 0) }
         }
     }
 
@@ -106,11 +105,57 @@ final class PackagePool {
     /// Adds the complete lists of files: needed only when a request or a dependency names a file that primary.xml leaves out.
     func loadFilelists() throws {
         hasFilelists = true
+        solvablesInProvides = 0
+        pool_set_flag(pool, POOL_FLAG_ADDFILEPROVIDESFILTERED, 0)
         for metadata in repositories {
             guard let repo = repository(metadata.repository.id) else { continue }
             let flags = Int32(REPO_EXTEND_SOLVABLES) | Int32(REPO_LOCALPOOL)
             try readXML("filelists", of: metadata, into: repo) { repo_add_rpmmd(repo, $0, "FL", flags) }
         }
+    }
+
+    /// Whether a dependency that the last solution took into account names a file that is not in primary.xml. Only then can the
+    /// complete lists make a difference.
+    var asksForFilelists: Bool {
+        !hasFilelists && lazyPaths.contains { pool.pointee.whatprovides[Int($0)] != 0 }
+    }
+
+    /// All comps groups and environments, those of several repositories merged.
+    ///
+    /// - Throws: `DownloadError`, `ResolutionError` for groups that cannot be had or read.
+    func groups() throws -> Comps {
+        if let comps { return comps }
+        var all = Comps()
+        for metadata in repositories where metadata.repository.hasGroups {
+            // librepo, and so dnf, knows the first two alone; repositories may list others that nobody ever fetched.
+            let known = ["group_gz", "group", "group_xz", "group_zst"]
+            guard let type = known.first(where: { metadata.files[$0] != nil }), let text = try text(type, of: metadata)
+            else { continue }
+            do { all.merge(try Comps(xml: text, architecture: baseArchitecture)) } catch {
+                throw ResolutionError(problems: ["groups of \(metadata.repository.id) cannot be read: \(error)"])
+            }
+        }
+        comps = all
+        return all
+    }
+
+    /// By the name that is obsoleted: who does it.
+    func obsoletes() -> [Id: [(solvable: Id, dependency: Id)]] {
+        let end = pool.pointee.nsolvables
+        for id in solvablesInIndex..<max(solvablesInIndex, end)
+        where pool.pointee.solvables[Int(id)].repo != nil && pool.pointee.solvables[Int(id)].obsoletes != 0 {
+            for dependency in dependencies(of: id, SOLVABLE_OBSOLETES) {
+                obsoletesByName[nameID(of: dependency), default: []].append((id, dependency))
+            }
+        }
+        solvablesInIndex = end
+        return obsoletesByName
+    }
+
+    /// Whether the package is not hidden.
+    func isConsidered(_ id: Id) -> Bool {
+        guard pool.pointee.considered != nil, let bits = considered.pointee.map else { return true }
+        return bits[Int(id) >> 3] & (1 << UInt8(id & 7)) != 0
     }
 
     private func repository(_ id: String) -> UnsafeMutablePointer<Repo>? {
@@ -127,6 +172,10 @@ final class PackagePool {
         var problems: [String] = []
         var ids: [Id] = []
         for path in paths {
+            if let known = localFiles.first(where: { $0.value == path }) {
+                ids.append(known.key)
+                continue
+            }
             let id = repo_add_rpm(repo, path.string, Int32(REPO_REUSE_REPODATA) | Int32(RPM_ADD_WITH_SHA256SUM))
             guard id != 0 else {
                 problems.append("\(path): not a package: \(String(cString: pool_errstr(pool)))")
@@ -140,89 +189,88 @@ final class PackagePool {
         return ids
     }
 
-    /// Hides packages from the solver, as dnf's excludes do, and makes the pool ready for it.
+    /// Hides packages from the solver, as dnf does it, and makes the pool ready for it.
     ///
-    /// - Parameter allowedLocal: local packages of other machines are hidden too.
+    /// - Parameters:
+    ///   - patterns: of packages to hide, whichever repository they are from.
+    ///   - allowedLocal: local packages of other machines are hidden too.
     /// - Throws: `DownloadError`, `ResolutionError` for module metadata that cannot be had or read.
-    func prepare(hiding globs: [String], allowedLocal: [Id]) throws {
-        map_free(&considered)
-        map_init(&considered, pool.pointee.nsolvables)
-        map_setall(&considered)
+    func prepare(hiding patterns: [String], locks: [String], allowedLocal: [Id]) throws {
         pool.pointee.considered = nil
-        pool_addfileprovides(pool)
-        pool_createwhatprovides(pool)
-        func hide(_ glob: String, in repository: UnsafeMutablePointer<Repo>?, keeping: Bool) {
-            for id in solvables(matching: glob)
-            where repository == nil || pool.pointee.solvables[Int(id)].repo == repository {
-                if keeping { map_set(&considered, id) } else { map_clr(&considered, id) }
-            }
+        if solvablesInProvides != pool.pointee.nsolvables {
+            pool_addfileprovides(pool)
+            pool_createwhatprovides(pool)
+            lazyPaths = hasFilelists ? [] : pathsOutsidePrimary()
+            solvablesInProvides = pool.pointee.nsolvables
         }
+        var hidden: Set<Id> = []
         for metadata in repositories {
             let repo = repository(metadata.repository.id)
+            func isOfRepository(_ id: Id) -> Bool { pool.pointee.solvables[Int(id)].repo == repo }
             if !metadata.repository.includes.isEmpty {
-                for id in 2..<pool.pointee.nsolvables where pool.pointee.solvables[Int(id)].repo == repo {
-                    map_clr(&considered, id)
-                }
-                for glob in metadata.repository.includes { hide(glob, in: repo, keeping: true) }
+                let included = Set(metadata.repository.includes.flatMap { match($0, contents: false).ids })
+                hidden.formUnion(
+                    (2..<pool.pointee.nsolvables).lazy.filter { isOfRepository($0) && !included.contains($0) })
             }
-            for glob in metadata.repository.excludes { hide(glob, in: repo, keeping: false) }
+            for pattern in metadata.repository.excludes {
+                hidden.formUnion(match(pattern, contents: false).ids.lazy.filter(isOfRepository))
+            }
         }
-        for glob in globs { hide(glob, in: nil, keeping: false) }
+        for pattern in patterns { hidden.formUnion(match(pattern, contents: false).ids) }
+        hidden.formUnion(localFiles.keys.lazy.filter { !allowedLocal.contains($0) })
         let modules = try self.modules ?? moduleFilter()
         self.modules = modules
-        for id in modules.hidden { map_clr(&considered, id) }
-        for id in localFiles.keys where !allowedLocal.contains(id) { map_clr(&considered, id) }
-        withUnsafeMutablePointer(to: &considered) { pool.pointee.considered = $0 }
-        pool_createwhatprovides(pool)
+        hidden.formUnion(modules.hidden)
+        hide(hidden)
+        hide(lockedOut(by: locks))
+    }
+
+    private func hide(_ ids: Set<Id>) {
+        if pool.pointee.considered == nil {
+            map_free(considered)
+            map_init(considered, pool.pointee.nsolvables)
+            map_setall(considered)
+            pool.pointee.considered = considered
+        }
+        for id in ids { map_clr(considered, id) }
+    }
+
+    /// What dnf's versionlock plugin hides (plugins/versionlock.py of dnf-plugins-core): for a lock all other versions of the
+    /// same name and whatever obsoletes the locked ones, for `!` the version itself.
+    private func lockedOut(by locks: [String]) -> Set<Id> {
+        var excluded: Set<Id> = []
+        var locked: Set<Id> = []
+        var names: Set<String> = []
+        for lock in locks {
+            let isExclusion = lock.hasPrefix("!")
+            for spec in PackageSpec.versionLockReadings(of: isExclusion ? String(lock.dropFirst()) : lock) {
+                let ids = solvables(fitting: spec)
+                if isExclusion {
+                    excluded.formUnion(ids)
+                } else {
+                    names.insert(spec.name)
+                    locked.formUnion(ids)
+                }
+                if !ids.isEmpty { break }
+            }
+        }
+        for name in names {
+            excluded.formUnion(solvables(fitting: PackageSpec(name: name)).lazy.filter { !locked.contains($0) })
+        }
+        excluded.formUnion(obsoleters(of: locked.sorted()).lazy.filter { !locked.contains($0) })
+        return excluded
+    }
+
+    private func pathsOutsidePrimary() -> [Id] {
+        (1..<pool.pointee.ss.nstrings).filter { id in
+            guard pool.pointee.whatprovides[Int(id)] == 0 else { return false }
+            let text = pool.pointee.ss.stringspace + Int(pool.pointee.ss.strings[Int(id)])
+            return text.pointee == CChar(UInt8(ascii: "/"))
+        }
     }
 
     /// The module stream that hides the packages of this name, such as `nodejs:20`.
     func moduleStream(hiding name: String) -> String? { modules?.streamsByName[name] }
-
-    /// Packages whose name, `name.arch` or `name-version-release` the glob matches.
-    func solvables(matching glob: String) -> [Id] {
-        var selection = Queue()
-        queue_init(&selection)
-        defer { queue_free(&selection) }
-        let flags = SELECTION_NAME | SELECTION_CANON | SELECTION_DOTARCH | SELECTION_GLOB
-        guard selection_make(pool, &selection, glob, flags) != 0 else { return [] }
-        var found = Queue()
-        queue_init(&found)
-        defer { queue_free(&found) }
-        selection_solvables(pool, &selection, &found)
-        return found.ids
-    }
-
-    /// What the solver is told for one request: pairs of how and what; empty when nothing fits.
-    func selection(for spec: String) -> [Id] {
-        var selection = Queue()
-        queue_init(&selection)
-        defer { queue_free(&selection) }
-        let flags =
-            SELECTION_NAME | SELECTION_PROVIDES | SELECTION_FILELIST | SELECTION_CANON | SELECTION_DOTARCH
-            | SELECTION_REL | SELECTION_GLOB
-        _ = selection_make(pool, &selection, spec, flags)
-        return selection.ids
-    }
-
-    /// The names that a comps group has: mandatory and default ones, as dnf installs it. `nil`: there is no such group.
-    func packages(ofGroup name: String) -> [String]? {
-        let wanted = pool_str2id(pool, "group:\(name)", 0)
-        guard wanted != 0 else { return nil }
-        for id in 2..<pool.pointee.nsolvables
-        where pool.pointee.solvables[Int(id)].name == wanted && pool.pointee.solvables[Int(id)].repo != nil {
-            var names: [String] = []
-            for key in [SOLVABLE_REQUIRES, SOLVABLE_RECOMMENDS] {
-                var queue = Queue()
-                queue_init(&queue)
-                defer { queue_free(&queue) }
-                solvable_lookup_idarray(pool.pointee.solvables + Int(id), Id(key.rawValue), &queue)
-                names += queue.ids.compactMap { pool_dep2str(pool, $0).map { String(cString: $0) } }
-            }
-            return names
-        }
-        return nil
-    }
 
     /// A solvable as a value.
     func package(_ id: Id, reason: TransactionPackage.Reason) -> TransactionPackage {

@@ -19,7 +19,9 @@ public struct PackageResolver: Sendable {
     public func resolve(
         _ requests: [ResolutionRequest], report: @escaping @Sendable (String) -> Void
     ) async throws -> [Result<Transaction, any Error>] {
-        try await solve(requests, report: report) { pool, request in try pool.solved(request).transaction }
+        try await solve(requests, report: report) { pool, request in
+            try pool.solved(request, report: report).transaction
+        }
     }
 
     /// The transactions, and why each package is in them.
@@ -27,7 +29,7 @@ public struct PackageResolver: Sendable {
         _ requests: [ResolutionRequest], report: @escaping @Sendable (String) -> Void
     ) async throws -> [Result<RequirementGraph, any Error>] {
         try await solve(requests, report: report) { pool, request in
-            pool.requirements(of: try pool.solved(request), request)
+            pool.requirements(of: try pool.solved(request, report: report), request)
         }
     }
 
@@ -64,55 +66,35 @@ public struct PackageResolver: Sendable {
 
 extension PackagePool {
     /// - Throws: `ResolutionError` with every problem in words.
-    fileprivate func solved(_ request: ResolutionRequest) throws -> SolvedTransaction {
-        do {
-            return try solve(request)
-        } catch is ResolutionError where !hasFilelists {
-            // A request or a dependency may name a file that primary.xml leaves out.
+    fileprivate func solved(_ request: ResolutionRequest, report: (String) -> Void) throws -> SolvedTransaction {
+        if !hasFilelists, request.requests.contains(where: { $0.kind == .install && needsFilelists($0.spec) }) {
             try loadFilelists()
-            return try solve(request)
         }
+        var remarks: [String] = []
+        let result = Result { try solve(request) { remarks.append($0) } }
+        guard asksForFilelists else {
+            remarks.forEach(report)
+            return try result.get()
+        }
+        try loadFilelists()
+        return try solve(request, report: report)
     }
 
-    private func solve(_ request: ResolutionRequest) throws -> SolvedTransaction {
+    private func solve(_ request: ResolutionRequest, report: (String) -> Void) throws -> SolvedTransaction {
         let forbidden = request.requests.filter { $0.kind == .forbid }.map(\.spec)
         let local = try addLocalPackages(request.localPackages)
-        if request.requests.contains(where: { $0.kind == .group }) { try loadGroups() }
-        try prepare(hiding: request.configuration.excludes + forbidden, allowedLocal: local)
-
+        try prepare(
+            hiding: request.configuration.excludes + forbidden, locks: request.configuration.versionLocks,
+            allowedLocal: local)
         var unknown: [PackageRequest] = []
-        var job = SolverJob()
-        func install(_ spec: String, for origin: SolverJob.Origin) -> Bool {
-            let selection = selection(for: spec)
-            for index in stride(from: 0, to: selection.count, by: 2) {
-                let how = selection[index] | SOLVER_INSTALL | (request.configuration.best ? SOLVER_FORCEBEST : 0)
-                job.add(how, selection[index + 1], for: origin)
+        var job = try job(for: request, local: local, unknown: &unknown, report: report)
+        if !request.configuration.strict {
+            // dnf.conf(5), strict: what nobody has is left out rather than an error.
+            for problem in problems(unknown: unknown, request) {
+                report("\(problem.locations.first.map { "\($0): " } ?? "")\(problem.message); left out (strict=0)")
             }
-            return !selection.isEmpty
+            unknown = []
         }
-        for one in request.requests {
-            switch one.kind {
-            case .forbid: continue
-            case .install:
-                if !install(one.spec, for: .request(one)) { unknown.append(one) }
-            case .group:
-                guard let names = packages(ofGroup: one.spec) else {
-                    unknown.append(one)
-                    continue
-                }
-                for name in names where !forbidden.contains(name) {
-                    _ = install(name, for: .member(name, of: one))
-                }
-            }
-        }
-        // `setup` brings the users and groups that every other package's files belong to.
-        if !forbidden.contains("setup") { _ = install("setup", for: .always("setup")) }
-        for (id, path) in zip(local, request.localPackages) {
-            job.add(SOLVER_SOLVABLE | SOLVER_INSTALL, id, for: .local(path))
-        }
-        // Kernels and their kin may be there in several versions; only `multiversion` makes libsolv allow it.
-        let installOnly = pool_str2id(pool, "installonlypkg(kernel)", 1)
-        job.add(SOLVER_SOLVABLE_PROVIDES | SOLVER_MULTIVERSION, installOnly, for: .policy)
         do {
             let solved = try solve(&job, request)
             guard unknown.isEmpty else { throw ResolutionError([]) }

@@ -27,12 +27,7 @@ extension PackagePool {
 
     /// A request for a comps group that no repository has.
     private func problem(unknownGroup one: PackageRequest) -> ResolutionProblem {
-        let names = Set(
-            (2..<pool.pointee.nsolvables).compactMap { id -> String? in
-                guard pool.pointee.solvables[Int(id)].repo != nil else { return nil }
-                let name = name(of: id)
-                return name.hasPrefix("group:") ? String(name.dropFirst(6)) : nil
-            })
+        let names = Set(((try? groups())?.groups ?? []).flatMap { [$0.id, $0.name] }).subtracting([""])
         let near = NearMisses.of(one.spec, among: names).map { "'@\($0)'" }
         let hint = names.isEmpty ? "; no repository has any group" : near.isEmpty ? "" : "; did you mean \(near.alternatives)?"
         return ResolutionProblem(at: [one.location], "no repository has the group '@\(one.spec)'\(hint)")

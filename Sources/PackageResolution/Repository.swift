@@ -13,6 +13,8 @@ public struct Repository: Hashable, Codable, Sendable {
     public var excludes: [String] = []
     public var includes: [String] = []
     public var skipIfUnavailable = false
+    /// Whether its comps groups count (`enablegroups`).
+    public var hasGroups = true
     /// Its packages are seen even where an active module stream has packages of the same names.
     public var moduleHotfixes = false
     public var transfer = TransferOptions()

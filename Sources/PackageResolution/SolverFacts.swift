@@ -64,15 +64,18 @@ struct SolverFacts {
                 guard let origin = job.origin(at: index), origin != .policy else { continue }
                 fact = Fact(kind: .asked(origin), candidates: job.candidates(at: index, in: pool.pool))
             case SOLVER_RULE_PKG_REQUIRES:
-                fact.kind = .requires
-                fact.candidates = pool.providers(of: fact.dependency)
+                // What is hidden counts for the solver, but satisfies nothing.
+                fact.candidates = pool.providers(of: fact.dependency).filter(pool.isConsidered)
+                fact.kind = fact.candidates.isEmpty ? .nothingProvides : .requires
             case SOLVER_RULE_PKG_NOTHING_PROVIDES_DEP: fact.kind = .nothingProvides
             case SOLVER_RULE_PKG_CONFLICTS, SOLVER_RULE_PKG_CONSTRAINS: fact.kind = .conflicts
             case SOLVER_RULE_PKG_SELF_CONFLICT: fact.kind = .conflictsWithItself
             case SOLVER_RULE_PKG_OBSOLETES, SOLVER_RULE_PKG_IMPLICIT_OBSOLETES, SOLVER_RULE_YUMOBS:
                 fact.kind = .obsoletes
             case SOLVER_RULE_PKG_SAME_NAME: fact.kind = .sameName
-            case SOLVER_RULE_PKG_NOT_INSTALLABLE: fact.kind = .notInstallable
+            case SOLVER_RULE_PKG_NOT_INSTALLABLE:
+                guard pool.isConsidered(fact.from) else { continue }
+                fact.kind = .notInstallable
             case SOLVER_RULE_BEST:
                 fact.kind = .best
                 var literals = Queue()

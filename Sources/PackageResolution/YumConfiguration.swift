@@ -8,7 +8,25 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
     public var installsWeakDependencies = true
     public var excludes: [String] = []
     public var best = false
+    /// Whether a request for a name may be met by a package that obsoletes it.
     public var obsoletes = true
+    /// Whether a package that cannot be had or installed is an error; otherwise it is left out.
+    public var strict = true
+    /// `multilib_policy=all`: every architecture of a package that fits, not the best alone.
+    public var installsAllArchitectures = false
+    /// Provides of packages that may be installed in several versions at once.
+    public var installOnlyPackages = [
+        "kernel", "kernel-PAE", "installonlypkg(kernel)", "installonlypkg(kernel-module)", "installonlypkg(vm)",
+        "multiversion(kernel)",
+    ]
+    /// Which kinds of members of a comps group are installed.
+    public var groupPackageTypes = ["mandatory", "default", "conditional"]
+    /// Packages that no weak dependency may bring.
+    public var excludedFromWeak: [String] = []
+    /// The entries of versionlock.list; a leading `!` excludes the version, otherwise it is the only one that may be taken.
+    public var versionLocks: [String] = []
+    /// Whether `yum/plugins` counts.
+    public var usesPlugins = true
     /// Such as `nodocs`.
     public var transactionFlags: [String] = []
     public var localPackagesAreChecked = false
@@ -51,6 +69,7 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
             writtenOptions += read.written
             for section in read.file.sections { add(section, defaults: defaults, &diagnostics) }
         }
+        if usesPlugins { versionLocks = VersionLock.entries(of: folder, substitution, &diagnostics) }
         let sections = Set(repositories.map(\.id)).union(["main", WrittenOption.variables])
         writtenOptions.removeAll { !sections.contains($0.section) }
     }
@@ -92,8 +111,33 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
         case "install_weak_deps": set(&installsWeakDependencies, option, &diagnostics)
         case "best": set(&best, option, &diagnostics)
         case "obsoletes": set(&obsoletes, option, &diagnostics)
+        case "strict": set(&strict, option, &diagnostics)
+        case "skip_broken":
+            var skips = false
+            set(&skips, option, &diagnostics)
+            if skips { strict = false }
+        case "multilib_policy":
+            guard ["best", "all"].contains(option.value) else {
+                diagnostics.append(
+                    Diagnostic(
+                        .error, at: option.location, "'\(option.value)' is no multilib_policy",
+                        hint: "best or all would be right"))
+                return
+            }
+            installsAllArchitectures = option.value == "all"
+        case "installonlypkgs": installOnlyPackages = option.value.listItems
+        case "group_package_types":
+            groupPackageTypes = option.value.listItems
+            for kind in groupPackageTypes where Comps.Member.Kind(rawValue: kind) == nil {
+                diagnostics.append(
+                    Diagnostic(
+                        .error, at: option.location, "'\(kind)' is no kind of packages of a group",
+                        hint: "mandatory, default, conditional or optional would be right"))
+            }
+        case "exclude_from_weak": excludedFromWeak += option.value.listItems
         case "localpkg_gpgcheck": set(&localPackagesAreChecked, option, &diagnostics)
         case "exclude", "excludepkgs": excludes += option.value.listItems
+        case "plugins": set(&usesPlugins, option, &diagnostics)
         case "tsflags": transactionFlags += option.value.listItems
         case "releasever": break
         default:
@@ -158,6 +202,7 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
         case "proxy_password": setPassword(&repository.transfer.proxyCredentials, option.value)
         case "username": setUser(&repository.transfer.credentials, option.value)
         case "password": setPassword(&repository.transfer.credentials, option.value)
+        case "enablegroups": set(&repository.hasGroups, option, &diagnostics)
         case "module_hotfixes": set(&repository.moduleHotfixes, option, &diagnostics)
         case "sslverify": set(&repository.transfer.verifiesTLS, option, &diagnostics)
         case "sslcacert": repository.transfer.certificateAuthority = option.value
@@ -191,13 +236,13 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
     /// Options that have no bearing on an installroot build, or that the pipeline decides itself.
     private static let ignoredMainOptions: Set<String> = [
         "cachedir", "persistdir", "logdir", "logfile", "reposdir", "keepcache", "debuglevel", "errorlevel", "logging",
-        "plugins", "pluginpath",
-        "pluginconfpath", "installonly_limit", "installonlypkgs", "distroverpkg", "assumeyes", "color",
+        "pluginpath",
+        "pluginconfpath", "installonly_limit", "distroverpkg", "assumeyes", "color",
         "history_record", "clean_requirements_on_remove",
-        "exactarch", "multilib_policy", "protected_packages", "bugtracker_url", "metadata_expire",
-        "check_config_file_age", "strict", "syslog_ident",
-        "rpmverbosity", "group_package_types", "deltarpm", "zchunk", "fastestmirror", "max_parallel_downloads",
-        "ip_resolve", "skip_broken",
+        "exactarch", "protected_packages", "bugtracker_url", "metadata_expire",
+        "check_config_file_age", "syslog_ident",
+        "rpmverbosity", "deltarpm", "zchunk", "fastestmirror", "max_parallel_downloads",
+        "ip_resolve", "exclude_from_weak_autodetect", "allow_vendor_change", "disable_excludes",
     ]
     private static let ignoredRepositoryOptions: Set<String> = [
         "metadata_expire", "mirrorlist_expire", "countme", "type", "fastestmirror", "deltarpm", "enabled_metadata",

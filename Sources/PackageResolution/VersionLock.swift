@@ -1,0 +1,80 @@
+// The list of the versionlock plugin, as `yum/plugins` has it (dnf-versionlock(8), yum-versionlock(1)).
+import ConfigurationTree
+import HostSystem
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+enum VersionLock {
+    /// The entries of the list that `versionlock.conf` names, or of `versionlock.list` beside it.
+    ///
+    /// An absolute path of the list is read as the file of that name in `yum/plugins`: a build does not read the host's.
+    static func entries(
+        of folder: YumFolder, _ substitution: Substitution, _ diagnostics: inout [Diagnostic]
+    ) -> [String] {
+        let plugins = folder.path.appending("plugins")
+        let file = plugins.appending("versionlock.conf")
+        var list = plugins.appending("versionlock.list")
+        var place: SourceLocation?
+        if access(file.string, F_OK) == 0 {
+            guard let text = read(file, &diagnostics) else { return [] }
+            let options = INIFile(text: text, file: file, diagnostics: &diagnostics).sections
+                .filter { $0.name == "main" }.flatMap(\.options)
+            if let enabled = options.last(where: { $0.name == "enabled" }),
+                ["0", "no", "false", "off"].contains(enabled.value.lowercased())
+            {
+                return []
+            }
+            if let option = options.last(where: { $0.name == "locklist" }) {
+                place = option.location
+                let path = FilePath(substitution.expand(option.value, at: option.location, &diagnostics))
+                let isInTree = path.isRelative || path.starts(with: folder.path)
+                list = isInTree ? plugins.pushing(path) : plugins.appending(path.lastComponent?.string ?? "")
+            }
+        }
+        guard access(list.string, F_OK) == 0 else {
+            if let place {
+                diagnostics.append(
+                    Diagnostic(.error, at: place, "there is no \(list)", hint: "an empty list locks nothing"))
+            }
+            return []
+        }
+        guard let text = read(list, &diagnostics) else { return [] }
+        var entries: [String] = []
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let entry = line.trimmed
+            guard !entry.isEmpty, !line.hasPrefix("#") else { continue }
+            let normal = withEpochInside(entry)
+            if PackageSpec.versionLockReadings(of: normal.hasPrefix("!") ? String(normal.dropFirst()) : normal).isEmpty {
+                diagnostics.append(
+                    Diagnostic(
+                        .error, at: SourceLocation(file: list, line: index + 1), "'\(entry)' names no package",
+                        hint: "name-epoch:version-release.arch would be right"))
+            } else {
+                entries.append(normal)
+            }
+        }
+        return entries
+    }
+
+    private static func read(_ path: FilePath, _ diagnostics: inout [Diagnostic]) -> String? {
+        do { return try readText(path) } catch {
+            diagnostics.append(Diagnostic(.error, at: SourceLocation(file: path), "cannot be read: \(error)"))
+            return nil
+        }
+    }
+
+    /// yum's plugin wrote `epoch:name-version-release.arch`; dnf's has the epoch before the version.
+    private static func withEpochInside(_ entry: String) -> String {
+        let mark = entry.hasPrefix("!") ? "!" : ""
+        let text = entry.dropFirst(mark.count)
+        guard let colon = text.firstIndex(of: ":"), let epoch = Int(text[..<colon]) else { return entry }
+        let rest = String(text[text.index(after: colon)...])
+        guard let spec = PackageSpec.readings(of: rest).first(where: { $0.version != nil }) else { return entry }
+        return "\(mark)\(spec.name)-\(epoch):\(rest.dropFirst(spec.name.count + 1))"
+    }
+}
