@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// capabilities(7). Everything else is dropped: SYS_ADMIN (mounts), SYS_MODULE, SYS_BOOT, SYS_TIME, SYS_RAWIO, SYS_PTRACE,
+// capabilities(7). Everything else is dropped: SYS_ADMIN (mounts; this process alone keeps it, for its own unmounts), SYS_MODULE, SYS_BOOT, SYS_TIME, SYS_RAWIO, SYS_PTRACE,
 // NET_ADMIN (iptables(8) loads modules), DAC_READ_SEARCH (open_by_handle_at(2) reaches the whole file system that the root lies
 // on), LINUX_IMMUTABLE (the cache could not be cleaned), ...
 static const int kept_capabilities[] = {
@@ -32,6 +32,8 @@ static int drop_capabilities(void) {
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
     if (syscall(SYS_capget, &header, data) < 0) return -1;
     __u32 kept[_LINUX_CAPABILITY_U32S_3] = {0};
+    // Not handed on: programs that it starts get what the bounding set leaves.
+    __u32 own[_LINUX_CAPABILITY_U32S_3] = {[CAP_SYS_ADMIN / 32] = 1u << (CAP_SYS_ADMIN % 32)};
     for (size_t index = 0; index < sizeof kept_capabilities / sizeof *kept_capabilities; index++)
         kept[kept_capabilities[index] / 32] |= 1u << (kept_capabilities[index] % 32);
     for (int capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0; capability++) {
@@ -40,7 +42,7 @@ static int drop_capabilities(void) {
     }
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0) return -1;
     for (int word = 0; word < _LINUX_CAPABILITY_U32S_3; word++) {
-        data[word].effective = data[word].permitted &= kept[word];
+        data[word].effective = data[word].permitted &= kept[word] | own[word];
         data[word].inheritable = 0;
     }
     return (int)syscall(SYS_capset, &header, data);

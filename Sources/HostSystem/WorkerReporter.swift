@@ -10,7 +10,7 @@ import SystemPackage
 /// The worker's way to talk: messages leave on descriptor 3, and whatever else the process or its children print on
 /// 1 and 2 is its log.
 public final class WorkerReporter: Sendable {
-    private let messages: FileDescriptor
+    let messages: FileDescriptor
 
     /// Takes over standard output: what was descriptor 1 becomes the message channel, and 1 is joined with 2.
     init() throws {
@@ -29,8 +29,12 @@ public final class WorkerReporter: Sendable {
 
     func send(_ message: WorkerMessage) {
         // A reader that is gone means that the build is gone: the monitor ends this process.
-        guard var line = try? JSONEncoder().encode(message) else { return }
+        if let line = Self.line(message) { _ = try? messages.writeAll(line) }
+    }
+
+    static func line(_ message: WorkerMessage) -> Data? {
+        guard var line = try? JSONEncoder().encode(message) else { return nil }
         line.append(UInt8(ascii: "\n"))
-        _ = try? messages.writeAll(line)
+        return line
     }
 }

@@ -61,6 +61,7 @@ public struct InstallJob: WorkerJob {
     public var databasePath: FilePath = "/var/lib/rpm"
     public var installsDocumentation = true
     public var toleratedScriptlets: [ToleratedScriptlet]
+    public var scriptletLimits = ScriptletLimits()
 
     public init(
         installRoot: FilePath, packages: [PackageFile], keys: [FilePath], machineName: String, sourceDateEpoch: Int,
@@ -89,7 +90,7 @@ public struct InstallJob: WorkerJob {
         try confine()
         let transaction = try RPMTransaction(job: self, reporter: reporting)
         let outcome = try transaction.run()
-        mounts.end(directoryModes: transaction.directoryModes)
+        try mounts.end(directoryModes: transaction.directoryModes)
         try removeTraces()
         return outcome
     }

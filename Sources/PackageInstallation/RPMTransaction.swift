@@ -16,6 +16,7 @@ final class RPMTransaction {
     private let transaction: rpmts
     private var log = RPMLog()
     private var scriptOutput: ScriptOutput
+    private let watch: ScriptletWatch
     private var opened: FD_t?
     private var finished = 0
     /// librpm opens and closes each package twice: to verify all of them first, then to install each.
@@ -46,6 +47,7 @@ final class RPMTransaction {
         rpmPushMacro(nil, "_flush_io", nil, "0", RMIL_CMDLINE)
         transaction = rpmtsCreate()
         scriptOutput = try ScriptOutput()
+        watch = try ScriptletWatch(job.scriptletLimits, output: scriptOutput.descriptor, reporter: reporter)
         discographer_rpm_log_up_to_information()
         rpmlogSetCallback(
             { record, data in
@@ -109,13 +111,16 @@ final class RPMTransaction {
             }, Unmanaged.passUnretained(self).toOpaque())
         let result = rpmtsRun(transaction, nil, RPMPROB_FILTER_NONE.rawValue)
         rpmtsSetNotifyCallback(transaction, nil, nil)
+        // First: a failing %pre or %pretrans keeps its package out, which is all that librpm says of it in the end.
+        try checkScriptlets()
         if result > 0 { try check(false, kind: "transaction", what: "the packages cannot be installed") }
         guard result == 0 else {
+            let scriptlets = failures.map { "\($0.package) \($0.scriptlet): \($0.failure)" }
             throw WorkerFailure(
-                kind: "transaction", message: (["the installation failed"] + log.errors).joined(separator: "\n"))
+                kind: "transaction",
+                message: (["the installation failed:"] + log.errors + scriptlets).joined(separator: "\n  "))
         }
         rpmtsCloseDB(transaction)
-        try checkScriptlets()
         guard log.errors.isEmpty || !failures.isEmpty else {
             throw WorkerFailure(
                 kind: "transaction", message: (["the installation failed"] + log.errors).joined(separator: "\n"))
@@ -221,7 +226,7 @@ final class RPMTransaction {
         case RPMCALLBACK_VERIFY_START: isVerifying = true
         case RPMCALLBACK_VERIFY_STOP: isVerifying = false
         case RPMCALLBACK_SCRIPT_START:
-            scriptOutput.begin()
+            watch.begin("\(header.map(nevra) ?? "?") \(Self.names[Int64(amount)] ?? "scriptlet \(amount)")")
         case RPMCALLBACK_SCRIPT_STOP, RPMCALLBACK_SCRIPT_ERROR:
             scriptletEnded(header, tag: amount, failed: what == RPMCALLBACK_SCRIPT_ERROR)
         case RPMCALLBACK_UNPACK_ERROR, RPMCALLBACK_CPIO_ERROR:
@@ -234,14 +239,20 @@ final class RPMTransaction {
     /// For a file trigger librpm gives the tag of plain triggers, and does not always call back for its failure: what it logs is
     /// exact, so names and failures are taken from there.
     private func scriptletEnded(_ header: Header?, tag: rpm_loff_t, failed: Bool) {
+        let end = watch.end()
         let output = scriptOutput.take()
-        let lines = log.takeScriptletLines()
+        var lines = log.takeScriptletLines()
+        if let reason = end.reason { lines.append(reason) }
         var package = header.map(nevra) ?? "?"
         var scriptlet = Self.names[Int64(tag)] ?? "scriptlet \(tag)"
-        if let line = lines.first, let named = line.firstMatch(of: /(%[a-z]+)\((.+?)\) scriptlet/) {
+        if let line = lines.first, let named = line.firstMatch(of: /(%[a-z]+)\(([^()]+)\)/) {
             (scriptlet, package) = (String(named.1), String(named.2))
         }
         if !output.isEmpty { reporter(.output(source: "\(package) \(scriptlet)", text: output)) }
+        if !end.leftRunning.isEmpty {
+            reporter.warn(
+                "\(package) \(scriptlet) left running: \(end.leftRunning.joined(separator: ", ")); stopped")
+        }
         guard failed || !lines.isEmpty else { return }
         // librpm says SCRIPT_STOP with the log's line, and then SCRIPT_ERROR with nothing new.
         if lines.isEmpty, let last = failures.last, last.package == package, last.scriptlet == scriptlet { return }
@@ -336,28 +347,37 @@ struct RPMLog {
     }
 }
 
-/// Where scriptlets print: a file in memory, read when each ends.
+/// Where scriptlets print: a file in memory, read and emptied when each ends.
 struct ScriptOutput {
     let handle: FD_t
-    private let descriptor: Int32
-    private var position: off_t = 0
+    let descriptor: FileDescriptor
 
     init() throws {
-        descriptor = discographer_memory_file("scriptlets")
-        guard descriptor >= 0, let handle = fdDup(descriptor) else {
+        let file = discographer_memory_file("scriptlets")
+        guard file >= 0, let handle = fdDup(file) else {
             throw WorkerFailure(
                 kind: "librpm", message: "no memory for the output of scriptlets: \(Errno(rawValue: errno))")
         }
         self.handle = handle
+        descriptor = FileDescriptor(rawValue: file)
     }
 
-    mutating func begin() { position = lseek(descriptor, 0, SEEK_END) }
-
-    /// What was printed since the last `begin`, at most a mebibyte.
+    /// What was printed since the last time; of much, the beginning and the end.
     mutating func take() -> String {
-        var bytes = [UInt8](repeating: 0, count: 1 << 20)
-        let count = pread(descriptor, &bytes, bytes.count, position)
-        position = lseek(descriptor, 0, SEEK_END)
-        return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : ""
+        let most: off_t = 1 << 19
+        let size = lseek(descriptor.rawValue, 0, SEEK_END)
+        var text = read(0, min(size, most))
+        if size > 2 * most { text += "\n(\(size - 2 * most) bytes are left out here)\n" }
+        if size > most { text += read(max(most, size - most), min(most, size - most)) }
+        // Descriptors of the same open file share their place in it.
+        ftruncate(descriptor.rawValue, 0)
+        lseek(descriptor.rawValue, 0, SEEK_SET)
+        return text
+    }
+
+    private func read(_ offset: off_t, _ count: off_t) -> String {
+        var bytes = [UInt8](repeating: 0, count: Int(count))
+        let got = pread(descriptor.rawValue, &bytes, bytes.count, offset)
+        return got > 0 ? String(decoding: bytes[..<got], as: UTF8.self) : ""
     }
 }

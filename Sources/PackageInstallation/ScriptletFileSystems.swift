@@ -9,27 +9,18 @@ import SystemPackage
     import Musl
 #endif
 
-final class ScriptletFileSystems {
+struct ScriptletFileSystems {
     /// Not written to by packages at all.
     static let directories: [FilePath] = ["/proc", "/sys", "/dev"]
     /// Private, so that nothing of the scriptlets' stays in it.
     static let temporary: FilePath = "/tmp"
 
-    /// The root's own folders, which are out of sight from now on.
-    private let covered: [FilePath: FileDescriptor]
+    private let installRoot: FilePath
 
-    /// Mounts all; they end with the worker's name space.
-    ///
     /// - Throws: `HostSystemError.systemCall`.
     init(installRoot: FilePath) throws {
-        func inRoot(_ path: FilePath) -> FilePath { installRoot.pushing(path.removingRoot()) }
-        var covered: [FilePath: FileDescriptor] = [:]
-        for directory in Self.directories + [Self.temporary] {
-            try createDirectories(inRoot(directory))
-            covered[directory] = try FileDescriptor.open(
-                inRoot(directory), .readOnly, options: [.directory, .noFollow, .closeOnExec])
-        }
-        self.covered = covered
+        self.installRoot = installRoot
+        for directory in Self.directories + [Self.temporary] { try createDirectories(inRoot(directory)) }
         try mount("proc", at: inRoot("/proc"), type: "proc", hasDevices: false)
         // What is global to the host's kernel is not a scriptlet's to set: `sysctl -p` in a %post would change the build host.
         for entry in ["sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi"] {
@@ -46,12 +37,15 @@ final class ScriptletFileSystems {
         try mount("tmpfs", at: inRoot("/tmp"), type: "tmpfs", hasDevices: false, options: "mode=1777")
     }
 
-    deinit { for (_, folder) in covered { try? folder.close() } }
-
-    /// Gives the folders below the modes that their package has for them.
-    func end(directoryModes: [FilePath: mode_t]) {
-        for (directory, mode) in directoryModes {
-            if let folder = covered[directory] { fchmod(folder.rawValue, mode & 0o7777) }
+    /// Unmounts all, and gives the folders below the modes that their package has for them.
+    ///
+    /// - Throws: `HostSystemError.systemCall`.
+    func end(directoryModes: [FilePath: mode_t]) throws {
+        for directory in ["/tmp", "/dev", "/sys", "/proc"] as [FilePath] {
+            try unmount(inRoot(directory), detach: true)
         }
+        for (directory, mode) in directoryModes { chmod(inRoot(directory).string, mode & 0o7777) }
     }
+
+    private func inRoot(_ path: FilePath) -> FilePath { installRoot.pushing(path.removingRoot()) }
 }

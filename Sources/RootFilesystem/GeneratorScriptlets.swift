@@ -108,18 +108,9 @@ struct GeneratorScriptlets {
 
     /// Nothing that a scriptlet started outlives the run: the next one and the overlays find a root that holds still.
     private func stopLeftovers(_ reporting: WorkerReporter) {
-        // Only as the first process of a namespace is "all processes" what the scriptlets started.
-        guard getpid() == 1 else { return }
-        let processes = ((try? entries(of: "/proc")) ?? []).map(\.string).filter { $0 != "1" && Int32($0) != nil }
-        // A process that has ended has no command line (proc(5)).
-        let running = processes.filter {
-            !((try? readBytes(FilePath("/proc/\($0)/cmdline"))) ?? []).isEmpty
-        }
-        let names = running.compactMap { try? readText(FilePath("/proc/\($0)/comm")).trimmingNewline }
-        kill(-1, SIGKILL)
-        while waitpid(-1, nil, 0) > 0 || errno == EINTR {}
+        let names = stopOtherProcesses()
         if !names.isEmpty {
-            reporting.warn("generator scriptlets left running: \(names.sorted().joined(separator: ", ")); stopped")
+            reporting.warn("generator scriptlets left running: \(names.joined(separator: ", ")); stopped")
         }
     }
 
@@ -157,8 +148,4 @@ struct GeneratorScriptlets {
         set +o errexit
         : >"$discographer_output/done"
         """#
-}
-
-extension String {
-    fileprivate var trimmingNewline: String { hasSuffix("\n") ? String(dropLast()) : self }
 }

@@ -37,11 +37,41 @@ typedef struct {
 int discographer_isolate(const discographer_isolation *isolation, int lifeline, const char **failed_step);
 
 /// Takes from this process and all that it starts, for good, what neither librpm nor a scriptlet needs: capabilities but those over
-/// files and users (capabilities(7)), the system calls that reach the host's kernel log, keyrings, audit and modules (seccomp(2)), core dumps,
-/// and the view of this process in /proc. What is mounted must be mounted before.
+/// files and users (capabilities(7); this process itself may still unmount), the system calls that reach the host's kernel log, keyrings, audit and modules (seccomp(2)), core dumps,
+/// and the view of this process in /proc.
 ///
 /// To be called before any other thread exists. Returns 0, or -1 with errno set and `failed_step` naming what could not be done.
 int discographer_confine(const char **failed_step);
+
+/// What a scriptlet may take; see `discographer_watch_start`.
+typedef struct {
+    /// 0: for ever.
+    unsigned seconds;
+    /// Processes that there may be at once.
+    unsigned most_processes;
+    /// An open file in memory that scriptlets print to, and how much of it is kept while they do, in bytes.
+    int output;
+    int64_t most_output;
+    /// Where the worker's messages go.
+    int messages;
+} discographer_watch_limits;
+
+enum {
+    DISCOGRAPHER_WATCH_TIME = 1,
+    DISCOGRAPHER_WATCH_PROCESSES = 2,
+};
+
+/// Begins a thread that watches over scriptlets, in a process that is the first one of its PID namespace.
+///
+/// Returns 0, or -1 with errno set.
+int discographer_watch_start(const discographer_watch_limits *limits);
+
+/// A scriptlet begins. Should it be code of this very process (Lua) that does not end in time, then `last_words` are written to `messages`
+/// and the process exits with status 1; they must stay until `discographer_watch_end`.
+void discographer_watch_begin(const char *last_words, size_t length);
+
+/// The scriptlet has ended; the limits for which all other processes of the namespace were killed, or 0.
+unsigned discographer_watch_end(void);
 
 /// Mounts a /dev on `folder` that has no device of the host's: null, zero, full, random, urandom, tty, a terminal multiplexer of its own, and
 /// the names of the open descriptors. Other device nodes can be made in it, and not be opened.

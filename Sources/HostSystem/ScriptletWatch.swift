@@ -1,0 +1,97 @@
+internal import CLinux
+import Foundation
+public import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// What one scriptlet may take before it is ended.
+public struct ScriptletLimits: Hashable, Codable, Sendable {
+    /// 0: no limit. Half an hour is several times what the slowest known one takes (an initramfs under emulation).
+    public var seconds = 1800
+    /// Processes at once. Not a resource limit of the kernel's: those do not hold for root (setrlimit(2), RLIMIT_NPROC).
+    public var processes = 4096
+
+    public init() {}
+}
+
+/// Watches over one scriptlet after another in a worker, and leaves nothing running between them. One in a process.
+public final class ScriptletWatch {
+    private let limits: ScriptletLimits
+    private let output: FileDescriptor
+    private var lastWords = Data()
+    private var standardDescriptors: [FileDescriptor] = []
+
+    /// - Parameter output: the file in memory that scriptlets print to; of more than 64 MiB, the middle is forgotten.
+    /// - Throws: `HostSystemError.systemCall`.
+    public init(_ limits: ScriptletLimits, output: FileDescriptor, reporter: WorkerReporter) throws {
+        self.limits = limits
+        self.output = output
+        var description = discographer_watch_limits(
+            seconds: UInt32(clamping: limits.seconds), most_processes: UInt32(clamping: limits.processes),
+            output: output.rawValue, most_output: 64 << 20, messages: reporter.messages.rawValue)
+        guard discographer_watch_start(&description) == 0 else {
+            throw HostSystemError.systemCall(what: "watching over scriptlets", errno: Errno(rawValue: errno))
+        }
+    }
+
+    /// A scriptlet begins; what this process itself prints meanwhile, as Lua scriptlets do, is the scriptlet's too.
+    ///
+    /// - Parameter scriptlet: for people, such as `bash-5.2.15-2.x86_64 %post`.
+    public func begin(_ scriptlet: String) {
+        let failure = WorkerFailure(
+            kind: "scriptlet", message: "\(scriptlet): it did not end within \(limits.seconds) s and was stopped")
+        lastWords = WorkerReporter.line(.failure(failure)) ?? Data()
+        fflush(nil)
+        standardDescriptors = [FileDescriptor.standardOutput, .standardError].compactMap { descriptor in
+            let copy = fcntl(descriptor.rawValue, F_DUPFD_CLOEXEC, 3)
+            dup2(output.rawValue, descriptor.rawValue)
+            return copy < 0 ? nil : FileDescriptor(rawValue: copy)
+        }
+        lastWords.withUnsafeBytes { bytes in
+            discographer_watch_begin(bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
+        }
+    }
+
+    /// The scriptlet ended; all that it left running is stopped.
+    ///
+    /// - Returns: why it was stopped, if it was, and the names of the programs that it left running.
+    public func end() -> (reason: String?, leftRunning: [String]) {
+        let verdict = discographer_watch_end()
+        fflush(nil)
+        for (descriptor, copy) in zip([FileDescriptor.standardOutput, .standardError], standardDescriptors) {
+            dup2(copy.rawValue, descriptor.rawValue)
+            try? copy.close()
+        }
+        standardDescriptors = []
+        let names = stopOtherProcesses()
+        var reasons: [String] = []
+        if verdict & UInt32(DISCOGRAPHER_WATCH_TIME) != 0 {
+            reasons.append("it did not end within \(limits.seconds) s and was stopped")
+        }
+        if verdict & UInt32(DISCOGRAPHER_WATCH_PROCESSES) != 0 {
+            reasons.append("it had more than \(limits.processes) processes and was stopped")
+        }
+        return (reasons.isEmpty ? nil : reasons.joined(separator: "; "), reasons.isEmpty ? names : [])
+    }
+}
+
+/// Ends every other process of this namespace, of which the caller must be the first process, and waits for them.
+///
+/// - Returns: the names of the programs that were running, sorted.
+public func stopOtherProcesses() -> [String] {
+    // Only as the first process of a namespace is "all processes" what this one started. Nobody else is there: the common case.
+    guard getpid() == 1, kill(-1, 0) == 0 else { return [] }
+    let processes = ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).filter {
+        $0 != "1" && Int32($0) != nil
+    }
+    // A process that has ended has no command line (proc(5)).
+    let running = processes.filter { !((try? readBytes(FilePath("/proc/\($0)/cmdline"))) ?? []).isEmpty }
+    let names = running.compactMap { try? readText(FilePath("/proc/\($0)/comm")) }
+    kill(-1, SIGKILL)
+    while waitpid(-1, nil, 0) > 0 || errno == EINTR {}
+    return names.map { $0.hasSuffix("\n") ? String($0.dropLast()) : $0 }.sorted()
+}
