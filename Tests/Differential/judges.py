@@ -1,0 +1,157 @@
+"""The two that are compared: discographer by its command line, dnf by its own library."""
+import contextlib
+import importlib.util
+import json
+import logging
+import os
+import shutil
+import subprocess
+import time
+
+import dnf
+
+import cases
+
+VERSIONLOCK = "/usr/lib/python3/dist-packages/dnf-plugins/versionlock.py"
+
+
+def url(repository):
+    return repository if "://" in repository else f"file://{os.path.realpath(repository)}"
+
+
+def nevra(name, epoch, version, release, arch):
+    return f"{name}-{'' if int(epoch) == 0 else f'{epoch}:'}{version}-{release}.{arch}"
+
+
+class Dnf:
+    def __init__(self, repositories, folder, options):
+        self.repositories, self.folder, self.options = repositories, folder, options
+        self.versionlock = None
+        self.all, self.names = None, set()
+        if os.path.exists(options.versionlock_plugin):
+            description = importlib.util.spec_from_file_location("versionlock", options.versionlock_plugin)
+            self.versionlock = importlib.util.module_from_spec(description)
+            description.loader.exec_module(self.versionlock)
+        logging.getLogger("dnf").setLevel(logging.CRITICAL)
+
+    def base(self, case):
+        base = dnf.Base()
+        conf = base.conf
+        conf.installroot, conf.cachedir = os.path.join(self.folder, "root"), os.path.join(self.folder, "cache")
+        conf.persistdir = os.path.join(self.folder, "persist")
+        os.makedirs(conf.installroot, exist_ok=True)
+        conf.substitutions["releasever"] = self.options.releasever
+        conf.substitutions["arch"] = conf.substitutions["basearch"] = self.options.arch
+        conf.module_platform_id = f"platform:el{self.options.releasever}"
+        conf.metadata_expire = 3600 * 24
+        for name, value in case["main"].items():
+            setattr(conf, name, value)
+        conf.excludepkgs = case["main"].get("excludepkgs", []) + case["forbid"]
+        for index, repository in enumerate(self.repositories):
+            added = base.repos.add_new_repo(f"r{index}", conf, baseurl=[url(repository)])
+            # Not as arguments: of a list add_new_repo of dnf 4.14 keeps the first element alone.
+            for name, value in case["repositories"][index].items():
+                setattr(added, name, value)
+        if case["locks"]:
+            self.versionlock.locklist_fn = os.path.join(self.folder, "versionlock.list")
+            with open(self.versionlock.locklist_fn, "w") as out:
+                out.writelines(f"{one}\n" for one in case["locks"])
+            base._plugins.plugins.append(self.versionlock.VersionLock(base, None))
+        base.fill_sack(load_system_repo=False)
+        return base
+
+    @contextlib.contextmanager
+    def universe(self):
+        nothing = {"main": {}, "forbid": [], "locks": [], "repositories": [{} for _ in self.repositories]}
+        local = []
+        with self.base(nothing) as base:
+            if self.options.local_rpms:
+                local = sorted(
+                    os.path.join(folder, one) for folder, _, files in os.walk(self.options.local_rpms) for one in files
+                    if one.endswith(".rpm") and not one.endswith(".src.rpm"))
+            self.all = cases.Universe(base, local)
+            self.names = set(self.all.names)
+            yield self.all
+
+    def solvable(self, case, chance):
+        """The case, or most times a simpler one that has a transaction: what cannot be solved says little."""
+        for attempt in range(6):
+            theirs, reason = self.resolve(case)
+            if theirs is not None or attempt == 0 and chance.random() < 0.3:
+                break
+            case = cases.simpler(chance, self.all, case, attempt)
+        return case, theirs, reason
+
+    def resolve(self, case):
+        """The packages, or None and why there are none."""
+        with self.base(case) as base:
+            strict = bool(base.conf.strict)
+            missing = []
+            try:
+                for package in base.add_remote_rpms(case["local"], strict=True):
+                    base.package_install(package, strict=strict)
+                for one in case["install"] + (["setup"] if "setup" in self.names else []):
+                    try:
+                        base.install(one, strict=strict)
+                    except dnf.exceptions.MarkingError as error:
+                        missing.append(str(error))
+                for one in case["groups"]:
+                    try:
+                        base.env_group_install([one], tuple(base.conf.group_package_types), strict=strict)
+                    except dnf.exceptions.Error as error:
+                        missing.append(str(error))
+                if missing and strict:
+                    return None, "; ".join(missing)
+                base.resolve()
+            except dnf.exceptions.Error as error:
+                return None, str(error)
+            chosen = base.transaction.install_set if base.transaction else []
+            return {nevra(one.name, one.epoch, one.version, one.release, one.arch) for one in chosen}, ""
+
+
+class Discographer:
+    def __init__(self, program, repositories, folder, options):
+        self.program, self.repositories, self.folder, self.options = program, repositories, folder, options
+        self.tree = os.path.join(folder, "tree")
+
+    def write(self, number, case):
+        machine = os.path.join(self.tree, "case", "machines", f"m{number}")
+        yum = os.path.join(machine, "yum")
+        os.makedirs(os.path.join(yum, "repositories"))
+        os.makedirs(os.path.join(yum, "plugins"))
+        os.makedirs(os.path.join(machine, "rpms"))
+        for path, text in {
+            "packages": "".join(f"{one}\n" for one in case["install"]) + "".join(f"@{one}\n" for one in case["groups"])
+            + "".join(f"-{one}\n" for one in case["forbid"]),
+            "devices": "", "init": "#!/bin/sh\n",
+            "machine.yaml": f"hardware:\n  architecture: {self.options.arch}\n",
+            "yum/yum.conf.template": f"[main]\nreleasever={self.options.releasever}\n" + cases.options(case["main"]),
+            "yum/repositories/all.repo": "".join(
+                f"[r{index}]\nname=r{index}\nbaseurl={url(repository)}\ngpgcheck=0\n"
+                + cases.options(case["repositories"][index])
+                for index, repository in enumerate(self.repositories)),
+            "yum/plugins/versionlock.conf": "[main]\nenabled=1\nlocklist=versionlock.list\n",
+            "yum/plugins/versionlock.list": "".join(f"{one}\n" for one in case["locks"]),
+        }.items():
+            with open(os.path.join(machine, path), "w") as out:
+                out.write(text)
+        os.chmod(os.path.join(machine, "init"), 0o755)
+        for path in case["local"]:
+            shutil.copy(path, os.path.join(machine, "rpms"))
+
+    def resolve(self):
+        """By the number of the case: the packages, or the words that tell why there are none; and the seconds."""
+        begin = time.monotonic()
+        run = subprocess.run(
+            [self.program, "resolve", "--json", "-c", self.tree, "-s", os.path.join(self.folder, "cache"), "case"],
+            capture_output=True, text=True)
+        seconds = time.monotonic() - begin
+        results = {}
+        for line in run.stdout.splitlines():
+            result = json.loads(line)
+            number = int(result["machine"].removeprefix("case/m"))
+            if "packages" in result:
+                results[number] = {
+                    nevra(one["name"], one["epoch"], one["version"], one["release"], one["architecture"])
+                    for one in result["packages"]}
+        return results, run.stderr, seconds
