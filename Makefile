@@ -13,6 +13,9 @@ demo: build repository ## build three appliances and boot one
 
 test: lint unit-test integration-test ## everything; as root, at most 25 minutes
 
+test-all: export DISCOGRAPHER_TEST_ALL = 1
+test-all: test ## the same with the suites that take long
+
 unit-test: host-packages ## the unit tests alone, under a minute
 	swift test
 
@@ -22,7 +25,7 @@ integration-test: demo ## real packages, loop devices and boots; as root
 
 lint: host-packages ## formatting of the Swift sources, and the shell functions
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests
-	shellcheck functions/*.functions scripts/* Benchmarks/run
+	shellcheck functions/*.functions scripts/* Benchmarks/run Tests/Differential/install-with-dnf
 
 bench: build repository ## compare with dnf, side by side in one run
 	Benchmarks/run

@@ -102,6 +102,10 @@ let package = Package(
             dependencies: ["RootFilesystem", "ConfigurationTree", "HostSystem", "discographer-worker", system],
             swiftSettings: settings),
         .testTarget(
+            name: "PackageInstallationIntegrationTests",
+            dependencies: ["PackageInstallation", "ConfigurationTree", "HostSystem", "discographer-worker", system],
+            swiftSettings: settings),
+        .testTarget(
             name: "BuildIntegrationTests",
             dependencies: ["discographer", "discographer-worker", subprocess, system],
             swiftSettings: settings),

@@ -14,13 +14,14 @@ struct Identities {
     init(build: MachineBuild, transaction: Transaction, keys: [FilePath], plan: DiskPlan) throws {
         let (group, machine, options) = (build.group, build.machine, build.options)
         installed = try Identity(
-            stage: "installed", version: 3,
+            stage: "installed", version: 4,
             of: Installed(
                 packages: try transaction.packages.map {
                     "\($0.nevra) \(try $0.checksum?.description ?? TreeDigest.digest(of: FilePath($0.location)) ?? "")"
                 },
                 keys: try keys.map(TreeDigest.digest), machine: machine.name,
                 transactionFlags: build.configuration.transactionFlags,
+                repositories: Set(transaction.packages.map(\.repository)).sorted(),
                 gpgcheck: build.configuration.repositories.filter(\.gpgcheck).map(\.id),
                 tolerated: machine.description.toleratedScriptlets,
                 underlays: try (group.rootUnderlays + machine.rootUnderlays).map(Layer.init),
@@ -54,6 +55,8 @@ struct Identities {
         var keys: [String?]
         var machine: String
         var transactionFlags: [String]
+        /// Whose keys are recorded in the database.
+        var repositories: [String]
         var gpgcheck: [String]
         var tolerated: [ToleratedScriptlet]
         var underlays: [Layer]

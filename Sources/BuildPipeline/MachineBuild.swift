@@ -168,6 +168,8 @@ struct MachineBuild: Sendable {
                 isSigned: package.checksum == nil
                     ? configuration.localPackagesAreChecked : signed.contains(package.repository))
         }
+        let used = Set(transaction.packages.map(\.repository))
+        let asked = configuration.repositories.filter { $0.gpgcheck && used.contains($0.id) }
         let underlays = group.rootUnderlays + machine.rootUnderlays
         try await progress.run(.install) {
             _ = try await cache.make("installed", identity) { folder in
@@ -181,6 +183,7 @@ struct MachineBuild: Sendable {
                     installRoot: root, packages: packages, keys: keys, machineName: machine.name,
                     sourceDateEpoch: epoch,
                     toleratedScriptlets: machine.description.toleratedScriptlets)
+                job.recordedKeys = try await fetcher.keys(of: asked)
                 job.installsDocumentation = !configuration.transactionFlags.contains("nodocs")
                 return try await options.worker.run(
                     job, onEvent: { progress.take($0, .install) }, onLog: { progress.log($0) })

@@ -55,6 +55,8 @@ public struct InstallJob: WorkerJob {
     public var packages: [PackageFile]
     /// Armoured public keys: this machine's whole keyring.
     public var keys: [FilePath]
+    /// Those that the root's own database gets as `gpg-pubkey`, as dnf does with keys that it had to ask for.
+    public var recordedKeys: [FilePath] = []
     public var machineName: String
     public var sourceDateEpoch: Int
     /// In the root.
@@ -86,12 +88,15 @@ public struct InstallJob: WorkerJob {
 
     /// - Throws: `WorkerFailure` of kind `signature`, `dependencies`, `transaction` or `scriptlet`, each with all of its kind.
     public func run(reporting: WorkerReporter) throws -> InstallOutcome {
+        var clock = InstallationClock()
         let mounts = try ScriptletFileSystems(installRoot: installRoot)
         try confine()
         let transaction = try RPMTransaction(job: self, reporter: reporting)
-        let outcome = try transaction.run()
-        try mounts.end(directoryModes: transaction.directoryModes)
+        let outcome = try transaction.run(&clock)
+        try mounts.end()
+        try transaction.coveredFiles.make(in: installRoot, folders: mounts.covered)
         try removeTraces()
+        try clock.clampTimes(in: installRoot, covered: mounts.covered, to: sourceDateEpoch)
         return outcome
     }
 }

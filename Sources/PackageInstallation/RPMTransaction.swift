@@ -22,8 +22,8 @@ final class RPMTransaction {
     /// librpm opens and closes each package twice: to verify all of them first, then to install each.
     private var isVerifying = false
     private var failures: [ScriptletResult] = []
-    /// The modes that the packages have for the folders that are mounted over meanwhile.
-    private(set) var directoryModes: [FilePath: mode_t] = [:]
+    /// Files in the folders that are mounted over meanwhile.
+    private(set) var coveredFiles = CoveredFiles()
 
     /// - Throws: `WorkerFailure` when librpm cannot be set up, or a key cannot be read.
     init(job: InstallJob, reporter: WorkerReporter) throws {
@@ -59,6 +59,7 @@ final class RPMTransaction {
         guard rpmtsSetRootDir(transaction, job.installRoot.string) == 0 else {
             throw WorkerFailure(kind: "librpm", message: "librpm does not take \(job.installRoot) as a root")
         }
+        try recordKeys()
         try setKeyring()
     }
 
@@ -67,32 +68,33 @@ final class RPMTransaction {
         rpmtsFree(transaction)
     }
 
+    /// What dnf does too: the keys by which packages are trusted become part of the root's database, before the packages.
+    private func recordKeys() throws {
+        for path in job.recordedKeys {
+            for key in try PublicKey.read(path) where !key.record(in: transaction) {
+                throw WorkerFailure(
+                    kind: "signature", message: "\(path): librpm does not take the key" + log.takeErrors())
+            }
+        }
+    }
+
     private func setKeyring() throws {
         let keyring = rpmKeyringNew()
         defer { rpmKeyringFree(keyring) }
         for path in job.keys {
-            guard let key = rpmPubkeyRead(path.string) else {
-                throw WorkerFailure(kind: "signature", message: "\(path): not an armoured OpenPGP public key")
+            for key in try PublicKey.read(path) where !key.add(to: keyring) {
+                throw WorkerFailure(kind: "signature", message: "\(path): librpm does not take the key")
             }
-            rpmKeyringAddKey(keyring, key)
-            var count: Int32 = 0
-            if let subkeys = rpmGetSubkeys(key, &count) {
-                for index in 0..<Int(count) {
-                    rpmKeyringAddKey(keyring, subkeys[index])
-                    rpmPubkeyFree(subkeys[index])
-                }
-                free(subkeys)
-            }
-            rpmPubkeyFree(key)
         }
         rpmtsSetKeyring(transaction, keyring)
     }
 
     /// Installs everything.
     ///
+    /// - Parameter clock: is told the times of packages' files.
     /// - Throws: `WorkerFailure`.
-    func run() throws -> InstallOutcome {
-        try addPackages()
+    func run(_ clock: inout InstallationClock) throws -> InstallOutcome {
+        try addPackages(&clock)
         try check(rpmtsCheck(transaction) == 0, kind: "dependencies", what: "the packages do not fit together")
         rpmtsOrder(transaction)
         // The host's plugins (systemd_inhibit, audit, syslog ...) are for the host's own packages.
@@ -120,6 +122,7 @@ final class RPMTransaction {
                 kind: "transaction",
                 message: (["the installation failed:"] + log.errors + scriptlets).joined(separator: "\n  "))
         }
+        try coveredFiles.record(in: transaction)
         rpmtsCloseDB(transaction)
         guard log.errors.isEmpty || !failures.isEmpty else {
             throw WorkerFailure(
@@ -129,7 +132,7 @@ final class RPMTransaction {
     }
 
     /// Reads every header; packages that cannot be read or trusted are refused together, before anything is written.
-    private func addPackages() throws {
+    private func addPackages(_ clock: inout InstallationClock) throws {
         // A package's own digests are always checked; its signature when its repository asks.
         let allSigned = job.packages.allSatisfy(\.isSigned)
         rpmtsSetVSFlags(transaction, RPMVSF_DEFAULT.rawValue)
@@ -160,7 +163,8 @@ final class RPMTransaction {
                 problems.append("\(package.nevra): not signed, and its repository asks gpgcheck")
                 continue
             }
-            noteModes(header)
+            try coveredFiles.add(header)
+            clock.add(header)
             let key = UnsafeRawPointer(bitPattern: index + 1)
             if rpmtsAddInstallElement(transaction, header, key, 0, nil) != 0 {
                 problems.append("\(package.nevra): librpm does not take it" + log.takeErrors())
@@ -169,16 +173,6 @@ final class RPMTransaction {
         guard problems.isEmpty else {
             throw WorkerFailure(
                 kind: "signature", message: (["packages are refused:"] + problems).joined(separator: "\n  "))
-        }
-    }
-
-    /// Before the run: afterwards librpm has let go of the lists of files.
-    private func noteModes(_ header: Header?) {
-        guard let files = rpmfilesNew(nil, header, 0, 0) else { return }
-        defer { rpmfilesFree(files) }
-        for directory in ScriptletFileSystems.directories + [ScriptletFileSystems.temporary] {
-            let index = rpmfilesFindFN(files, directory.string)
-            if index >= 0 { directoryModes[directory] = mode_t(rpmfilesFMode(files, index)) }
         }
     }
 

@@ -9,18 +9,26 @@ import SystemPackage
     import Musl
 #endif
 
-struct ScriptletFileSystems {
+final class ScriptletFileSystems {
     /// Not written to by packages at all.
     static let directories: [FilePath] = ["/proc", "/sys", "/dev"]
     /// Private, so that nothing of the scriptlets' stays in it.
     static let temporary: FilePath = "/tmp"
 
     private let installRoot: FilePath
+    /// The root's own folders, below the mounts.
+    let covered: [FilePath: FileDescriptor]
 
     /// - Throws: `HostSystemError.systemCall`.
     init(installRoot: FilePath) throws {
         self.installRoot = installRoot
-        for directory in Self.directories + [Self.temporary] { try createDirectories(inRoot(directory)) }
+        var covered: [FilePath: FileDescriptor] = [:]
+        for directory in Self.directories + [Self.temporary] {
+            let path = installRoot.pushing(directory.removingRoot())
+            try createDirectories(path)
+            covered[directory] = try FileDescriptor.open(path, .readOnly, options: [.directory, .noFollow, .closeOnExec])
+        }
+        self.covered = covered
         try mount("proc", at: inRoot("/proc"), type: "proc", hasDevices: false)
         // What is global to the host's kernel is not a scriptlet's to set: `sysctl -p` in a %post would change the build host.
         for entry in ["sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi"] {
@@ -37,14 +45,15 @@ struct ScriptletFileSystems {
         try mount("tmpfs", at: inRoot("/tmp"), type: "tmpfs", hasDevices: false, options: "mode=1777")
     }
 
-    /// Unmounts all, and gives the folders below the modes that their package has for them.
+    deinit { for (_, folder) in covered { try? folder.close() } }
+
+    /// Unmounts all.
     ///
     /// - Throws: `HostSystemError.systemCall`.
-    func end(directoryModes: [FilePath: mode_t]) throws {
+    func end() throws {
         for directory in ["/tmp", "/dev", "/sys", "/proc"] as [FilePath] {
             try unmount(inRoot(directory), detach: true)
         }
-        for (directory, mode) in directoryModes { chmod(inRoot(directory).string, mode & 0o7777) }
     }
 
     private func inRoot(_ path: FilePath) -> FilePath { installRoot.pushing(path.removingRoot()) }

@@ -1,0 +1,71 @@
+// A machine's OpenPGP keys: those that its packages are checked with, and those that its own database gets.
+internal import CRPM
+import HostSystem
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// One public key, as its packets.
+final class PublicKey {
+    private let packets: UnsafeMutablePointer<UInt8>
+    private let count: Int
+
+    private init(packets: UnsafeMutablePointer<UInt8>, count: Int) {
+        self.packets = packets
+        self.count = count
+    }
+
+    deinit { free(packets) }
+
+    /// The keys of a file: each armoured block is one.
+    ///
+    /// - Throws: `WorkerFailure` of kind `signature`.
+    static func read(_ path: FilePath) throws -> [PublicKey] {
+        let text = try readText(path)
+        let marker = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
+        let keys = text.components(beginningWith: marker).map { block -> PublicKey? in
+            var packets: UnsafeMutablePointer<UInt8>?
+            var count = 0
+            let armor = pgpParsePkts(block, &packets, &count)
+            guard let packets else { return nil }
+            let key = PublicKey(packets: packets, count: count)
+            return armor == PGPARMOR_PUBKEY ? key : nil
+        }
+        guard !keys.isEmpty, keys.allSatisfy({ $0 != nil }) else {
+            throw WorkerFailure(kind: "signature", message: "\(path): not an armoured OpenPGP public key")
+        }
+        return keys.compactMap(\.self)
+    }
+
+    /// Makes the key one that signatures are checked with. librpm knows subkeys only when they are added by themselves.
+    func add(to keyring: rpmKeyring?) -> Bool {
+        guard let key = rpmPubkeyNew(packets, count) else { return false }
+        defer { rpmPubkeyFree(key) }
+        rpmKeyringAddKey(keyring, key)
+        var count: Int32 = 0
+        guard let subkeys = rpmGetSubkeys(key, &count) else { return true }
+        for index in 0..<Int(count) {
+            rpmKeyringAddKey(keyring, subkeys[index])
+            rpmPubkeyFree(subkeys[index])
+        }
+        free(subkeys)
+        return true
+    }
+
+    /// Makes the key a `gpg-pubkey` of the root's database.
+    func record(in transaction: rpmts) -> Bool { rpmtsImportPubkey(transaction, packets, count) == RPMRC_OK }
+}
+
+extension String {
+    /// The parts that begin with the marker; what is before the first is nobody's.
+    fileprivate func components(beginningWith marker: String) -> [String] {
+        ranges(of: marker).map { range in
+            let rest = self[range.upperBound...]
+            return marker + (rest.firstRange(of: marker).map { rest[..<$0.lowerBound] } ?? rest)
+        }
+    }
+}
