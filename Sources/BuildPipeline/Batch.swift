@@ -55,9 +55,10 @@ public struct Batch: Sendable {
             }
         }
         let names = members.map { "\($0.group.name)/\($0.machine.name)" }.joined(separator: ", ")
-        let results = try await PackageResolver(cachePath: options.paths.cachePath).resolve(requests) { [listener] in
-            listener(.warning(machine: names, $0))
-        }
+        let resolver = PackageResolver(cachePath: options.paths.cachePath, access: options.repositoryAccess)
+        let results = try await resolver.resolve(
+            requests, progress: { [listener] in listener(.transfer(machine: names, .resolve, $0)) },
+            report: { [listener] in listener(.warning(machine: names, $0)) })
         return zip(zip(members, configurations), results).map { ($0.0.machine, $0.1, $1) }
     }
 

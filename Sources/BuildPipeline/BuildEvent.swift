@@ -10,6 +10,8 @@ public enum Stage: String, Hashable, Codable, Sendable, CaseIterable {
 public enum BuildEvent: Sendable {
     case stageStarted(machine: String, Stage)
     case progress(machine: String, Stage, completed: Int, total: Int, item: String)
+    /// A few times a second while files are fetched.
+    case transfer(machine: String, Stage, bytes: ByteCount, total: ByteCount, files: Int, totalFiles: Int)
     case stageFinished(machine: String, Stage, cached: Bool, seconds: Double)
     case output(machine: String, source: String, text: String)
     case warning(machine: String, String)

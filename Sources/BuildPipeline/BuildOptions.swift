@@ -1,6 +1,8 @@
 public import ConfigurationTree
 public import DiskImages
 public import HostSystem
+import PackageInstallation
+import PackageResolution
 
 /// What the caller decides of a build besides the configuration.
 public struct BuildOptions: Sendable {
@@ -18,6 +20,10 @@ public struct BuildOptions: Sendable {
     public var environment: [String: String]
     /// Each machine gets what its packages.lock says; one without a lock fails.
     public var locked = false
+    /// Nothing is asked of the network.
+    public var isOffline = false
+    /// Ids of repositories whose metadata may be older than what was seen before.
+    public var acceptedRollbacks: Set<String> = []
 
     public init(
         paths: BuildPaths, tools: ToolTable, worker: Worker, outputs: [OutputFormat]?, jobs: Int,
@@ -32,5 +38,14 @@ public struct BuildOptions: Sendable {
         self.diskWriter = diskWriter
         self.sourceDateEpoch = sourceDateEpoch
         self.environment = environment
+    }
+}
+
+extension BuildOptions {
+    var repositoryAccess: RepositoryAccess {
+        RepositoryAccess(isOffline: isOffline, acceptedRollbacks: acceptedRollbacks) { [worker] signed in
+            _ = try await worker.run(
+                VerifySignatureJob(file: signed.file, signature: signed.signature, keys: signed.keys))
+        }
     }
 }

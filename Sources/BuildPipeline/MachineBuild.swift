@@ -101,8 +101,9 @@ struct MachineBuild: Sendable {
         try writeAtomically(try prettyJSON(transaction), to: yumCache.appending("transaction.json"))
         let cache = try StageCache(folder: options.paths.minimalAppliance(machine), tools: options.tools)
         let plan = try DiskPlan(machine.description, group: group.name, machine: machine.name)
-        let fetcher = PackageFetcher(cachePath: options.paths.cachePath)
-        let keys = try await fetcher.keys(of: configuration.repositories)
+        let fetcher = PackageFetcher(cachePath: options.paths.cachePath, access: options.repositoryAccess)
+        let keys = try await fetcher.keys(
+            of: configuration.repositories, all: configuration.localPackagesAreChecked)
         let identities = try Identities(build: self, transaction: transaction, keys: keys, plan: plan)
 
         if let finished = cachedArtefacts(identities.artefacts) {
@@ -151,8 +152,10 @@ struct MachineBuild: Sendable {
     private func fetch(_ fetcher: PackageFetcher, _ progress: StageProgress) async throws {
         try await progress.run(.fetch) {
             try await fetcher.fetch(transaction.packages, from: configuration.repositories) {
-                progress.report(.fetch, $0, $1, $2)
+                progress.report(.fetch, $0)
             }
+            try await fetcher.link(
+                configuration.keepsPackages ? transaction.packages : [], into: yumCache.appending("packages"))
         }
     }
 

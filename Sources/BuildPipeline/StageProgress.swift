@@ -1,5 +1,7 @@
+import ConfigurationTree
 import Foundation
 import HostSystem
+import PackageResolution
 import Synchronization
 import SystemPackage
 
@@ -43,6 +45,11 @@ final class StageProgress: Sendable {
         listener(.progress(machine: machine, stage, completed: completed, total: total, item: item))
     }
 
+    func report(_ stage: Stage, _ fetch: FetchProgress) {
+        if let name = fetch.finished { report(stage, fetch.files, fetch.totalFiles, name) }
+        listener(.transfer(machine: machine, stage, fetch))
+    }
+
     func take(_ event: WorkerEvent, _ stage: Stage) {
         switch event {
         case .progress(let completed, let total, let item): report(stage, completed, total, item)
@@ -64,5 +71,13 @@ final class StageProgress: Sendable {
         let value = try await body()
         listener(.stageFinished(machine: machine, stage, cached: false, seconds: begin.duration(to: .now).inSeconds))
         return value
+    }
+}
+
+extension BuildEvent {
+    static func transfer(machine: String, _ stage: Stage, _ fetch: FetchProgress) -> BuildEvent {
+        .transfer(
+            machine: machine, stage, bytes: ByteCount(fetch.bytes), total: ByteCount(fetch.totalBytes),
+            files: fetch.files, totalFiles: fetch.totalFiles)
     }
 }

@@ -1,9 +1,9 @@
-// Getting files over http, https, ftp and file through libcurl: several at once, with failover, retries and stall detection.
-public import BuildStore
+// Getting files over http, https, ftp and file through libcurl: several at once, over several mirrors, each file from wherever
+// its right bytes can be had.
+import BuildStore
 internal import CCurl
-import Foundation
 import HostSystem
-public import SystemPackage
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -11,232 +11,299 @@ public import SystemPackage
     import Musl
 #endif
 
-/// One file that is wanted.
-public struct Download: Sendable {
-    /// For people: the package or the metadata file.
-    public var name: String
-    /// Tried in order until one gives the right bytes.
-    public var urls: [String]
-    public var destination: FilePath
-    /// `nil` only for what has no known checksum: repomd.xml, mirror lists and keys.
-    public var checksum: Checksum?
-    public var size: UInt64?
-    public var options: TransferOptions
-
-    public init(
-        name: String, urls: [String], destination: FilePath, checksum: Checksum?, size: UInt64?,
-        options: TransferOptions
-    ) {
-        self.name = name
-        self.urls = urls
-        self.destination = destination
-        self.checksum = checksum
-        self.size = size
-        self.options = options
-    }
-}
-
-/// What could not be fetched: each file with each mirror's reason.
-public struct DownloadError: Error, CustomStringConvertible {
-    public var failures: [String]
-
-    public var description: String { failures.joined(separator: "\n") }
-}
-
 /// Fetches files. A destination holds the whole, right content or does not exist.
-enum Downloader {
-    private static let parallelTransfers = 6
+struct Downloader: Sendable {
+    /// Nothing but `file:` is asked then.
+    var offline = false
+    var cancellation = Cancellation()
 
     /// curl_global_init(3) must run once, before any other thread uses the library.
     private static let initialized: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
     /// Blocks until all is there.
     ///
-    /// - Parameter progress: called with each finished download.
-    /// - Throws: `DownloadError` with everything that could not be had.
-    static func fetch(_ downloads: [Download], progress: (Download) -> Void = { _ in }) throws {
-        guard initialized, let multi = curl_multi_init() else {
+    /// - Parameter progress: called a few times a second, and with each finished file.
+    /// - Returns: the mirror that each file came from; `nil` where it was there already.
+    /// - Throws: `DownloadError` with everything that could not be had, `CancellationError`.
+    @discardableResult
+    func fetch(_ downloads: [Download], progress: (FetchProgress) -> Void = { _ in }) throws -> [String?] {
+        guard !downloads.isEmpty else { return [] }
+        guard Self.initialized, let multi = curl_multi_init() else {
             throw DownloadError(failures: ["libcurl cannot be initialized"])
         }
-        defer { curl_multi_cleanup(multi) }
-        _ = discographer_curl_multi_set_long(multi, CURLMOPT_MAX_HOST_CONNECTIONS, parallelTransfers)
-        var waiting = downloads.reversed().map { Attempt($0) }
-        var running: [UnsafeMutableRawPointer: Transfer] = [:]
-        var failures: [String] = []
-        defer {
-            for (handle, transfer) in running {
-                curl_multi_remove_handle(multi, handle)
-                transfer.discard()
+        var run = FetchRun(downloads, offline: offline, multi: multi)
+        defer { run.end() }
+        var reported = ContinuousClock.now
+        progress(run.progress())
+        while !run.isDone {
+            if cancellation.isCancelled { throw CancellationError() }
+            let now = ContinuousClock.now
+            run.start(now)
+            let active = run.perform()
+            run.collect(now, progress)
+            if reported.duration(to: now) >= Self.reportingInterval {
+                reported = now
+                progress(run.progress())
             }
+            if active || !run.isDone { curl_multi_poll(multi, nil, 0, Self.pollingMilliseconds, nil) }
         }
-        while !waiting.isEmpty || !running.isEmpty {
-            while running.count < parallelTransfers, let attempt = waiting.popLast() {
-                do {
-                    let transfer = try Transfer(attempt)
-                    curl_multi_add_handle(multi, transfer.handle)
-                    running[transfer.handle] = transfer
-                } catch {
-                    failures.append("\(attempt.download.name): \(error)")
-                }
-            }
-            var active: Int32 = 0
-            curl_multi_perform(multi, &active)
-            var result = CURLE_OK
-            while let handle = discographer_curl_multi_finished(multi, &result) {
-                curl_multi_remove_handle(multi, handle)
-                guard let transfer = running.removeValue(forKey: handle) else { continue }
-                var attempt = transfer.attempt
-                let response = discographer_curl_response_code(handle)
-                if let problem = transfer.finish(result) {
-                    attempt.failed(problem, mayPass: mayPass(result, response: response))
-                    if attempt.advance() {
-                        waiting.append(attempt)
-                    } else {
-                        failures.append(
-                            "\(attempt.download.name) cannot be fetched:\n"
-                                + attempt.problems.map { "  \($0)" }.joined(separator: "\n"))
-                    }
-                } else {
-                    progress(attempt.download)
-                }
-            }
-            if active > 0 { curl_multi_poll(multi, nil, 0, 200, nil) }
-        }
-        guard failures.isEmpty else { throw DownloadError(failures: failures) }
+        guard run.failures.isEmpty else { throw DownloadError(failures: run.failures) }
+        return run.mirrors
     }
 
-    /// Whether the same place may have the right bytes a moment later: it could not be reached, broke off or was busy.
-    private static func mayPass(_ result: CURLcode, response: Int) -> Bool {
-        switch result {
-        case CURLE_HTTP_RETURNED_ERROR: response == 408 || response == 429 || response >= 500
-        case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_PARTIAL_FILE, CURLE_OPERATION_TIMEDOUT,
-            CURLE_GOT_NOTHING, CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_HTTP2, CURLE_HTTP2_STREAM:
-            true
-        default: false
-        }
-    }
-
-    /// A URL for a log: without the password.
-    static func redacted(_ url: String) -> String {
-        guard let scheme = url.range(of: "://"), let at = url[scheme.upperBound...].firstIndex(of: "@"),
-            !url[scheme.upperBound..<at].contains("/")
-        else { return url }
-        return url[..<scheme.upperBound] + "***" + url[at...]
-    }
+    /// Also how long a cancelled fetch goes on.
+    private static let pollingMilliseconds: Int32 = 100
+    private static let reportingInterval = Duration.milliseconds(250)
 }
 
-/// A download, and which of its places is tried.
-private struct Attempt {
-    var download: Download
-    /// What is left to try. A place that may do better next time goes to the end.
-    private var places: [String]
-    private(set) var problems: [String] = []
+/// The state of one fetch: what waits, what runs, and how the mirrors did.
+private struct FetchRun {
+    private let downloads: [Download]
+    private let multi: UnsafeMutableRawPointer
+    private var waiting: [Attempt] = []
+    private var running: [UnsafeMutableRawPointer: (attempt: Attempt, place: Download.Place, transfer: Transfer)] = [:]
+    private var standings: [String: MirrorStanding] = [:]
+    private var finishedFiles = 0
+    private var finishedBytes: UInt64 = 0
+    private let totalBytes: UInt64
+    private(set) var failures: [String] = []
+    private(set) var mirrors: [String?]
 
-    init(_ download: Download) {
-        self.download = download
-        places = download.urls
-    }
-
-    var url: String { places.first ?? "" }
-
-    mutating func failed(_ problem: String, mayPass: Bool) {
-        let place = places.removeFirst()
-        problems.append("\(Downloader.redacted(place)): \(problem)")
-        if mayPass { places.append(place) }
-    }
-
-    /// `false` when no mirror is left, or when as many attempts were made as there are mirrors and retries.
-    func advance() -> Bool {
-        !places.isEmpty && problems.count < download.urls.count + min(download.options.retries, Self.mostRetries)
-    }
-
-    /// yum's 10 retries are of a client that waits for one mirror at a time; a build should fail while someone looks.
-    private static let mostRetries = 3
-}
-
-/// One libcurl handle with the file it writes; freed on finish or discard.
-private final class Transfer {
-    let attempt: Attempt
-    let handle: UnsafeMutableRawPointer
-    private let file: UnsafeMutablePointer<FILE>
-    private let temporary: String
-    private let errorBuffer = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
-
-    init(_ attempt: Attempt) throws {
-        guard !attempt.download.urls.isEmpty else { throw DownloadError(failures: ["no place is known for it"]) }
-        self.attempt = attempt
-        try createDirectories(attempt.download.destination.removingLastComponent())
-        temporary = "\(attempt.download.destination).part.\(getpid()).\(UInt32.random(in: 0 ... .max))"
-        guard let file = fopen(temporary, "we") else { throw Errno(rawValue: errno) }
-        guard let handle = curl_easy_init() else {
-            fclose(file)
-            throw Errno.noMemory
+    init(_ downloads: [Download], offline: Bool, multi: UnsafeMutableRawPointer) {
+        self.downloads = downloads
+        self.multi = multi
+        mirrors = Array(repeating: nil, count: downloads.count)
+        totalBytes = downloads.reduce(0) { $0 + ($1.size ?? 0) }
+        for (index, download) in downloads.enumerated() {
+            let places = download.places.filter { !offline || $0.url.lowercased().hasPrefix("file:") }
+            if places.isEmpty {
+                let reason = download.places.isEmpty ? "no place is known for it" : "it is not in the cache, and --offline forbids to ask for it"
+                failures.append("\(download.name): \(reason)")
+            } else {
+                waiting.append(Attempt(index, download, places))
+            }
         }
-        self.file = file
-        self.handle = handle
-        errorBuffer.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
-        let options = attempt.download.options
-        set(CURLOPT_URL, attempt.url)
-        _ = discographer_curl_set_output(handle, file)
-        _ = discographer_curl_set_error_buffer(handle, errorBuffer)
-        set(CURLOPT_NOSIGNAL, 1)
-        set(CURLOPT_FAILONERROR, 1)
-        set(CURLOPT_FOLLOWLOCATION, 1)
-        set(CURLOPT_MAXREDIRS, 10)
-        set(CURLOPT_PROTOCOLS_STR, "http,https,ftp,file")
-        set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https,ftp")
-        set(CURLOPT_CONNECTTIMEOUT, options.timeout)
-        set(CURLOPT_LOW_SPEED_LIMIT, options.minimumRate)
-        set(CURLOPT_LOW_SPEED_TIME, options.timeout)
-        set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
-        set(CURLOPT_USERAGENT, "discographer")
-        if let proxy = options.proxy { set(CURLOPT_PROXY, proxy) }
-        if let credentials = options.proxyCredentials { set(CURLOPT_PROXYUSERPWD, credentials) }
-        if let credentials = options.credentials { set(CURLOPT_USERPWD, credentials) }
-        if !options.verifiesTLS {
-            set(CURLOPT_SSL_VERIFYPEER, 0)
-            set(CURLOPT_SSL_VERIFYHOST, 0)
-        }
-        if let path = options.certificateAuthority { set(CURLOPT_CAINFO, path) }
-        if let path = options.clientCertificate { set(CURLOPT_SSLCERT, path) }
-        if let path = options.clientKey { set(CURLOPT_SSLKEY, path) }
     }
 
-    deinit { errorBuffer.deallocate() }
+    var isDone: Bool { waiting.isEmpty && running.isEmpty }
 
-    private func set(_ option: CURLoption, _ value: Int) { _ = discographer_curl_set_long(handle, option, value) }
+    func progress(finished name: String? = nil) -> FetchProgress {
+        let underway = running.values.reduce(0) { $0 + ($1.attempt.download.size == nil ? 0 : $1.transfer.file.size) }
+        return FetchProgress(
+            files: finishedFiles, totalFiles: downloads.count, bytes: finishedBytes + underway, totalBytes: totalBytes,
+            finished: name)
+    }
 
-    private func set(_ option: CURLoption, _ value: String) { _ = discographer_curl_set_string(handle, option, value) }
+    /// Begins as many of the waiting transfers as the options allow.
+    mutating func start(_ now: ContinuousClock.Instant) {
+        var later: [Attempt] = []
+        for (position, attempt) in waiting.enumerated() {
+            guard running.count < attempt.download.options.parallelTransfers else {
+                later += waiting[position...]
+                break
+            }
+            guard attempt.notBefore <= now, let place = place(for: attempt) else {
+                later.append(attempt)
+                continue
+            }
+            if let rest = begin(attempt, place, now) { later.append(rest) }
+        }
+        waiting = later
+    }
 
-    /// Puts the file in place, or says what is wrong with it.
-    func finish(_ result: CURLcode) -> String? {
-        let message = String(cString: errorBuffer)
-        curl_easy_cleanup(handle)
-        let written = fclose(file) == 0
+    /// The best of the places that are left: those whose mirror serves come before those whose mirror fails, and none gets more
+    /// transfers at once than it should while there are others. `nil`: later.
+    private func place(for attempt: Attempt) -> Download.Place? {
+        func isBad(_ place: Download.Place) -> Bool { standings[place.mirror]?.isBad ?? false }
+        let ordered = attempt.places.filter { !isBad($0) } + attempt.places.filter(isBad)
+        guard attempt.download.places.count > 1 else { return ordered.first }
+        return ordered.first {
+            standings[$0.mirror, default: MirrorStanding()].running < attempt.download.options.transfersPerMirror
+        }
+    }
+
+    /// - Returns: the attempt when it has to wait: another build fetches the same file.
+    private mutating func begin(_ attempt: Attempt, _ place: Download.Place, _ now: ContinuousClock.Instant) -> Attempt? {
+        var attempt = attempt
+        let download = attempt.download
         do {
-            guard result == CURLE_OK else {
-                throw DownloadError(failures: [message.isEmpty ? String(cString: curl_easy_strerror(result)) : message])
+            try createDirectories(download.destination.removingLastComponent())
+            let isKnown = !download.checksums.isEmpty
+            guard let file = try PartialFile(of: download.destination, resumes: isKnown) else {
+                attempt.notBefore = now + Attempt.waitForOther
+                return attempt
             }
-            guard written else { throw Errno(rawValue: errno) }
-            if let expected = attempt.download.checksum {
-                let found = try Checksum(expected.algorithm, ofFile: FilePath(temporary))
-                guard found == expected else {
-                    throw DownloadError(failures: [
-                        "wrong bytes: the checksum is \(found), the metadata says \(expected)"
-                    ])
+            if isKnown && exists(download.destination) {
+                file.remove()
+                finish(download)
+                return nil
+            }
+            // Whole already, or too long to be a beginning of the right bytes: either way there is nothing to add to it.
+            if file.size > 0, file.size >= download.size ?? .max {
+                if try isRight(file.path, download) {
+                    try file.commit()
+                    finish(download)
+                    return nil
                 }
+                try file.clear()
             }
-            guard rename(temporary, attempt.download.destination.string) == 0 else { throw Errno(rawValue: errno) }
+            let transfer = try Transfer(place.url, into: file, size: download.size, options: download.options)
+            curl_multi_add_handle(multi, transfer.handle)
+            running[transfer.handle] = (attempt, place, transfer)
+            standings[place.mirror, default: MirrorStanding()].running += 1
+        } catch {
+            failures.append("\(download.name): \(download.destination) cannot be written: \(error)")
+        }
+        return nil
+    }
+
+    private mutating func finish(_ download: Download) {
+        finishedFiles += 1
+        finishedBytes += download.size ?? 0
+    }
+
+    private func isRight(_ path: FilePath, _ download: Download) throws -> Bool {
+        try download.checksums.contains { try Checksum($0.algorithm, ofFile: path) == $0 }
+    }
+
+    mutating func perform() -> Bool {
+        var active: Int32 = 0
+        curl_multi_perform(multi, &active)
+        return active > 0
+    }
+
+    /// Takes care of the transfers that ended.
+    mutating func collect(_ now: ContinuousClock.Instant, _ report: (FetchProgress) -> Void) {
+        var result = CURLE_OK
+        while let handle = discographer_curl_multi_finished(multi, &result) {
+            curl_multi_remove_handle(multi, handle)
+            guard let (attempt, place, transfer) = running.removeValue(forKey: handle) else { continue }
+            standings[place.mirror]?.running -= 1
+            guard let problem = problem(of: transfer, result, attempt.download) else {
+                standings[place.mirror]?.succeeded()
+                mirrors[attempt.index] = place.mirror
+                finish(attempt.download)
+                report(progress(finished: attempt.download.name))
+                continue
+            }
+            failed(attempt, place, transfer, problem, now)
+        }
+    }
+
+    /// Checks what came and puts it in place, or says what is wrong with it.
+    private func problem(of transfer: Transfer, _ result: CURLcode, _ download: Download) -> TransferProblem? {
+        if let problem = transfer.problem(result) { return problem }
+        let file = transfer.file
+        if let size = download.size, file.size < size {
+            // A server may also answer a wish for the rest with nothing at all.
+            if transfer.resumedAt == file.size && file.size > 0 { return TransferProblem(.resumption, "") }
+            return TransferProblem(.passing, "it ends after \(file.size) of \(size) bytes")
+        }
+        do {
+            if !download.checksums.isEmpty, !(try isRight(file.path, download)) {
+                // The beginning may be another mirror's, or an older build's.
+                if transfer.resumedAt > 0 { return TransferProblem(.resumption, "") }
+                let expected = download.checksums.map(\.description).joined(separator: " or ")
+                let found = try Checksum(download.checksums[0].algorithm, ofFile: file.path)
+                return TransferProblem(.mirror, "wrong bytes: the checksum is \(found), the metadata says \(expected)")
+            }
+            try file.commit()
             return nil
         } catch {
-            unlink(temporary)
-            return "\(error)"
+            return TransferProblem(.host, "\(file.path): \(error)")
         }
     }
 
-    func discard() {
-        curl_easy_cleanup(handle)
-        fclose(file)
-        unlink(temporary)
+    private mutating func failed(
+        _ attempt: Attempt, _ place: Download.Place, _ transfer: Transfer, _ problem: TransferProblem,
+        _ now: ContinuousClock.Instant
+    ) {
+        let file = transfer.file
+        // What broke off is a beginning for whoever comes next, and a mirror that sent nothing has spoilt nothing.
+        let isOfUse =
+            file.size > 0 && (problem.kind == .passing || problem.kind == .mirror && file.size == transfer.resumedAt)
+        if !isOfUse || attempt.download.checksums.isEmpty { file.remove() }
+        let mask = SecretMask(attempt.download.options.secrets)
+        switch problem.kind {
+        case .resumption:
+            // No mirror's fault: the same place again, from the beginning.
+            waiting.insert(attempt, at: 0)
+            return
+        case .host:
+            failures.append("\(attempt.download.name): \(mask(problem.words))")
+            return
+        case .passing, .mirror:
+            standings[place.mirror]?.failed(hard: problem.kind == .passing)
+            var attempt = attempt
+            attempt.failed(at: place, mask("\(place.url): \(problem.words)"), mayPass: problem.kind == .passing, now)
+            guard attempt.places.isEmpty else { return waiting.append(attempt) }
+            failures.append(
+                "\(attempt.download.name) cannot be fetched:\n"
+                    + attempt.problems.map { "  \($0)" }.joined(separator: "\n"))
+        }
+    }
+
+    /// Frees everything; what was fetched so far of unfinished files stays for the next build.
+    mutating func end() {
+        for (handle, one) in running {
+            curl_multi_remove_handle(multi, handle)
+            if one.attempt.download.checksums.isEmpty || one.transfer.file.size == 0 { one.transfer.file.remove() }
+        }
+        running = [:]
+        curl_multi_cleanup(multi)
+    }
+}
+
+/// How a mirror did during one fetch.
+private struct MirrorStanding {
+    var running = 0
+    private var failures = 0
+
+    /// librepo leaves a mirror after as many failures without a success (LRO_ALLOWEDMIRRORFAILURES).
+    private static let allowedFailures = 4
+
+    var isBad: Bool { failures >= Self.allowedFailures }
+
+    /// - Parameter hard: it does not answer or breaks off, rather than that it lacks a file.
+    mutating func failed(hard: Bool) { failures += hard ? Self.allowedFailures : 1 }
+
+    mutating func succeeded() { failures = 0 }
+}
+
+/// A download, and which of its places are left to try.
+private struct Attempt {
+    /// Among the downloads of its fetch.
+    let index: Int
+    let download: Download
+    /// What is left to try in this round.
+    private(set) var places: [Download.Place]
+    private(set) var problems: [String] = []
+    /// Those that may do better next time.
+    private var again: [Download.Place] = []
+    private var rounds = 0
+    var notBefore = ContinuousClock.now
+
+    static let waitForOther = Duration.milliseconds(200)
+    private static let firstPause = Duration.milliseconds(250)
+    private static let longestDoubling = 6
+
+    init(_ index: Int, _ download: Download, _ places: [Download.Place]) {
+        self.index = index
+        self.download = download
+        self.places = places
+    }
+
+    /// After the last place of a round the next begins with those that may do better, after a pause that doubles each time.
+    mutating func failed(at place: Download.Place, _ problem: String, mayPass: Bool, _ now: ContinuousClock.Instant) {
+        if !problems.contains(problem) { problems.append(problem) }
+        places.removeAll { $0 == place }
+        if mayPass { again.append(place) }
+        guard places.isEmpty, !again.isEmpty else { return }
+        let retries = download.options.retries
+        guard retries == 0 || rounds < retries else { return }
+        rounds += 1
+        places = again
+        again = []
+        notBefore = now + Self.firstPause * (1 << min(rounds - 1, Self.longestDoubling))
     }
 }

@@ -6,7 +6,10 @@ import SystemPackage
 struct INIFile {
     struct Option {
         var name: String
+        /// With variables expanded: not for people's eyes, it may be a secret.
         var value: String
+        /// As it is written.
+        var writtenValue: String
         var location: SourceLocation
     }
 
@@ -27,6 +30,7 @@ struct INIFile {
                 let option = sections[section].options.indices.last
             {
                 sections[section].options[option].value += "\n" + trimmed
+                sections[section].options[option].writtenValue += "\n" + trimmed
                 continue
             }
             if trimmed.hasPrefix("["), trimmed.hasSuffix("]") {
@@ -49,7 +53,8 @@ struct INIFile {
             }
             let name = trimmed[..<equals].trimmed.lowercased()
             let value = trimmed[trimmed.index(after: equals)...].trimmed
-            sections[section].options.append(Option(name: name, value: value, location: location))
+            sections[section].options.append(
+                Option(name: name, value: value, writtenValue: value, location: location))
         }
     }
 }

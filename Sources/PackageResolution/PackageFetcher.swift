@@ -1,5 +1,6 @@
 import BuildStore
 import ConfigurationTree
+import Foundation
 import HostSystem
 public import SystemPackage
 
@@ -12,13 +13,11 @@ public import SystemPackage
 /// The shared store of package files, `<cachePath>/packages`: by checksum, so that no package is fetched twice.
 public struct PackageFetcher: Sendable {
     private let folder: FilePath
-    private let keys: FilePath
     private let metadata: MetadataStore
 
-    public init(cachePath: FilePath) {
+    public init(cachePath: FilePath, access: RepositoryAccess = RepositoryAccess()) {
         folder = cachePath.appending("packages")
-        metadata = MetadataStore(folder: cachePath.appending("repositories"))
-        keys = metadata.folder.appending("keys")
+        metadata = MetadataStore(folder: cachePath.appending("repositories"), access: access)
     }
 
     /// Where a package's file is once it was fetched; a local package stays where it is.
@@ -26,64 +25,85 @@ public struct PackageFetcher: Sendable {
         guard let checksum = package.checksum, let name = FilePath(package.location).lastComponent else {
             return FilePath(package.location)
         }
-        return folder.appending(String(checksum.hexadecimal.prefix(2))).appending(checksum.hexadecimal).appending(name)
+        return folder.appending(String(checksum.hexadecimal.prefix(2))).appending(checksum.hexadecimal)
+            .appending(name.kind == .regular ? name.string : package.nevra)
     }
 
     /// Fetches what is not in the store yet, several at once; every byte is checked against the metadata's checksum.
     ///
-    /// - Parameter progress: packages done, packages in all, the one just done.
-    /// - Throws: `DownloadError` with every package that could not be had and each mirror's reason.
+    /// - Throws: `DownloadError` with every package that could not be had and each mirror's reason, `CancellationError`.
     public func fetch(
         _ packages: [TransactionPackage], from repositories: [Repository],
-        progress: @escaping @Sendable (Int, Int, String) -> Void
+        progress: @escaping @Sendable (FetchProgress) -> Void
     ) async throws {
-        try await offPool { [self] in
+        try await metadata.blocking { [self] in
             let places = Dictionary(repositories.map { ($0.id, $0) }) { first, _ in first }
-            let missing = Set(packages).filter { $0.checksum != nil && !exists(path(of: $0)) }.sorted {
-                $0.nevra < $1.nevra
-            }
+            let missing = Set(packages).filter { $0.checksum != nil && !isThere($0) }.sorted { $0.nevra < $1.nevra }
             // A mirror list is asked once, and only when a package of its repository is missing.
             var mirrors: [String: [String]] = [:]
             for id in Set(missing.map(\.repository)) {
-                if let repository = places[id] { mirrors[id] = try metadata.baseURLs(of: repository) }
+                guard let repository = places[id] else { continue }
+                do { mirrors[id] = try metadata.mirrors(of: repository).baseURLs } catch  where metadata.access.isOffline {
+                    mirrors[id] = []
+                }
             }
             let downloads = missing.compactMap { package -> Download? in
                 guard let repository = places[package.repository], let baseURLs = mirrors[package.repository] else {
                     return nil
                 }
                 return Download(
-                    name: package.nevra, urls: baseURLs.map { $0 + package.location },
-                    destination: path(of: package),
-                    checksum: package.checksum, size: package.downloadSize.bytes, options: repository.transfer)
+                    name: package.nevra, location: package.location, mirrors: baseURLs, destination: path(of: package),
+                    checksums: [package.checksum].compactMap(\.self), size: package.downloadSize.bytes,
+                    options: repository.transfer)
             }
-            var done = 0
-            try Downloader.fetch(downloads) { download in
-                done += 1
-                progress(done, downloads.count, download.name)
+            try metadata.downloader.fetch(downloads, progress: progress)
+        }
+    }
+
+    /// A file that lost its end, such as when the power went, is fetched again.
+    private func isThere(_ package: TransactionPackage) -> Bool {
+        var status = stat()
+        let path = path(of: package)
+        guard stat(path.string, &status) == 0 else { return false }
+        if package.downloadSize.bytes == 0 || UInt64(status.st_size) == package.downloadSize.bytes { return true }
+        removeFile(path)
+        return false
+    }
+
+    /// Makes the folder hold these packages and no others: as hard links, or as copies (that share their blocks where the file
+    /// system can) when the folder is on another file system than the store.
+    ///
+    /// - Throws: `Errno`.
+    public func link(_ packages: [TransactionPackage], into target: FilePath) async throws {
+        try await offPool { [self] in
+            try createDirectories(target)
+            let wanted = Dictionary(
+                packages.filter { $0.checksum != nil }.map(path(of:)).compactMap { path in
+                    path.lastComponent.map { ($0.string, path) }
+                }, uniquingKeysWith: { first, _ in first })
+            for name in try FileManager.default.contentsOfDirectory(atPath: target.string) where name.hasSuffix(".rpm") {
+                removeFile(target.appending(name))
+            }
+            for (name, path) in wanted where Glibc.link(path.string, target.appending(name).string) != 0 {
+                try copy(path, to: target.appending(name))
             }
         }
     }
 
-    /// The armoured public keys of the repositories that ask gpgcheck, fetched.
-    public func keys(of repositories: [Repository]) async throws -> [FilePath] {
-        try await offPool { [self] in
-            let wanted = repositories.filter(\.gpgcheck).flatMap { repository in
-                repository.keys.map { ($0, repository) }
-            }
-            var paths: [FilePath] = []
-            for (url, repository) in wanted {
-                let name = try Identity(stage: "key", version: 1, of: url).short
-                let path = keys.appending(name)
-                if !exists(path) || url.hasPrefix("file:") {
-                    try Downloader.fetch([
-                        Download(
-                            name: "key of \(repository.id)", urls: [url], destination: path, checksum: nil, size: nil,
-                            options: repository.transfer)
-                    ])
-                }
-                if !paths.contains(path) { paths.append(path) }
-            }
-            return paths
+    private func copy(_ path: FilePath, to target: FilePath) throws {
+        let input = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+        try input.closeAfter {
+            let output = try FileDescriptor.open(
+                target, .writeOnly, options: [.create, .truncate, .closeOnExec],
+                permissions: [.ownerReadWrite, .groupRead, .otherRead])
+            try output.closeAfter { try copyContents(of: input, to: output) }
         }
+    }
+
+    /// The armoured public keys of the repositories that ask gpgcheck, fetched.
+    ///
+    /// - Parameter all: those of all repositories: local packages are checked too (localpkg_gpgcheck).
+    public func keys(of repositories: [Repository], all: Bool = false) async throws -> [FilePath] {
+        try await metadata.blocking { try metadata.keys.keys(of: repositories.filter { all || $0.gpgcheck }) }
     }
 }

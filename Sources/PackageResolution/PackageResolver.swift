@@ -9,48 +9,86 @@ public struct PackageResolver: Sendable {
     private let store: MetadataStore
 
     /// - Parameter cachePath: metadata is kept in its `repositories` folder.
-    public init(cachePath: FilePath) {
-        store = MetadataStore(folder: cachePath.appending("repositories"))
+    public init(cachePath: FilePath, access: RepositoryAccess = RepositoryAccess()) {
+        store = MetadataStore(folder: cachePath.appending("repositories"), access: access)
     }
 
     /// The transactions of several machines, in the order of `requests`; a machine's failure is its own.
     ///
-    /// - Parameter report: told what is worth a line in the log.
+    /// - Parameters:
+    ///   - progress: told how far the fetching of metadata is.
+    ///   - report: told what is worth a line in the log.
+    /// - Throws: `CancellationError`, `Errno` when the cache cannot be written.
     public func resolve(
-        _ requests: [ResolutionRequest], report: @escaping @Sendable (String) -> Void
+        _ requests: [ResolutionRequest], progress: @escaping @Sendable (FetchProgress) -> Void = { _ in },
+        report: @escaping @Sendable (String) -> Void
     ) async throws -> [Result<Transaction, any Error>] {
-        try await solve(requests, report: report) { pool, request in
+        try await solve(requests, progress, report) { pool, request in
             try pool.solved(request, report: report).transaction
         }
     }
 
     /// The transactions, and why each package is in them.
     public func explain(
-        _ requests: [ResolutionRequest], report: @escaping @Sendable (String) -> Void
+        _ requests: [ResolutionRequest], progress: @escaping @Sendable (FetchProgress) -> Void = { _ in },
+        report: @escaping @Sendable (String) -> Void
     ) async throws -> [Result<RequirementGraph, any Error>] {
-        try await solve(requests, report: report) { pool, request in
+        try await solve(requests, progress, report) { pool, request in
             pool.requirements(of: try pool.solved(request, report: report), request)
         }
     }
 
     private func solve<Value: Sendable>(
-        _ requests: [ResolutionRequest], report: @escaping @Sendable (String) -> Void,
+        _ requests: [ResolutionRequest], _ progress: @escaping @Sendable (FetchProgress) -> Void,
+        _ report: @escaping @Sendable (String) -> Void,
         _ body: @escaping @Sendable (PackagePool, ResolutionRequest) throws -> Value
     ) async throws -> [Result<Value, any Error>] {
-        try await offPool { [self] in
-            try createDirectories(store.folder)
+        var store = store
+        store.progress = progress
+        try createDirectories(store.folder)
+        let metadata = try await load(Set(requests.flatMap(\.configuration.repositories)), store, report: report)
+        return try await store.blocking { [store] in
             var results: [Result<Value, any Error>?] = Array(repeating: nil, count: requests.count)
             let sets = Dictionary(grouping: requests.indices) { PoolKey(requests[$0]) }
             for (key, members) in sets {
-                let pool = Result {
-                    try PackagePool(
-                        repositories: key.repositories.compactMap { try store.load($0, report: report) },
-                        architecture: key.architecture, store: store)
-                }
+                let pool = Result { try makePool(for: key, metadata, store) }
                 for member in members { results[member] = Result { try body(try pool.get(), requests[member]) } }
+                if store.downloader.cancellation.isCancelled { throw CancellationError() }
             }
             return results.compactMap(\.self)
         }
+    }
+
+    /// All repositories' repomd.xml, at the same time.
+    private func load(
+        _ repositories: Set<Repository>, _ store: MetadataStore, report: @escaping @Sendable (String) -> Void
+    ) async throws -> [Repository: Result<RepositoryMetadata?, any Error>] {
+        try await withThrowingTaskGroup(of: (Repository, Result<RepositoryMetadata?, any Error>).self) { group in
+            for repository in repositories {
+                group.addTask {
+                    do { return (repository, .success(try await store.load(repository, report: report))) } catch {
+                        try Task.checkCancellation()
+                        return (repository, .failure(error))
+                    }
+                }
+            }
+            return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        }
+    }
+
+    /// - Throws: `ResolutionError` with everything that is wrong with the repositories.
+    private func makePool(
+        for key: PoolKey, _ metadata: [Repository: Result<RepositoryMetadata?, any Error>], _ store: MetadataStore
+    ) throws -> PackagePool {
+        var loaded: [RepositoryMetadata] = []
+        var problems: [String] = []
+        for repository in key.repositories {
+            do { if let one = try metadata[repository]?.get() { loaded.append(one) } } catch { problems.append("\(error)") }
+        }
+        guard problems.isEmpty else { throw ResolutionError(problems: problems) }
+        // All at once, rather than one after another when each is read.
+        try store.fetch(loaded.filter { !exists(store.folder.appending("\($0.contentKey).solv")) }.map { ("primary", $0) })
+        return try PackagePool(repositories: loaded, architecture: key.architecture, store: store)
     }
 
     private struct PoolKey: Hashable {

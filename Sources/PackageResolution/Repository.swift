@@ -1,12 +1,21 @@
-/// One enabled `[section]` of a .repo file, with everything substituted.
-public struct Repository: Hashable, Codable, Sendable {
+/// One enabled `[section]` of a .repo file, with everything substituted. Not to be encoded: it may hold secrets.
+public struct Repository: Hashable, Sendable {
     public var id: String
     public var name: String
     public var baseURLs: [String] = []
+    /// The URL of a list of mirrors, a line each; metalinks are recognized.
     public var mirrorList: String?
+    /// The URL of a metalink: mirrors in order of preference, and the checksums that repomd.xml may have.
+    public var metalink: String?
     public var gpgcheck = false
+    /// Whether repomd.xml has to be signed with one of `keys`.
+    public var metadataIsSigned = false
     /// URLs of armoured public keys.
     public var keys: [String] = []
+    /// Seconds for which metadata that was fetched is good without asking again; `nil` for ever.
+    ///
+    /// dnf's default is 48 hours; a build that means to follow its repositories asks each time.
+    public var metadataLifetime: Int? = 0
     /// Lower wins; yum.conf(5) and dnf.conf(5) have 99 as default.
     public var priority = 99
     public var cost = 1000
@@ -23,22 +32,4 @@ public struct Repository: Hashable, Codable, Sendable {
         self.id = id
         self.name = name
     }
-}
-
-/// How a repository's files are transferred (dnf.conf(5)).
-public struct TransferOptions: Hashable, Codable, Sendable {
-    /// Seconds without a usable connection before a mirror is given up.
-    public var timeout = 30
-    public var retries = 10
-    /// Bytes per second below which, for `timeout` seconds, a mirror is given up.
-    public var minimumRate = 1000
-    public var proxy: String?
-    public var proxyCredentials: String?
-    public var credentials: String?
-    public var verifiesTLS = true
-    public var certificateAuthority: String?
-    public var clientCertificate: String?
-    public var clientKey: String?
-
-    public init() {}
 }

@@ -1,4 +1,4 @@
-// A repository's metadata on disk: fetched once per content, every file checked against repomd.xml.
+// What a repository's repomd.xml lists.
 import BuildStore
 internal import CSolv
 import HostSystem
@@ -20,9 +20,10 @@ struct RepositoryMetadata: Sendable {
     }
 
     var repository: Repository
-    /// The base URLs that are left after the mirror list was read, in order of preference.
-    var baseURLs: [String]
+    /// Base URLs in order of preference; `nil` when no mirror list was read, because the metadata was there already.
+    var mirrors: [String]?
     var repomd: FilePath
+    var version: MetadataVersion
     /// By type: `primary`, `filelists`, `group`, ...
     var files: [String: File]
 
@@ -30,83 +31,11 @@ struct RepositoryMetadata: Sendable {
     var contentKey: String { files["primary"]?.checksum.hexadecimal ?? "" }
 }
 
-/// `<cachePath>/repositories`: metadata by checksum.
-struct MetadataStore: Sendable {
-    var folder: FilePath
-
-    /// Fetches repomd.xml of each repository, from the first base URL that has it.
+extension RepositoryMetadata {
+    /// Reads a repomd.xml.
     ///
-    /// - Throws: `DownloadError`, unless the repository may be skipped.
-    func load(_ repository: Repository, report: (String) -> Void) throws -> RepositoryMetadata? {
-        do {
-            let baseURLs = try baseURLs(of: repository)
-            let repomd = folder.appending("repomd-\(getpid())-\(UInt64.random(in: 0 ... .max)).xml")
-            try Downloader.fetch([
-                Download(
-                    name: "repomd.xml of \(repository.id)", urls: baseURLs.map { $0 + "repodata/repomd.xml" },
-                    destination: repomd, checksum: nil,
-                    size: nil, options: repository.transfer)
-            ])
-            defer { unlink(repomd.string) }
-            let kept = folder.appending("\(try Checksum(.sha256, ofFile: repomd).hexadecimal)-repomd.xml")
-            try writeAtomically(try readBytes(repomd), to: kept)
-            return RepositoryMetadata(
-                repository: repository, baseURLs: baseURLs, repomd: kept,
-                files: try Self.files(in: kept, of: repository))
-        } catch  where repository.skipIfUnavailable {
-            report("the repository \(repository.id) is left out (skip_if_unavailable): \(error)")
-            return nil
-        }
-    }
-
-    /// The repository's places in order of preference, its mirror list read; each ends with a slash.
-    ///
-    /// - Throws: `DownloadError` when the mirror list cannot be had or names nobody.
-    func baseURLs(of repository: Repository) throws -> [String] {
-        var baseURLs = repository.baseURLs
-        if let mirrorList = repository.mirrorList {
-            let list = folder.appending("mirrorlist-\(getpid())-\(UInt64.random(in: 0 ... .max))")
-            defer { unlink(list.string) }
-            try Downloader.fetch([
-                Download(
-                    name: "mirror list of \(repository.id)", urls: [mirrorList], destination: list, checksum: nil,
-                    size: nil, options: repository.transfer)
-            ])
-            baseURLs += try readText(list).split(separator: "\n").map(\.trimmed)
-                .filter { !$0.hasPrefix("#") && $0.contains("://") }
-            guard !baseURLs.isEmpty else {
-                throw DownloadError(failures: [
-                    "the mirror list of \(repository.id), \(Downloader.redacted(mirrorList)), names no mirror"
-                ])
-            }
-        }
-        return baseURLs.map { $0.hasSuffix("/") ? $0 : $0 + "/" }
-    }
-
-    /// The metadata file of that type, fetched and checked when it is not there yet; `nil` when the repository has none.
-    func file(_ type: String, of metadata: RepositoryMetadata) throws -> FilePath? {
-        guard let file = metadata.files[type] else { return nil }
-        guard let name = FilePath(file.location).lastComponent else { return nil }
-        let path = folder.appending("\(file.checksum.hexadecimal)-\(suffix(of: name.string))")
-        if !exists(path) {
-            try Downloader.fetch([
-                Download(
-                    name: "\(type) of \(metadata.repository.id)", urls: metadata.baseURLs.map { $0 + file.location },
-                    destination: path,
-                    checksum: file.checksum, size: file.size, options: metadata.repository.transfer)
-            ])
-        }
-        return path
-    }
-
-    /// Names carry the checksum once; what is left says type and compression.
-    private func suffix(of name: String) -> String {
-        name.split(separator: "-").last.map(String.init) ?? name
-    }
-
-    private static func files(in repomd: FilePath, of repository: Repository) throws -> [String: RepositoryMetadata
-        .File]
-    {
+    /// - Throws: `MetadataError` for what is none, `Errno`.
+    init(repomd: FilePath, of repository: Repository, mirrors: [String]?) throws {
         guard let pool = pool_create() else { throw Errno.noMemory }
         defer { pool_free(pool) }
         guard let repo = repo_create(pool, repository.id), let stream = fopen(repomd.string, "re") else {
@@ -114,11 +43,11 @@ struct MetadataStore: Sendable {
         }
         defer { fclose(stream) }
         guard repo_add_repomdxml(repo, stream, 0) == 0 else {
-            throw DownloadError(failures: [
+            throw MetadataError(problems: [
                 "repomd.xml of \(repository.id) cannot be read: \(String(cString: pool_errstr(pool)))"
             ])
         }
-        var files: [String: RepositoryMetadata.File] = [:]
+        var files: [String: File] = [:]
         var iterator = Dataiterator()
         dataiterator_init(&iterator, pool, repo, Id.meta, Id(REPOSITORY_REPOMD_TYPE.rawValue), nil, 0)
         defer { dataiterator_free(&iterator) }
@@ -144,9 +73,15 @@ struct MetadataStore: Sendable {
             )
         }
         guard files["primary"] != nil else {
-            throw DownloadError(failures: ["repomd.xml of \(repository.id) names no primary metadata"])
+            throw MetadataError(problems: ["repomd.xml of \(repository.id) names no primary metadata"])
         }
-        return files
+        let revision = repo_lookup_str(repo, Id.meta, Id(REPOSITORY_REVISION.rawValue)).map { String(cString: $0) }
+        let timestamp = repo_lookup_num(repo, Id.meta, Id(REPOSITORY_TIMESTAMP.rawValue), 0)
+        version = MetadataVersion(revision: revision, timestamp: timestamp == 0 ? nil : timestamp)
+        self.repository = repository
+        self.mirrors = mirrors
+        self.repomd = repomd
+        self.files = files
     }
 }
 

@@ -14,7 +14,7 @@ enum VersionLock {
     ///
     /// An absolute path of the list is read as the file of that name in `yum/plugins`: a build does not read the host's.
     static func entries(
-        of folder: YumFolder, _ substitution: Substitution, _ diagnostics: inout [Diagnostic]
+        of folder: YumFolder, _ substitution: inout Substitution, _ diagnostics: inout [Diagnostic]
     ) -> [String] {
         let plugins = folder.path.appending("plugins")
         let file = plugins.appending("versionlock.conf")

@@ -26,7 +26,7 @@ public struct WrittenOption: Hashable, Codable, Sendable {
             section.options.filter { bearing.contains($0.name) }.map { option in
                 WrittenOption(
                     section: section.name, name: option.name,
-                    value: option.value.listItems.map(Downloader.redacted).joined(separator: " "),
+                    value: option.writtenValue.listItems.map { SecretMask()($0) }.joined(separator: " "),
                     location: option.location)
             }
         }

@@ -3,7 +3,7 @@ import HostSystem
 import SystemPackage
 
 /// A machine's `yum/` folder, read: what yum.conf(5) and dnf.conf(5) let an installroot build decide.
-public struct YumConfiguration: Hashable, Codable, Sendable {
+public struct YumConfiguration: Hashable, Sendable {
     public var repositories: [Repository] = []
     public var installsWeakDependencies = true
     public var excludes: [String] = []
@@ -30,7 +30,9 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
     /// Such as `nodocs`.
     public var transactionFlags: [String] = []
     public var localPackagesAreChecked = false
-    /// The template with its variables substituted, for the machine's cache folder.
+    /// Whether the packages are kept in the machine's own folder too, as hard links to the cache's.
+    public var keepsPackages = true
+    /// The template with its variables substituted and without secrets, for the machine's cache folder.
     public var renderedText = ""
     /// What bears on the choice of packages, as it is written: the place of each decision, and what a lock was made from.
     public var writtenOptions: [WrittenOption] = []
@@ -49,7 +51,7 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
         if architecture.hasPrefix("i") && architecture.hasSuffix("86") { substitution.plain["basearch"] = "i386" }
         for (name, value) in folder.variables { substitution.plain[name] = value }
 
-        let main = Self.read(folder.configurationTemplate, substitution, &diagnostics)
+        let main = Self.read(folder.configurationTemplate, &substitution, &diagnostics)
         renderedText = main.text
         writtenOptions = WrittenOption.variables(of: folder) + main.written
         if let release = main.file.sections.first(where: { $0.name == "main" })?.options.last(where: {
@@ -65,17 +67,19 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
             add(section, defaults: defaults, &diagnostics)
         }
         for file in folder.repositoryFiles {
-            let read = Self.read(file, substitution, &diagnostics)
+            let read = Self.read(file, &substitution, &diagnostics)
             writtenOptions += read.written
             for section in read.file.sections { add(section, defaults: defaults, &diagnostics) }
         }
-        if usesPlugins { versionLocks = VersionLock.entries(of: folder, substitution, &diagnostics) }
+        if usesPlugins { versionLocks = VersionLock.entries(of: folder, &substitution, &diagnostics) }
         let sections = Set(repositories.map(\.id)).union(["main", WrittenOption.variables])
         writtenOptions.removeAll { !sections.contains($0.section) }
+        let secrets = substitution.secrets.union(repositories.flatMap(\.transfer.passwords))
+        for index in repositories.indices { repositories[index].transfer.secrets = secrets }
     }
 
     private static func read(
-        _ path: FilePath, _ substitution: Substitution, _ diagnostics: inout [Diagnostic]
+        _ path: FilePath, _ substitution: inout Substitution, _ diagnostics: inout [Diagnostic]
     ) -> (file: INIFile, text: String, written: [WrittenOption]) {
         let text: String
         do {
@@ -95,26 +99,35 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
         }
         var silent: [Diagnostic] = []
         let rendered = text.split(separator: "\n", omittingEmptySubsequences: false)
-            .map {
-                $0.hasPrefix("#")
-                    ? String($0)
-                    : substitution.expand(String($0), at: SourceLocation(file: path), keepSecrets: true, &silent)
+            .map { line in
+                if line.hasPrefix("#") { return String(line) }
+                let expanded = substitution.expand(
+                    String(line), at: SourceLocation(file: path), keepSecrets: true, &silent)
+                return withoutPassword(SecretMask()(expanded))
             }
             .joined(separator: "\n")
         return (file, rendered, written)
+    }
+
+    /// A password that is written down in the tree is not copied into the cache.
+    private static func withoutPassword(_ line: String) -> String {
+        guard let equals = line.firstIndex(where: { $0 == "=" || $0 == ":" }),
+            line[..<equals].trimmed.lowercased().hasSuffix("password"), !line[equals...].contains("${")
+        else { return line }
+        return line[...equals] + " ***"
     }
 
     private mutating func applyMain(
         _ option: INIFile.Option, defaults: inout Repository, _ diagnostics: inout [Diagnostic]
     ) {
         switch option.name {
-        case "install_weak_deps": set(&installsWeakDependencies, option, &diagnostics)
-        case "best": set(&best, option, &diagnostics)
-        case "obsoletes": set(&obsoletes, option, &diagnostics)
-        case "strict": set(&strict, option, &diagnostics)
+        case "install_weak_deps": option.read(into: &installsWeakDependencies, &diagnostics)
+        case "best": option.read(into: &best, &diagnostics)
+        case "obsoletes": option.read(into: &obsoletes, &diagnostics)
+        case "strict": option.read(into: &strict, &diagnostics)
         case "skip_broken":
             var skips = false
-            set(&skips, option, &diagnostics)
+            option.read(into: &skips, &diagnostics)
             if skips { strict = false }
         case "multilib_policy":
             guard ["best", "all"].contains(option.value) else {
@@ -135,14 +148,15 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
                         hint: "mandatory, default, conditional or optional would be right"))
             }
         case "exclude_from_weak": excludedFromWeak += option.value.listItems
-        case "localpkg_gpgcheck": set(&localPackagesAreChecked, option, &diagnostics)
+        case "localpkg_gpgcheck": option.read(into: &localPackagesAreChecked, &diagnostics)
+        case "keepcache": option.read(into: &keepsPackages, &diagnostics)
         case "exclude", "excludepkgs": excludes += option.value.listItems
-        case "plugins": set(&usesPlugins, option, &diagnostics)
+        case "plugins": option.read(into: &usesPlugins, &diagnostics)
         case "tsflags": transactionFlags += option.value.listItems
         case "releasever": break
         default:
-            guard !Self.ignoredMainOptions.contains(option.name) else { return }
-            if !Self.apply(option, to: &defaults, &diagnostics) { unknown(option, &diagnostics) }
+            guard !Self.ignoredMainOptions.contains(option.name), !option.name.hasPrefix("color_") else { return }
+            if !defaults.apply(option, &diagnostics) { unknown(option, &diagnostics) }
         }
     }
 
@@ -153,22 +167,31 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
         var enabled = true
         for option in section.options {
             switch option.name {
-            case "enabled": set(&enabled, option, &diagnostics)
+            case "enabled": option.read(into: &enabled, &diagnostics)
             default:
-                if !Self.apply(option, to: &repository, &diagnostics) { unknown(option, &diagnostics) }
+                if !repository.apply(option, &diagnostics) { unknown(option, &diagnostics) }
             }
         }
         guard enabled else { return }
-        if repository.baseURLs.isEmpty && repository.mirrorList == nil {
+        func problem(_ message: String, hint: String) {
             diagnostics.append(
-                Diagnostic(
-                    .error, at: section.location, "the repository '\(section.name)' has no place",
-                    hint: "baseurl or mirrorlist says where it is"))
+                Diagnostic(.error, at: section.location, "the repository '\(section.name)' \(message)", hint: hint))
         }
-        if repository.gpgcheck && repository.keys.isEmpty {
-            diagnostics.append(
-                Diagnostic(
-                    .error, at: section.location, "the repository '\(section.name)' asks gpgcheck but names no gpgkey"))
+        let places = ["baseurl", "mirrorlist", "metalink"]
+        // A place that is no URL was reported already.
+        if !section.options.contains(where: { places.contains($0.name) && !$0.value.isEmpty }) {
+            problem("has no place", hint: "baseurl, mirrorlist or metalink says where it is")
+        }
+        for (option, isAsked) in [("gpgcheck", repository.gpgcheck), ("repo_gpgcheck", repository.metadataIsSigned)]
+        where isAsked && repository.keys.isEmpty {
+            problem("asks \(option) but names no gpgkey", hint: "gpgkey=URL of the public key")
+        }
+        let transfer = repository.transfer
+        if transfer.proxyUser != nil && transfer.proxyPassword == nil {
+            problem("has proxy_username without proxy_password", hint: "both, or neither")
+        }
+        if let rate = transfer.maximumRate, rate < transfer.minimumRate {
+            problem("is throttled to less than minrate", hint: "each transfer would be given up")
         }
         if repositories.contains(where: { $0.id == repository.id }) {
             diagnostics.append(
@@ -179,164 +202,28 @@ public struct YumConfiguration: Hashable, Codable, Sendable {
         repositories.append(repository)
     }
 
-    private static func apply(
-        _ option: INIFile.Option, to repository: inout Repository, _ diagnostics: inout [Diagnostic]
-    ) -> Bool {
-        switch option.name {
-        case "name": repository.name = option.value
-        case "baseurl": repository.baseURLs = option.value.listItems
-        case "mirrorlist": repository.mirrorList = option.value
-        case "gpgcheck": set(&repository.gpgcheck, option, &diagnostics)
-        case "gpgkey": repository.keys = option.value.listItems
-        case "priority": set(&repository.priority, option, &diagnostics)
-        case "cost": set(&repository.cost, option, &diagnostics)
-        case "exclude", "excludepkgs": repository.excludes += option.value.listItems
-        case "includepkgs": repository.includes += option.value.listItems
-        case "skip_if_unavailable": set(&repository.skipIfUnavailable, option, &diagnostics)
-        case "timeout": set(&repository.transfer.timeout, option, &diagnostics)
-        case "retries": set(&repository.transfer.retries, option, &diagnostics)
-        case "minrate": set(&repository.transfer.minimumRate, option, &diagnostics)
-        case "proxy":
-            repository.transfer.proxy = ["", "_none_", "none"].contains(option.value.lowercased()) ? nil : option.value
-        case "proxy_username": setUser(&repository.transfer.proxyCredentials, option.value)
-        case "proxy_password": setPassword(&repository.transfer.proxyCredentials, option.value)
-        case "username": setUser(&repository.transfer.credentials, option.value)
-        case "password": setPassword(&repository.transfer.credentials, option.value)
-        case "enablegroups": set(&repository.hasGroups, option, &diagnostics)
-        case "module_hotfixes": set(&repository.moduleHotfixes, option, &diagnostics)
-        case "sslverify": set(&repository.transfer.verifiesTLS, option, &diagnostics)
-        case "sslcacert": repository.transfer.certificateAuthority = option.value
-        case "sslclientcert": repository.transfer.clientCertificate = option.value
-        case "sslclientkey": repository.transfer.clientKey = option.value
-        case "repo_gpgcheck":
-            var asked = false
-            set(&asked, option, &diagnostics)
-            if asked {
-                diagnostics.append(
-                    Diagnostic(
-                        .error, at: option.location, "signed metadata (repo_gpgcheck) cannot be checked here",
-                        hint: "gpgcheck=1 checks each package's own signature"))
-            }
-        case "metalink":
-            diagnostics.append(
-                Diagnostic(
-                    .error, at: option.location, "metalink is not read here",
-                    hint: "mirrorlist or baseurl would be right"))
-        default: return ignoredRepositoryOptions.contains(option.name)
-        }
-        return true
-    }
-
     private func unknown(_ option: INIFile.Option, _ diagnostics: inout [Diagnostic]) {
         diagnostics.append(
             Diagnostic(
                 .warning, at: option.location, "nobody knows the option '\(option.name)'", hint: "it has no effect"))
     }
 
-    /// Options that have no bearing on an installroot build, or that the pipeline decides itself.
+    /// Options that have no bearing on an installroot build, or that the pipeline decides itself; docs/yum.conf.md says which and why.
     private static let ignoredMainOptions: Set<String> = [
-        "cachedir", "persistdir", "logdir", "logfile", "reposdir", "keepcache", "debuglevel", "errorlevel", "logging",
-        "pluginpath",
-        "pluginconfpath", "installonly_limit", "distroverpkg", "assumeyes", "color",
-        "history_record", "clean_requirements_on_remove",
-        "exactarch", "protected_packages", "bugtracker_url", "metadata_expire",
-        "check_config_file_age", "syslog_ident",
-        "rpmverbosity", "deltarpm", "zchunk", "fastestmirror", "max_parallel_downloads",
-        "ip_resolve", "exclude_from_weak_autodetect", "allow_vendor_change", "disable_excludes",
+        "alwaysprompt", "assumeno", "assumeyes", "autocheck_running_kernel", "bugtracker_url", "cachedir", "cacheonly",
+        "check_config_file_age", "clean_requirements_on_remove", "color", "comment", "config_file_path",
+        "debug_solver", "debuglevel", "defaultyes", "destdir", "diskspacecheck", "distroverpkg", "errorlevel",
+        "exactarch", "exactarchlist", "exit_on_lock", "gpgkey_dns_verification", "group_command",
+        "groupremove_leaf_only", "history_list_view", "history_record",
+        "history_record_packages", "ignorearch", "installonly_limit", "installroot",
+        "kernelpkgnames", "loadts_ignorenewrpm", "log_compress", "log_rotate", "log_size", "logdir", "logfile",
+        "logfilelevel", "logging", "max_connections", "metadata_timer_sync",
+        "optional_metadata_types", "overwrite_groups", "persistdir", "pluginconfpath", "pluginpath",
+        "protect_running_kernel", "protected_multilib", "protected_packages", "query_install_excludes", "recent",
+        "remove_leaf_only", "repopkgsremove_leaf_only", "reposdir", "reset_nice", "rpmverbosity", "shell_exit_status",
+        "showdupesfromrepos", "skip_missing_names_on_install", "syslog_device",
+        "syslog_facility", "syslog_ident", "system_cachedir", "tolerant", "transformdb", "upgrade_group_objects_upgrade",
+        "upgrade_requirements_on_install", "usr_w_check", "varsdir", "zchunk",
+        "exclude_from_weak_autodetect", "allow_vendor_change", "disable_excludes",
     ]
-    private static let ignoredRepositoryOptions: Set<String> = [
-        "metadata_expire", "mirrorlist_expire", "countme", "type", "fastestmirror", "deltarpm", "enabled_metadata",
-        "http_caching", "ui_repoid_vars",
-        "failovermethod", "keepalive", "throttle", "bandwidth", "max_parallel_downloads", "ip_resolve", "keepcache",
-    ]
-}
-
-private func set(_ value: inout Bool, _ option: INIFile.Option, _ diagnostics: inout [Diagnostic]) {
-    switch option.value.lowercased() {
-    case "1", "yes", "true", "on": value = true
-    case "0", "no", "false", "off": value = false
-    default:
-        diagnostics.append(
-            Diagnostic(
-                .error, at: option.location, "'\(option.value)' is no truth value of \(option.name)",
-                hint: "1 or 0 would be right"))
-    }
-}
-
-private func set(_ value: inout Int, _ option: INIFile.Option, _ diagnostics: inout [Diagnostic]) {
-    guard let number = Int(option.value), number >= 0 else {
-        diagnostics.append(Diagnostic(.error, at: option.location, "'\(option.value)' is no number of \(option.name)"))
-        return
-    }
-    value = number
-}
-
-/// `user:password`, as libcurl takes it: a user name has no colon, a password may have some.
-private func setUser(_ credentials: inout String?, _ user: String) {
-    let password = credentials.flatMap { text in text.firstIndex(of: ":").map { String(text[$0...]) } }
-    credentials = user + (password ?? ":")
-}
-
-private func setPassword(_ credentials: inout String?, _ password: String) {
-    credentials = (credentials?.prefix { $0 != ":" } ?? "") + ":" + password
-}
-
-extension String {
-    /// yum's lists: separated by white space or commas.
-    var listItems: [String] { split { $0.isWhitespace || $0 == "," }.map(String.init) }
-}
-
-/// `${name}` and `${env:NAME}` of templates, `$releasever` and its kin of .repo files.
-struct Substitution {
-    var braced: [String: String]
-    var environment: [String: String]
-    var plain: [String: String] = [:]
-
-    /// - Parameter keepSecrets: `${env:NAME}` is left as it is, for texts that people see.
-    func expand(
-        _ text: String, at location: SourceLocation, keepSecrets: Bool = false, _ diagnostics: inout [Diagnostic]
-    ) -> String {
-        var result = ""
-        var rest = Substring(text)
-        while let dollar = rest.firstIndex(of: "$") {
-            result += rest[..<dollar]
-            rest = rest[rest.index(after: dollar)...]
-            if rest.hasPrefix("{"), let close = rest.firstIndex(of: "}") {
-                let name = String(rest[rest.index(after: rest.startIndex)..<close])
-                rest = rest[rest.index(after: close)...]
-                if name.hasPrefix("env:") {
-                    let variable = String(name.dropFirst(4))
-                    if keepSecrets {
-                        result += "${\(name)}"
-                    } else if let value = environment[variable] {
-                        result += value
-                    } else {
-                        diagnostics.append(
-                            Diagnostic(
-                                .error, at: location, "the environment has no variable \(variable)",
-                                hint: "set it before the build"))
-                    }
-                } else if let value = braced[name] ?? plain[name] {
-                    result += value
-                } else {
-                    diagnostics.append(Diagnostic(.error, at: location, "unknown variable ${\(name)}"))
-                }
-            } else {
-                let name = String(rest.prefix { $0.isLetter || $0.isNumber || $0 == "_" })
-                rest = rest.dropFirst(name.count)
-                if let value = plain[name] {
-                    result += value
-                } else {
-                    if name == "releasever" {
-                        diagnostics.append(
-                            Diagnostic(
-                                .error, at: location, "$releasever is not known",
-                                hint: "set releasever in yum.conf.template or in yum/vars/releasever"))
-                    }
-                    result += "$" + name
-                }
-            }
-        }
-        return result + rest
-    }
 }

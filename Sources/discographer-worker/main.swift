@@ -4,4 +4,4 @@ import PackageInstallation
 import RootFilesystem
 
 workerMain(
-    arguments: CommandLine.arguments, jobs: [UnderlayJob.self, InstallJob.self, ComposeJob.self, WriteDisksJob.self])
+    arguments: CommandLine.arguments, jobs: [UnderlayJob.self, InstallJob.self, ComposeJob.self, WriteDisksJob.self, VerifySignatureJob.self])

@@ -23,6 +23,8 @@ struct BuildCommand: AsyncParsableCommand {
 
     @OptionGroup var tree: TreeOptions
 
+    @OptionGroup var fetch: FetchOptions
+
     @Option(
         name: .customLong("output"),
         help: "A format to make instead of what machine.yaml says; may be given several times.")
@@ -50,6 +52,7 @@ struct BuildCommand: AsyncParsableCommand {
         var options = try await tree.buildOptions(
             outputs: outputs.isEmpty ? nil : outputs, jobs: jobs, diskWriter: diskWriter)
         options.locked = locked
+        fetch.apply(to: &options)
         let configuration = try tree.readTree(options)
         guard geteuid() == 0 else {
             printError("building needs root: packages bring files of many owners, and scriptlets run in the machine's root")

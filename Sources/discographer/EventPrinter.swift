@@ -28,7 +28,7 @@ final class EventPrinter: Sendable {
 
     private func plain(_ event: BuildEvent) -> String? {
         switch event {
-        case .stageStarted, .progress: nil
+        case .stageStarted, .progress, .transfer: nil
         case .stageFinished(let machine, let stage, let cached, let seconds):
             "\(machine)  \(padded(stage.rawValue, 8))  \(cached ? "cached" : String(format: "%.1f s", seconds))"
         case .output(let machine, let source, let text):
@@ -55,6 +55,12 @@ final class EventPrinter: Sendable {
                 "event": "progress", "machine": .text(machine), "stage": .text(stage.rawValue),
                 "completed": .number(Double(completed)),
                 "total": .number(Double(total)), "item": .text(item),
+            ]
+        case .transfer(let machine, let stage, let bytes, let total, let files, let totalFiles):
+            fields = [
+                "event": "transfer", "machine": .text(machine), "stage": .text(stage.rawValue),
+                "bytes": .number(Double(bytes.bytes)), "totalBytes": .number(Double(total.bytes)),
+                "files": .number(Double(files)), "totalFiles": .number(Double(totalFiles)),
             ]
         case .stageFinished(let machine, let stage, let cached, let seconds):
             fields = [

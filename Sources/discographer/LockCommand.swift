@@ -12,8 +12,11 @@ struct LockCommand: AsyncParsableCommand {
 
     @OptionGroup var tree: TreeOptions
 
+    @OptionGroup var fetch: FetchOptions
+
     func run() async throws {
-        let options = try await tree.buildOptions()
+        var options = try await tree.buildOptions()
+        fetch.apply(to: &options)
         let configuration = try tree.readTree(options)
         let batch = Batch(tree: configuration, options: options, listener: { _ in })
         var failed = false

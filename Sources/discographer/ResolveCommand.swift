@@ -11,6 +11,8 @@ struct ResolveCommand: AsyncParsableCommand {
 
     @OptionGroup var tree: TreeOptions
 
+    @OptionGroup var fetch: FetchOptions
+
     @Flag(help: "One JSON object per machine on standard output.")
     var json = false
 
@@ -22,7 +24,8 @@ struct ResolveCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let options = try await tree.buildOptions()
+        var options = try await tree.buildOptions()
+        fetch.apply(to: &options)
         let batch = Batch(tree: try tree.readTree(options), options: options, listener: { _ in })
         let failed = diff ? try await printDifferences(batch) : try await printTransactions(batch)
         if failed { throw ExitCode(ExitStatus.machineFailed) }

@@ -39,14 +39,97 @@ struct YumConfigurationTests {
         let (configuration, _) = try read(
             "[main]\nusername=me\npassword=${env:SECRET}\n", "[a]\nbaseurl=https://host/\n",
             environment: ["SECRET": "a:b c"])
-        #expect(configuration.repositories.first?.transfer.credentials == "me:a:b c")
+        #expect(configuration.repositories.first?.transfer.user == "me")
+        #expect(configuration.repositories.first?.transfer.password == Secret("a:b c"))
         #expect(!configuration.renderedText.contains("a:b c"))
     }
 
-    @Test func aPasswordMayComeBeforeTheUserAndHaveColons() throws {
-        let (configuration, _) = try read(
-            "[main]\n", "[a]\nbaseurl=https://host/\nproxy_password=x:y\nproxy_username=me\n")
-        #expect(configuration.repositories.first?.transfer.proxyCredentials == "me:x:y")
+    @Test func secretsComeFromFilesToo() throws {
+        try folder.write("hidden word\n", to: "secrets/token")
+        let (configuration, diagnostics) = try read(
+            "[main]\npassword=${file:secrets/token}\n", "[a]\nbaseurl=https://host/\nproxy_password=${file:/no/such}\n")
+        #expect(configuration.repositories.first?.transfer.password == Secret("hidden word"))
+        #expect(diagnostics.map(\.description).contains { $0.contains("all.repo:3: error: /no/such cannot be read") })
+    }
+
+    @Test func noSecretIsInWhatPeopleSee() throws {
+        let (configuration, diagnostics) = try read(
+            "[main]\npassword=written down\nproxy=http://me:hidden@proxy:3128\nretries=${env:TOKEN}\n",
+            "[a]\nbaseurl=https://host/${env:TOKEN}/\n  nonsense:${env:TOKEN}\n", environment: ["TOKEN": "t0ken-t0ken"])
+        #expect(!diagnostics.isEmpty)
+        let seen = [
+            configuration.renderedText, "\(diagnostics)", "\(configuration.writtenOptions)",
+            String(reflecting: configuration.repositories.first?.transfer.password),
+        ]
+        for text in seen {
+            for secret in ["written down", "hidden", "t0ken"] { #expect(!text.contains(secret), "\(text)") }
+        }
+        let repository = try #require(configuration.repositories.first)
+        let message = SecretMask(repository.transfer.secrets)("https://host/t0ken-t0ken/x and https://u:p@h/ and written%20down")
+        #expect(message == "https://host/${env:TOKEN}/x and https://***@h/ and ***")
+    }
+
+    @Test func transferOptionsAreReadAsLibdnfReadsThem() throws {
+        let authority = try folder.write("PEM", to: "ca.pem").path
+        let (configuration, diagnostics) = try read(
+            "[main]\nretries=7\nminrate=2k\nbandwidth=10M\nthrottle=50%\nmax_parallel_downloads=9\nip_resolve=IPv4\nkeepcache=0\n",
+            """
+            [a]
+            metalink=https://host/metalink?repo=a&arch=x
+            mirrorlist=https://host/list
+            timeout=2m
+            proxy=http://proxy:3128
+            proxy_auth_method=digest
+            proxy_username=me
+            proxy_password=x:y
+            sslcacert=\(authority)
+            sslverify=no
+            proxy_sslverify=0
+            metadata_expire=6h
+            repo_gpgcheck=1
+            gpgkey=/keys/one https://host/two, file:///three
+            [b]
+            baseurl=/srv/packages
+            throttle=1.5M
+            metadata_expire=never
+            ip_resolve=whatever
+            proxy=_none_
+            """)
+        #expect(diagnostics.isEmpty, "\(diagnostics)")
+        let first = try #require(configuration.repositories.first)
+        let second = try #require(configuration.repositories.last)
+        #expect(first.metalink == "https://host/metalink?repo=a&arch=x" && first.mirrorList == "https://host/list")
+        #expect(first.metadataLifetime == 21600 && first.metadataIsSigned)
+        #expect(first.keys == ["file:///keys/one", "https://host/two", "file:///three"])
+        let transfer = first.transfer
+        #expect(transfer.timeout == 120 && transfer.retries == 7 && transfer.minimumRate == 2048)
+        #expect(transfer.maximumRate == 5 << 20 && transfer.parallelTransfers == 9 && transfer.addressFamily == .v4)
+        #expect(transfer.proxyUser == "me" && transfer.proxyPassword == Secret("x:y") && transfer.proxyAuthentication == .digest)
+        #expect(!transfer.tls.verifies && transfer.tls.certificateAuthority == authority && !transfer.proxyTLS.verifies)
+        #expect(second.baseURLs == ["file:///srv/packages"] && second.metadataLifetime == nil)
+        #expect(second.transfer.maximumRate == 3 << 19 && second.transfer.addressFamily == .any && second.transfer.proxy == nil)
+        #expect(!configuration.keepsPackages)
+    }
+
+    @Test func whatIsWrongWithTransferOptionsHasItsLine() throws {
+        let (_, diagnostics) = try read(
+            "[main]\nretries=many\nbandwidth=10X\nmax_parallel_downloads=0\nip_resolve=5\nproxy_auth_method=magic\nmetadata_expire=soon\n",
+            "[a]\nbaseurl=host/path\nsslcacert=/no/such.pem\n[b]\nmetalink=https://host/\nproxy_username=me\n[c]\nbaseurl=https://host/\nthrottle=10\n[d]\nbaseurl=https://host/\nrepo_gpgcheck=1\n"
+        )
+        let lines = diagnostics.map { "\($0.location.file.lastComponent?.string ?? ""):\($0.location.line ?? 0)" }
+        #expect(
+            Set(lines)
+                == Set((2...7).map { "yum.conf.template:\($0)" } + [2, 3, 4, 7, 10].map { "all.repo:\($0)" }))
+        #expect(diagnostics.allSatisfy { $0.severity == .error })
+    }
+
+    /// Every option of dnf.conf(5)'s and yum.conf(5)'s sections on repositories and [main] that a real file may have.
+    @Test func whatIsIgnoredOnPurposeIsSilent() throws {
+        let (_, diagnostics) = try read(
+            "[main]\nfastestmirror=1\nassumeyes=1\nplugins=1\ncachedir=/var/cache/yum\ninstallonly_limit=3\ndebuglevel=2\nlogfile=/var/log/yum.log\nexactarch=1\ncolor_search_match=bold\nhttp_caching=all\n",
+            "[a]\nbaseurl=https://host/\nfailovermethod=priority\ncountme=1\nenabled_metadata=1\ndeltarpm=0\ntype=rpm-md\nui_repoid_vars=releasever basearch\n"
+        )
+        #expect(diagnostics.isEmpty, "\(diagnostics)")
     }
 
     @Test func everyMistakeIsReportedWithItsLine() throws {

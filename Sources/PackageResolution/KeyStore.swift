@@ -1,0 +1,67 @@
+import BuildStore
+import HostSystem
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// `<cachePath>/repositories/keys`: the public keys that gpgkey= names.
+struct KeyStore: Sendable {
+    var folder: FilePath
+    var downloader: Downloader
+
+    /// Seconds after which a key is asked for again: keys change seldom, and the machines of a batch share them.
+    private static let lifetime = 3600
+    private static let beginning = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
+
+    /// The repositories' keys, fetched; each path once. Blocks.
+    ///
+    /// - Throws: `DownloadError` with every key that cannot be had and is not known from before.
+    func keys(of repositories: [Repository]) throws -> [FilePath] {
+        var paths: [FilePath] = []
+        var failures: [String] = []
+        for repository in repositories {
+            for url in repository.keys {
+                do {
+                    let path = try key(at: url, of: repository)
+                    if !paths.contains(path) { paths.append(path) }
+                } catch let error as DownloadError {
+                    failures += error.failures
+                }
+            }
+        }
+        guard failures.isEmpty else { throw DownloadError(failures: failures) }
+        return paths
+    }
+
+    private func key(at url: String, of repository: Repository) throws -> FilePath {
+        let shown = SecretMask(repository.transfer.secrets)(url)
+        let path = folder.appending(try Identity(stage: "key", version: 2, of: shown).short)
+        if isFresh(path) && !url.lowercased().hasPrefix("file:") { return path }
+        let fetched = FilePath("\(path).new.\(getpid()).\(UInt32.random(in: 0 ... .max))")
+        defer { removeFile(fetched) }
+        do {
+            try downloader.fetch([
+                Download(
+                    name: "key of \(repository.id)", places: [.init(mirror: url, url: url)], destination: fetched,
+                    checksums: [], size: nil, options: repository.transfer)
+            ])
+            guard String(decoding: try readBytes(fetched), as: UTF8.self).contains(Self.beginning) else {
+                throw DownloadError(failures: ["key of \(repository.id): \(shown) is no armoured public key"])
+            }
+            guard rename(fetched.string, path.string) == 0 else { throw Errno(rawValue: errno) }
+        } catch is DownloadError where exists(path) && !url.lowercased().hasPrefix("file:") {
+            // A key server's bad day is no reason not to build with the key that is known.
+        }
+        return path
+    }
+
+    private func isFresh(_ path: FilePath) -> Bool {
+        var status = stat()
+        guard stat(path.string, &status) == 0 else { return false }
+        return time(nil) - status.st_mtim.tv_sec < Self.lifetime
+    }
+}

@@ -1,0 +1,230 @@
+// Repositories' metadata on disk: fetched once per content, every file checked against repomd.xml, and repomd.xml itself against
+// its signature, the metalink and what was seen before.
+import BuildStore
+import HostSystem
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// `<cachePath>/repositories`: metadata by checksum.
+struct MetadataStore: Sendable {
+    let folder: FilePath
+    let access: RepositoryAccess
+    let downloader: Downloader
+    /// Told how far fetches are.
+    var progress: @Sendable (FetchProgress) -> Void = { _ in }
+
+    init(folder: FilePath, access: RepositoryAccess) {
+        self.folder = folder
+        self.access = access
+        downloader = Downloader(offline: access.isOffline)
+    }
+
+    var keys: KeyStore { KeyStore(folder: folder.appending("keys"), downloader: downloader) }
+
+    /// Blocking work that ends when the task is cancelled.
+    func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await withTaskCancellationHandler {
+            try await offPool(body)
+        } onCancel: {
+            downloader.cancellation.cancel()
+        }
+    }
+
+    /// repomd.xml of a repository: from the first mirror whose one is to be believed, or as it was seen last when that is
+    /// recent enough or has to do.
+    ///
+    /// - Parameter report: told that the repository is left out.
+    /// - Returns: `nil` when the repository cannot be had and may be left out.
+    /// - Throws: `DownloadError`, `MetadataError`, `CancellationError`.
+    func load(_ repository: Repository, report: @Sendable (String) -> Void) async throws -> RepositoryMetadata? {
+        do {
+            let memory = RepositoryMemory(of: repository, in: folder)
+            let isLocal = repository.baseURLs.contains { $0.lowercased().hasPrefix("file:") }
+            if let memory, let known = try? known(memory, repository) {
+                let isFresh = memory.isFresh(for: repository.metadataLifetime, now: time(nil))
+                if isFresh || access.isOffline && !isLocal {
+                    try await checkSignature(of: known.repomd, signature: Self.signature(of: known.repomd), repository)
+                    return known
+                }
+            }
+            return try await fetch(repository, memory)
+        } catch let error as DownloadError where repository.skipIfUnavailable {
+            report("the repository \(repository.id) is left out (skip_if_unavailable): \(error)")
+            return nil
+        }
+    }
+
+    private func known(_ memory: RepositoryMemory, _ repository: Repository) throws -> RepositoryMetadata? {
+        let path = folder.appending("\(memory.repomd)-repomd.xml")
+        guard exists(path) else { return nil }
+        return try RepositoryMetadata(repomd: path, of: repository, mirrors: nil)
+    }
+
+    private static func signature(of repomd: FilePath) -> FilePath { FilePath("\(repomd).asc") }
+
+    /// A mirror whose repomd.xml is not to be believed is left for the next.
+    private func fetch(_ repository: Repository, _ memory: RepositoryMemory?) async throws -> RepositoryMetadata {
+        let list = try await blocking { try mirrors(of: repository) }
+        let mask = SecretMask(repository.transfer.secrets)
+        var candidates = list.baseURLs
+        var problems: [String] = []
+        let fetched = folder.appending("repomd-\(getpid())-\(UInt64.random(in: 0 ... .max)).xml")
+        defer {
+            removeFile(fetched)
+            removeFile(Self.signature(of: fetched))
+        }
+        while true {
+            let mirror: String
+            do {
+                mirror = try await blocking { [candidates] in
+                    try fetchRepomd(of: repository, from: candidates, checksums: list.metadataChecksums, to: fetched)
+                }
+            } catch let error as DownloadError where !problems.isEmpty {
+                throw MetadataError(problems: problems + error.failures)
+            }
+            do {
+                let metadata = try RepositoryMetadata(repomd: fetched, of: repository, mirrors: list.baseURLs)
+                try checkAge(metadata.version, memory)
+                if repository.metadataIsSigned {
+                    try await blocking { try fetchSignature(of: repository, from: mirror, to: Self.signature(of: fetched)) }
+                    try await checkSignature(of: fetched, signature: Self.signature(of: fetched), repository)
+                }
+                return try keep(metadata)
+            } catch let error as MetadataError {
+                problems += error.problems.map { "\(repository.id): repomd.xml of \(mask(mirror)) is refused: \($0)" }
+                candidates.removeAll { $0 == mirror }
+                if candidates.isEmpty { throw MetadataError(problems: problems) }
+            }
+        }
+    }
+
+    private func fetchRepomd(
+        of repository: Repository, from mirrors: [String], checksums: [Checksum], to path: FilePath
+    ) throws -> String {
+        let sources = try downloader.fetch([
+            Download(
+                name: "repomd.xml of \(repository.id)", location: "repodata/repomd.xml", mirrors: mirrors,
+                destination: path, checksums: checksums, size: nil, options: repository.transfer)
+        ])
+        return sources.first.flatMap(\.self) ?? ""
+    }
+
+    private func fetchSignature(of repository: Repository, from mirror: String, to path: FilePath) throws {
+        do {
+            try downloader.fetch([
+                Download(
+                    name: "repomd.xml.asc of \(repository.id)", location: "repodata/repomd.xml.asc", mirrors: [mirror],
+                    destination: path, checksums: [], size: nil, options: repository.transfer)
+            ])
+        } catch let error as DownloadError {
+            throw MetadataError(problems: ["repo_gpgcheck asks for a signature, and there is none: \(error)"])
+        }
+    }
+
+    private func checkAge(_ version: MetadataVersion, _ memory: RepositoryMemory?) throws {
+        guard let memory, version.isOlder(than: memory.version), !access.acceptedRollbacks.contains(memory.repository)
+        else { return }
+        throw MetadataError(problems: [
+            "it is older (\(version)) than what was seen before (\(memory.version)); "
+                + "'--accept-rollback \(memory.repository)' takes it all the same"
+        ])
+    }
+
+    private func checkSignature(of file: FilePath, signature: FilePath, _ repository: Repository) async throws {
+        guard repository.metadataIsSigned else { return }
+        guard exists(signature) else {
+            throw MetadataError(problems: ["\(repository.id): repo_gpgcheck asks for a signature, and the cache has none"])
+        }
+        let keys = try await blocking { [keys] in try keys.keys(of: [repository]) }
+        do {
+            try await access.verify(SignedFile(file: file, signature: signature, keys: keys))
+        } catch let error where !(error is CancellationError) {
+            throw MetadataError(problems: ["\(error)"])
+        }
+    }
+
+    /// By content; and what was seen is remembered.
+    private func keep(_ metadata: RepositoryMetadata) throws -> RepositoryMetadata {
+        let digest = try Checksum(.sha256, ofFile: metadata.repomd).hexadecimal
+        var kept = metadata
+        kept.repomd = folder.appending("\(digest)-repomd.xml")
+        let signature = Self.signature(of: metadata.repomd)
+        if exists(signature) { try writeAtomically(try readBytes(signature), to: Self.signature(of: kept.repomd)) }
+        try writeAtomically(try readBytes(metadata.repomd), to: kept.repomd)
+        try RepositoryMemory(
+            of: metadata.repository, repomd: digest, version: metadata.version, asked: time(nil)
+        ).write(of: metadata.repository, in: folder)
+        return kept
+    }
+
+    /// The repository's places in order of preference: baseurl, then what mirrorlist and metalink lead to, as librepo has it.
+    /// Blocks.
+    ///
+    /// - Throws: `DownloadError` when a list cannot be had or names nobody, `MetadataError` when it cannot be read.
+    func mirrors(of repository: Repository) throws -> MirrorList {
+        var mirrors = MirrorList()
+        mirrors.baseURLs = repository.baseURLs.map { $0.hasSuffix("/") ? $0 : $0 + "/" }
+        for (kind, url) in [("metalink", repository.metalink), ("mirror list", repository.mirrorList)] {
+            guard let url else { continue }
+            let name = "\(kind) of \(repository.id)"
+            let path = folder.appending("mirrors-\(getpid())-\(UInt64.random(in: 0 ... .max))")
+            defer { removeFile(path) }
+            let shown = SecretMask(repository.transfer.secrets)(url)
+            do {
+                try downloader.fetch([
+                    Download(
+                        name: name, places: [.init(mirror: url, url: url)], destination: path, checksums: [], size: nil,
+                        options: repository.transfer)
+                ])
+            } catch is DownloadError where !mirrors.baseURLs.isEmpty || repository.metalink == url && repository.mirrorList != nil {
+                // There are other places.
+                continue
+            }
+            let list: MirrorList
+            do {
+                let text = String(decoding: try readBytes(path), as: UTF8.self)
+                list = kind == "metalink" ? try MirrorList(metalink: text) : try MirrorList(text: text)
+            } catch let error as MetadataError {
+                throw DownloadError(failures: ["\(name), \(shown), cannot be read: \(error)"])
+            }
+            if list.baseURLs.isEmpty { throw DownloadError(failures: ["\(name), \(shown), names no mirror"]) }
+            mirrors.baseURLs += list.baseURLs.filter { !mirrors.baseURLs.contains($0) }
+            mirrors.metadataChecksums += list.metadataChecksums
+        }
+        return mirrors
+    }
+
+    /// The metadata file of that type, fetched and checked when it is not there yet; `nil` when the repository has none. Blocks.
+    func file(_ type: String, of metadata: RepositoryMetadata) throws -> FilePath? {
+        try fetch([(type, metadata)])
+        return path(of: type, metadata)
+    }
+
+    /// Fetches several metadata files at once, those that are not there yet. Blocks.
+    func fetch(_ files: [(type: String, metadata: RepositoryMetadata)]) throws {
+        var downloads: [Download] = []
+        for (type, metadata) in files {
+            guard let file = metadata.files[type], let path = path(of: type, metadata), !exists(path) else { continue }
+            let repository = metadata.repository
+            downloads.append(
+                Download(
+                    name: "\(type) of \(repository.id)", location: file.location,
+                    mirrors: try metadata.mirrors ?? mirrors(of: repository).baseURLs, destination: path,
+                    checksums: [file.checksum], size: file.size, options: repository.transfer))
+        }
+        try downloader.fetch(downloads, progress: progress)
+    }
+
+    private func path(of type: String, _ metadata: RepositoryMetadata) -> FilePath? {
+        guard let file = metadata.files[type], let name = FilePath(file.location).lastComponent, name.kind == .regular
+        else { return nil }
+        // Names carry the checksum once; what is left says type and compression.
+        let suffix = name.string.split(separator: "-").last.map(String.init) ?? name.string
+        return folder.appending("\(file.checksum.hexadecimal)-\(suffix)")
+    }
+}

@@ -1,0 +1,75 @@
+// A file while it is fetched. It lies beside its destination as `NAME.partial`, locked, so that two builds never write to
+// one, and stays when a build ends early: the next one goes on from there.
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+final class PartialFile {
+    let path: FilePath
+    private let destination: FilePath
+    private let descriptor: FileDescriptor
+    /// Bytes in it.
+    private(set) var size: UInt64
+
+    /// `nil` when another build is fetching it.
+    ///
+    /// - Parameter resumes: whether what an earlier build left is of use; only what has a checksum can be put together from pieces.
+    /// - Throws: `Errno` of open(2).
+    init?(of destination: FilePath, resumes: Bool) throws {
+        self.destination = destination
+        guard resumes else {
+            path = FilePath("\(destination).partial.\(getpid()).\(UInt32.random(in: 0 ... .max))")
+            descriptor = try FileDescriptor.open(
+                path, .readWrite, options: [.create, .exclusiveCreate, .closeOnExec], permissions: Self.permissions)
+            size = 0
+            return
+        }
+        path = FilePath("\(destination).partial")
+        while true {
+            let opened = try FileDescriptor.open(
+                path, .readWrite, options: [.create, .closeOnExec], permissions: Self.permissions)
+            guard flock(opened.rawValue, LOCK_EX | LOCK_NB) == 0 else {
+                try opened.close()
+                return nil
+            }
+            var held = stat()
+            var named = stat()
+            // Whoever held the lock before may have put the file in place, or removed it: then the lock is of nothing.
+            if fstat(opened.rawValue, &held) == 0, lstat(path.string, &named) == 0, held.st_ino == named.st_ino {
+                descriptor = opened
+                size = UInt64(held.st_size)
+                break
+            }
+            try opened.close()
+        }
+        try descriptor.seek(offset: Int64(size), from: .start)
+    }
+
+    deinit { try? descriptor.close() }
+
+    private static let permissions: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead]
+
+    /// - Throws: `Errno` of write(2).
+    func append(_ bytes: UnsafeRawBufferPointer) throws {
+        try descriptor.writeAll(bytes)
+        size += UInt64(bytes.count)
+    }
+
+    /// Begins anew.
+    func clear() throws {
+        guard ftruncate(descriptor.rawValue, 0) == 0 else { throw Errno(rawValue: errno) }
+        try descriptor.seek(offset: 0, from: .start)
+        size = 0
+    }
+
+    /// Puts the file in its place.
+    func commit() throws {
+        guard rename(path.string, destination.string) == 0 else { throw Errno(rawValue: errno) }
+    }
+
+    func remove() { unlink(path.string) }
+}
