@@ -40,12 +40,13 @@ struct Downloader: Sendable {
             let now = ContinuousClock.now
             run.start(now)
             let active = run.perform()
-            run.collect(now, progress)
+            let someEnded = run.collect(now, progress)
             if reported.duration(to: now) >= Self.reportingInterval {
                 reported = now
                 progress(run.progress())
             }
-            if active || !run.isDone { curl_multi_poll(multi, nil, 0, Self.pollingMilliseconds, nil) }
+            // Where some ended others may begin: without waiting for the network.
+            if active || !someEnded { curl_multi_poll(multi, nil, 0, Self.pollingMilliseconds, nil) }
         }
         guard run.failures.isEmpty else { throw DownloadError(failures: run.failures) }
         return run.mirrors
@@ -173,11 +174,15 @@ private struct FetchRun {
     }
 
     /// Takes care of the transfers that ended.
-    mutating func collect(_ now: ContinuousClock.Instant, _ report: (FetchProgress) -> Void) {
+    ///
+    /// - Returns: whether there were any.
+    mutating func collect(_ now: ContinuousClock.Instant, _ report: (FetchProgress) -> Void) -> Bool {
+        var someEnded = false
         var result = CURLE_OK
         while let handle = discographer_curl_multi_finished(multi, &result) {
             curl_multi_remove_handle(multi, handle)
             guard let (attempt, place, transfer) = running.removeValue(forKey: handle) else { continue }
+            someEnded = true
             standings[place.mirror]?.running -= 1
             guard let problem = problem(of: transfer, result, attempt.download) else {
                 standings[place.mirror]?.succeeded()
@@ -188,6 +193,7 @@ private struct FetchRun {
             }
             failed(attempt, place, transfer, problem, now)
         }
+        return someEnded
     }
 
     /// Checks what came and puts it in place, or says what is wrong with it.
