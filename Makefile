@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit-test integration-test lint bench format install clean host-packages repository build
+.PHONY: help demo test unit-test integration-test lint bench format install clean host-packages repository large-repository build
 
 PREFIX ?= /usr/local
 SWIFT_BUILD = swift build
@@ -41,6 +41,9 @@ host-packages:
 
 repository: host-packages
 	Tests/Repository/build
+
+large-repository: host-packages
+	Tests/LargeRepository/build
 
 install: host-packages ## an optimised build, to PREFIX (/usr/local)
 	$(SWIFT_BUILD) -c release
