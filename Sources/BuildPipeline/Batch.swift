@@ -1,6 +1,6 @@
 public import ConfigurationTree
 import HostSystem
-public import PackageResolution
+import PackageResolution
 import SystemPackage
 
 /// Several machines, built together: walk → resolve → fetch → install → compose → disks → convert.
@@ -17,7 +17,7 @@ public struct Batch: Sendable {
         self.listener = listener
     }
 
-    private var members: [(group: MachineGroup, machine: Machine)] {
+    var members: [(group: MachineGroup, machine: Machine)] {
         tree.groups.flatMap { group in group.machines.map { (group, $0) } }
     }
 
@@ -40,53 +40,6 @@ public struct Batch: Sendable {
             variables: options.paths.machineVariables(machine, in: group, sourceDateEpoch: options.sourceDateEpoch),
             environment: options.environment,
             diagnostics: &diagnostics)
-    }
-
-    /// What each machine would get, in the tree's order.
-    public func resolve() async throws -> [(
-        machine: Machine, configuration: YumConfiguration, transaction: Result<Transaction, any Error>
-    )] {
-        var ignored: [Diagnostic] = []
-        let configurations = members.map { configuration(of: $0.machine, in: $0.group, &ignored) }
-        let requests = zip(members, configurations).map(request)
-        if options.locked {
-            return zip(members, requests).map { member, request in
-                (member.machine, request.configuration, Result { try lockedTransaction(of: member.machine, request) })
-            }
-        }
-        let names = members.map { "\($0.group.name)/\($0.machine.name)" }.joined(separator: ", ")
-        let resolver = PackageResolver(cachePath: options.paths.cachePath, access: options.repositoryAccess)
-        let results = try await resolver.resolve(
-            requests, progress: { [listener] in listener(.transfer(machine: names, .resolve, $0)) },
-            report: { [listener] in listener(.warning(machine: names, $0)) })
-        return zip(zip(members, configurations), results).map { ($0.0.machine, $0.1, $1) }
-    }
-
-    /// The lock that each machine's packages.lock would be now, in the tree's order.
-    public func locks() async throws -> [(machine: Machine, lock: Result<PackageLock, any Error>)] {
-        zip(members, try await resolve()).map { member, resolved in
-            let request = request(member, resolved.configuration)
-            return (
-                member.machine,
-                Result { try PackageLock(try resolved.transaction.get(), answering: request) }
-            )
-        }
-    }
-
-    private func request(_ member: (group: MachineGroup, machine: Machine), _ configuration: YumConfiguration)
-        -> ResolutionRequest
-    {
-        ResolutionRequest(
-            requests: member.group.packages + member.machine.packages, localPackages: member.machine.rpms,
-            configuration: configuration, architecture: member.machine.description.hardware.architecture)
-    }
-
-    private func lockedTransaction(of machine: Machine, _ request: ResolutionRequest) throws -> Transaction {
-        let missing = machine.path.appending("packages.lock")
-        guard let file = machine.lockFile, let lock = try PackageLock.read(file) else {
-            throw ResolutionError(problems: ["\(missing): error: there is no lock; 'discographer lock' writes it"])
-        }
-        return try lock.transaction(for: request, lockFile: file)
     }
 
     /// Builds all; the result is the names of the machines that failed.

@@ -16,7 +16,8 @@ struct Identities {
         installed = try Identity(
             stage: "installed", version: 4,
             of: Installed(
-                packages: try transaction.packages.map {
+                // In one order: a lock is sorted otherwise than a transaction, and the same set installs the same way.
+                packages: try transaction.packages.sorted { $0.nevra < $1.nevra }.map {
                     "\($0.nevra) \(try $0.checksum?.description ?? TreeDigest.digest(of: FilePath($0.location)) ?? "")"
                 },
                 keys: try keys.map(TreeDigest.digest), machine: machine.name,

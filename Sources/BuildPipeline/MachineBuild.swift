@@ -151,8 +151,15 @@ struct MachineBuild: Sendable {
 
     private func fetch(_ fetcher: PackageFetcher, _ progress: StageProgress) async throws {
         try await progress.run(.fetch) {
-            try await fetcher.fetch(transaction.packages, from: configuration.repositories) {
-                progress.report(.fetch, $0)
+            if options.locked {
+                let resolver = PackageResolver(cachePath: options.paths.cachePath, access: options.repositoryAccess)
+                try await LockedPackages(fetcher: fetcher, resolver: resolver).fetch(
+                    transaction.packages, configuration, architecture: machine.description.hardware.architecture
+                ) { progress.report(.fetch, $0) }
+            } else {
+                try await fetcher.fetch(transaction.packages, from: configuration.repositories) {
+                    progress.report(.fetch, $0)
+                }
             }
             try await fetcher.link(
                 configuration.keepsPackages ? transaction.packages : [], into: yumCache.appending("packages"))

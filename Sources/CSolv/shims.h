@@ -1,5 +1,6 @@
 // libsolv and libsolvext for Swift: the headers, and shims for what Swift cannot import (variadic functions, function-like macros).
 #pragma once
+#include <solv/evr.h>
 #include <solv/pool.h>
 #include <solv/pool_parserpmrichdep.h>
 #include <solv/poolarch.h>

@@ -14,6 +14,8 @@ struct HiddenPackages {
             /// `includepkgs` lists others.
             case notIncluded(repository: String)
             case module(String)
+            /// An entry of versionlock.list takes another version, or bars this one.
+            case versionLock
         }
 
         var kind: Kind
@@ -64,6 +66,8 @@ struct HiddenPackages {
                 causes[id] = Cause(
                     kind: .notIncluded(repository: repository),
                     location: place(["includepkgs"], repository, nil) ?? place(["includepkgs"], "main", nil))
+            } else if !request.configuration.versionLocks.isEmpty {
+                causes[id] = Cause(kind: .versionLock)
             }
         }
     }
@@ -82,6 +86,7 @@ extension HiddenPackages.Cause {
             return "\(place ?? "the yum configuration") includes only other packages of '\(repository)'"
         case .module(let stream):
             return "it belongs to the module stream '\(stream)', and only default streams are used"
+        case .versionLock: return "versionlock.list allows only another version"
         }
     }
 
@@ -92,6 +97,7 @@ extension HiddenPackages.Cause {
         case .forbidden(let request): return "allow '\(request.spec)': take out the line '-\(request.spec)'\(place)"
         case .excluded(let glob, _): return "allow it: take '\(glob)' out of exclude\(place)"
         case .notIncluded(let repository): return "add it to includepkgs of '\(repository)'\(place)"
+        case .versionLock: return "let versionlock.list allow it"
         case .module: return nil
         }
     }

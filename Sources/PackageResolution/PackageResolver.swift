@@ -38,6 +38,25 @@ public struct PackageResolver: Sendable {
         }
     }
 
+    /// Why each machine's transaction has the packages that the specs name, or has not.
+    public func reasons(
+        for specs: [String], in requests: [ResolutionRequest],
+        progress: @escaping @Sendable (FetchProgress) -> Void = { _ in }, report: @escaping @Sendable (String) -> Void
+    ) async throws -> [Result<[PackageReason], any Error>] {
+        try await solve(requests, progress, report) { pool, request in
+            try pool.reasons(for: specs, in: try pool.solved(request, report: report), request)
+        }
+    }
+
+    /// All packages of these names that the request's repositories have.
+    func packages(named names: Set<String>, _ request: ResolutionRequest) async throws -> [TransactionPackage] {
+        try await solve([request], { _ in }, { _ in }) { pool, _ in
+            (2..<pool.pool.pointee.nsolvables)
+                .filter { pool.isPackage($0) && names.contains(pool.name(of: $0)) }
+                .map { pool.package($0, reason: .dependency) }
+        }.first?.get() ?? []
+    }
+
     private func solve<Value: Sendable>(
         _ requests: [ResolutionRequest], _ progress: @escaping @Sendable (FetchProgress) -> Void,
         _ report: @escaping @Sendable (String) -> Void,

@@ -168,7 +168,7 @@ struct ProblemWords {
 extension ProblemWords {
     /// A request that no package fits: because it is hidden, of another architecture or version, or misspelt.
     func problem(unknown one: PackageRequest) -> ResolutionProblem {
-        let selected = pool.solvables(selecting: one.spec)
+        let selected = pool.match(one.spec, contents: true).ids
         let causes = selected.compactMap { id in hidden.cause(id).map { (id, $0) } }
         if !causes.isEmpty {
             var remedies: [String] = []
@@ -199,7 +199,7 @@ extension ProblemWords {
         for id in 2..<pool.pool.pointee.nsolvables where pool.isPackage(id) { names.insert(pool.name(of: id)) }
         var near = NearMisses.of(spec, among: names).map { "'\($0)'" }
         let command = "/usr/bin/\(spec)"
-        if let owner = pool.solvables(selecting: command).first, !near.contains("'\(pool.name(of: owner))'") {
+        if let owner = pool.match(command, contents: true).ids.first, !near.contains("'\(pool.name(of: owner))'") {
             near.insert("'\(pool.name(of: owner))' (it has \(command))", at: 0)
         }
         return near
@@ -219,7 +219,7 @@ extension ProblemWords {
 
 extension PackagePool {
     /// Everything that a request could mean.
-    func solvables(selecting spec: String, flags: Int32 = 0) -> [Id] {
+    func solvables(selecting spec: String, flags: Int32) -> [Id] {
         var selection = Queue()
         queue_init(&selection)
         defer { queue_free(&selection) }

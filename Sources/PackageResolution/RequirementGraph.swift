@@ -57,15 +57,21 @@ public struct RequirementGraph: Hashable, Sendable {
         public var isWeak: Bool { requirements.contains(where: \.isWeak) }
     }
 
-    public var packages: [TransactionPackage]
+    public let packages: [TransactionPackage]
     /// By index in `packages`.
-    public var askers: [Int: [Asker]]
-    public var requirements: [Requirement]
+    public let askers: [Int: [Asker]]
+    public let requirements: [Requirement]
+    /// Indices in `requirements`, by the package that is needed.
+    private let incoming: [Int: [Int]]
+    /// How far each package is from the nearest that was asked for.
+    private let distances: [Int: Int]
 
     public init(packages: [TransactionPackage], askers: [Int: [Asker]], requirements: [Requirement]) {
         self.packages = packages
         self.askers = askers
         self.requirements = requirements
+        incoming = Dictionary(grouping: requirements.indices) { requirements[$0].to }
+        distances = Self.distances(from: askers.keys, requirements)
     }
 
     /// The shortest chains of requirements from what was asked for down to a package; those without a weak link come first.
@@ -73,8 +79,6 @@ public struct RequirementGraph: Hashable, Sendable {
     /// A chain begins at the last package of it that was asked for: one that was asked for needs no further reason. For a
     /// package that was asked for itself the first chain is that package alone.
     public func shortestChains(to package: Int, limit: Int) -> [Chain] {
-        let incoming = Dictionary(grouping: requirements.indices) { requirements[$0].to }
-        let distances = distancesFromAsked()
         guard distances[package] != nil else { return [] }
         // Best first, from the package upwards. The distances are exact, so chains come out in order of length.
         var waiting: [(length: Int, requirements: [Int], head: Int)] = [(distances[package] ?? 0, [], package)]
@@ -100,7 +104,7 @@ public struct RequirementGraph: Hashable, Sendable {
     }
 
     /// What needs a package directly.
-    public func requirers(of package: Int) -> [Requirement] { requirements.filter { $0.to == package } }
+    public func requirers(of package: Int) -> [Requirement] { (incoming[package] ?? []).map { requirements[$0] } }
 
     /// A bound for transactions in which everything requires everything.
     private static let mostSteps = 20_000
@@ -125,16 +129,15 @@ public struct RequirementGraph: Hashable, Sendable {
             requirements: path.map { requirements[$0] })
     }
 
-    /// How far each package is from the nearest that was asked for.
-    private func distancesFromAsked() -> [Int: Int] {
+    private static func distances(from asked: some Sequence<Int>, _ requirements: [Requirement]) -> [Int: Int] {
         let outgoing = Dictionary(grouping: requirements, by: \.from)
-        var distances = askers.mapValues { _ in 0 }
-        var waiting = Array(askers.keys)
+        var waiting = Array(asked)
+        var distances = Dictionary(uniqueKeysWithValues: waiting.map { ($0, 0) })
         while !waiting.isEmpty {
             var next: Set<Int> = []
             for package in waiting {
                 for requirement in outgoing[package] ?? [] {
-                    let distance = (distances[package] ?? 0) + Self.length(requirement)
+                    let distance = (distances[package] ?? 0) + length(requirement)
                     if distance < distances[requirement.to] ?? .max {
                         distances[requirement.to] = distance
                         next.insert(requirement.to)

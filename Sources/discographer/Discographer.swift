@@ -21,7 +21,8 @@ struct Discographer: AsyncParsableCommand {
         commandName: "discographer",
         abstract: "Turns a tree of machine configuration into bootable, immutable appliances.",
         subcommands: [
-            BuildCommand.self, CheckCommand.self, ResolveCommand.self, LockCommand.self, RunCommand.self,
+            BuildCommand.self, CheckCommand.self, ResolveCommand.self, LockCommand.self, WhyCommand.self,
+            RunCommand.self,
             DoctorCommand.self,
         ],
         defaultSubcommand: BuildCommand.self)

@@ -1,87 +1,142 @@
 import ArgumentParser
 import BuildPipeline
 import ConfigurationTree
-import Foundation
 import PackageResolution
 import SystemPackage
 
 struct ResolveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "resolve", abstract: "Print what would be installed, and build nothing.")
+        commandName: "resolve", abstract: "Print what would be installed and why, and build nothing.",
+        discussion: """
+            With --diff: what differs from each machine's packages.lock, first what all machines of a group share.
+            Exit status: 0 all machines were resolved; 1 some machine cannot be resolved, has no lock (--diff), or differs from \
+            it (--exit-code); 2 the configuration or the command line is wrong; 130 interrupted.
+            """)
 
     @OptionGroup var tree: TreeOptions
 
     @OptionGroup var fetch: FetchOptions
 
-    @Flag(help: "One JSON object per machine on standard output.")
+    @Flag(help: "One JSON object per machine on standard output, and with --diff one per group.")
     var json = false
 
     @Flag(help: "Print only what differs from each machine's packages.lock.")
     var diff = false
 
+    @Flag(help: "With --diff: end with status 1 when something differs.")
+    var exitCode = false
+
     func validate() throws {
-        if json && diff { throw ValidationError("--json and --diff do not go together") }
+        if exitCode && !diff { throw ValidationError("--exit-code goes with --diff") }
     }
 
     func run() async throws {
-        var options = try await tree.buildOptions()
-        fetch.apply(to: &options)
-        let batch = Batch(tree: try tree.readTree(options), options: options, listener: { _ in })
+        let batch = try await tree.batch(fetch)
         let failed = diff ? try await printDifferences(batch) : try await printTransactions(batch)
         if failed { throw ExitCode(ExitStatus.machineFailed) }
     }
 
     private func printTransactions(_ batch: Batch) async throws -> Bool {
         var failed = false
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        for result in try await batch.resolve() {
-            let name = "\(result.machine.groupName)/\(result.machine.name)"
-            switch result.transaction {
-            case .success(let transaction) where json:
-                let resolved = ResolvedMachine(machine: name, packages: transaction.packages)
-                printLine(String(decoding: try encoder.encode(resolved), as: UTF8.self))
-            case .success(let transaction):
-                printLine(
-                    "\(name): \(transaction.packages.count) packages, \(transaction.downloadSize) to fetch, \(transaction.installedSize) installed"
-                )
-                for package in transaction.packages {
-                    printLine(
-                        "  \(package.nevra)  \(package.repository)  \(package.downloadSize)  \(package.reason.rawValue)"
-                    )
-                }
+        for result in try await batch.explain() {
+            switch result.graph {
+            case .success(let graph) where json: try printJSON(ResolvedMachine(result.machine.fullName, graph))
+            case .success(let graph): printTable(result.machine, graph, batch.configPath)
             case .failure(let error):
-                printError("\(name): \(error)")
                 failed = true
+                if json { try printJSON(ResolutionJSON.Failure(result.machine.fullName, error)) }
+                printError("\(result.machine.fullName): \(error)")
             }
         }
         return failed
+    }
+
+    private func printTable(_ machine: Machine, _ graph: RequirementGraph, _ configPath: FilePath) {
+        let transaction = Transaction(packages: graph.packages)
+        var table = TextTable([
+            ("PACKAGE", .left), ("VERSION", .left), ("ARCH", .left), ("REPOSITORY", .left), ("SIZE", .right),
+            ("WHY", .left),
+        ])
+        let sorted = graph.packages.indices.sorted {
+            (graph.packages[$0].name, graph.packages[$0].nevra) < (graph.packages[$1].name, graph.packages[$1].nevra)
+        }
+        for index in sorted {
+            let package = graph.packages[index]
+            table.add([
+                package.name, package.evr, package.architecture, package.repository, "\(package.downloadSize)",
+                graph.reason(index, configPath),
+            ])
+        }
+        printLine(
+            "\(machine.fullName): \(counted(graph.packages.count, "package")), \(transaction.downloadSize) to fetch, \(transaction.installedSize) installed"
+        )
+        for line in table.lines() { printLine(line) }
+        printLine("")
     }
 
     private func printDifferences(_ batch: Batch) async throws -> Bool {
+        var report = ChangeReport(json: json)
         var failed = false
         for result in try await batch.locks() {
-            let name = "\(result.machine.groupName)/\(result.machine.name)"
             do {
+                let new = try result.lock.get()
                 guard let before = try PackageLock.read(result.machine.lockFile) else {
-                    printError("\(name): there is no packages.lock; 'discographer lock' writes it")
-                    failed = true
-                    continue
+                    throw ResolutionError(problems: ["there is no packages.lock; 'discographer lock' makes it"])
                 }
-                let changes = before.changes(to: try result.lock.get())
-                printLine("\(name): \(changes.isEmpty ? "as locked" : "\(changes.count) changed")")
-                for change in changes { printLine("  \(change)") }
+                report.add(result.machine, try before.changes(to: new), of: new.packages.count)
             } catch {
-                printError("\(name): \(error)")
+                report.add(result.machine, error)
                 failed = true
             }
         }
-        return failed
+        try report.print()
+        return failed || exitCode && report.hasChanges
     }
 }
 
-/// What `resolve --json` prints of a machine.
+/// What `resolve --json` prints of a machine: its packages in the order of installation.
 private struct ResolvedMachine: Encodable {
     var machine: String
-    var packages: [TransactionPackage]
+    var packages: [ResolutionJSON.Package]
+    var downloadSize: UInt64
+    var installedSize: UInt64
+
+    init(_ machine: String, _ graph: RequirementGraph) {
+        self.machine = machine
+        packages = graph.packages.indices.map { ResolutionJSON.Package($0, of: graph) }
+        let transaction = Transaction(packages: graph.packages)
+        downloadSize = transaction.downloadSize.bytes
+        installedSize = transaction.installedSize.bytes
+    }
 }
+
+extension RequirementGraph {
+    /// Who asked for a package, or the nearest that needs it.
+    fileprivate func reason(_ package: Int, _ configPath: FilePath) -> String {
+        if let asker = askers[package]?.first {
+            guard let location = asker.location else { return "part of every machine" }
+            let isItsName = asker.text == packages[package].name
+            return location.text(below: configPath) + (isItsName ? "" : " '\(asker.text)'")
+        }
+        guard let nearest = shortestChains(to: package, limit: 1).first?.requirements.last else { return "" }
+        let others = Set(requirers(of: package).filter { $0.strength == nearest.strength }.map(\.from)).count - 1
+        let verb =
+            switch nearest.strength {
+            case .requires: "needed by"
+            case .recommends: "recommended by"
+            case .supplements: "goes with"
+            }
+        return "\(verb) \(packages[nearest.from].name)" + (others > 0 ? " and \(others) more" : "")
+    }
+}
+
+extension SourceLocation {
+    /// Relative to the tree, for tables.
+    func text(below folder: FilePath) -> String {
+        var short = self
+        if short.file.removePrefix(folder) { return short.description }
+        return description
+    }
+}
+
+func counted(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }

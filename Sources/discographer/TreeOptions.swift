@@ -86,6 +86,15 @@ struct TreeOptions: ParsableArguments {
         return tree
     }
 
+    /// The machines of a command that builds nothing; warnings go to standard error.
+    func batch(_ fetch: FetchOptions) async throws -> Batch {
+        var options = try await buildOptions()
+        fetch.apply(to: &options)
+        return Batch(tree: try readTree(options), options: options) { event in
+            if case .warning(let machine, let text) = event { printError("\(machine): \(text)") }
+        }
+    }
+
     func buildOptions(outputs: [OutputFormat]? = nil, jobs: Int? = nil, diskWriter: DiskWriterKind? = nil) async throws
         -> BuildOptions
     {

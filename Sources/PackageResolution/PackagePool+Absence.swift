@@ -1,0 +1,144 @@
+internal import CSolv
+import ConfigurationTree
+import SystemPackage
+
+extension PackagePool {
+    /// Why the packages that a spec names are in the transaction, or are not. The pool is as it was when that was solved; it has to
+    /// be prepared anew afterwards.
+    func reasons(for specs: [String], in solved: SolvedTransaction, _ request: ResolutionRequest) throws
+        -> [PackageReason]
+    {
+        let graph = requirements(of: solved, request)
+        if specs.contains(where: { $0.hasPrefix("/") }) && !hasFilelists { try loadFilelists() }
+        return withEverythingVisible { isHidden in
+            let words = ProblemWords(pool: self, request: request, isHidden: isHidden)
+            let absences = Absences(words: words, transaction: solved.ids)
+            return specs.map { spec in
+                let named = Set(match(spec, contents: true).ids)
+                var reason = PackageReason(
+                    spec: spec, graph: graph, present: solved.ids.indices.filter { named.contains(solved.ids[$0]) },
+                    absent: [], suggestions: [])
+                guard reason.present.isEmpty else { return reason }
+                let candidates = named.isEmpty ? solvables(selecting: spec, flags: SELECTION_WITH_BADARCH) : Array(named)
+                reason.absent = newestFirst(candidates).prefix(Self.mostCandidates).map { id in
+                    PackageReason.Absent(
+                        nevra: nevra(id), repository: repositoryName(of: id) ?? "",
+                        reasons: named.isEmpty
+                            ? ["\(architecture(of: id)) does not run on \(request.architecture)"] : absences.reasons(id))
+                }
+                if candidates.isEmpty { reason.suggestions = words.suggestions(for: spec) }
+                return reason
+            }
+        }
+    }
+
+    private static let mostCandidates = 5
+
+    private func newestFirst(_ ids: [Id]) -> [Id] {
+        ids.sorted { left, right in
+            let (first, second) = (pool.pointee.solvables[Int(left)], pool.pointee.solvables[Int(right)])
+            if first.name != second.name { return name(of: left) < name(of: right) }
+            let order = pool_evrcmp(pool, first.evr, second.evr, Int32(EVRCMP_COMPARE))
+            return order == 0 ? left < right : order > 0
+        }
+    }
+}
+
+/// Finds out why a package is not in a transaction. Everything is visible in the pool while it works.
+private struct Absences {
+    let words: ProblemWords
+    let transaction: [Id]
+    private let members: Set<Id>
+
+    init(words: ProblemWords, transaction: [Id]) {
+        self.words = words
+        self.transaction = transaction
+        members = Set(transaction)
+    }
+
+    private var pool: PackagePool { words.pool }
+    private static let mostReasons = 4
+
+    func reasons(_ id: Id) -> [String] {
+        if let cause = words.hidden.cause(id) { return [cause.clause(words.places)] }
+        var reasons: [String] = []
+        if let other = transaction.first(where: { pool.name(of: $0) == pool.name(of: id) }) {
+            reasons.append("\(pool.described(other)) was chosen: \(preference(for: other, over: id))")
+        }
+        reasons += obsoleting(id) + conflicts(id) + alternatives(id)
+        if reasons.isEmpty { reasons += weak(id) }
+        if reasons.isEmpty { reasons.append("nothing in the transaction needs it, and no line of packages asks for it") }
+        return Array(reasons.prefix(Self.mostReasons))
+    }
+
+    private func preference(for chosen: Id, over id: Id) -> String {
+        let (one, other) = (pool.pool.pointee.solvables[Int(chosen)], pool.pool.pointee.solvables[Int(id)])
+        let priorities = [one, other].map { $0.repo?.pointee.priority ?? 0 }
+        let order = pool_evrcmp(pool.pool, one.evr, other.evr, Int32(EVRCMP_COMPARE))
+        if priorities[0] > priorities[1] { return "its repository has the better priority" }
+        if order > 0 { return "it is newer" }
+        if order < 0 { return "the newer one was not asked for, or cannot be installed with the others" }
+        return one.arch == other.arch ? "it is the same version" : "its architecture is preferred"
+    }
+
+    private func obsoleting(_ id: Id) -> [String] {
+        transaction.flatMap { member in
+            pool.dependencies(of: member, SOLVABLE_OBSOLETES)
+                .filter { pool.obsoletes($0, id) }
+                .map { "\(pool.nevra(member)) obsoletes '\(pool.text($0))'" }
+        }
+    }
+
+    private func conflicts(_ id: Id) -> [String] {
+        let own = pool.dependencies(of: id, SOLVABLE_CONFLICTS).flatMap { dependency in
+            pool.providers(of: dependency).filter(members.contains).map {
+                "it conflicts with '\(pool.text(dependency))': \(pool.nevra($0))"
+            }
+        }
+        let theirs = transaction.flatMap { member in
+            pool.dependencies(of: member, SOLVABLE_CONFLICTS)
+                .filter { pool.providers(of: $0).contains(id) }
+                .map { "\(pool.nevra(member)) conflicts with '\(pool.text($0))'" }
+        }
+        return own + theirs
+    }
+
+    /// Requirements that it would satisfy as well as the package that does.
+    private func alternatives(_ id: Id) -> [String] {
+        var said: Set<Id> = []
+        return transaction.flatMap { member -> [String] in
+            pool.dependencies(of: member, SOLVABLE_REQUIRES).compactMap { dependency in
+                guard said.insert(dependency).inserted else { return nil }
+                let providers = pool.providers(of: dependency)
+                guard providers.contains(id), let chosen = providers.first(where: members.contains) else { return nil }
+                return
+                    "it would do for '\(pool.text(dependency))', which \(pool.nevra(member)) requires, but \(pool.described(chosen)) was chosen"
+            }
+        }
+    }
+
+    private func weak(_ id: Id) -> [String] {
+        let recommending = transaction.filter { member in
+            pool.dependencies(of: member, SOLVABLE_RECOMMENDS).contains { pool.providers(of: $0).contains(id) }
+        }
+        let supplemented = transaction.filter { member in
+            pool.dependencies(of: id, SOLVABLE_SUPPLEMENTS).contains { pool.providers(of: $0).contains(member) }
+        }
+        let clauses =
+            recommending.map { "\(pool.nevra($0)) recommends it" }
+            + supplemented.map { "it supplements \(pool.nevra($0))" }
+        guard let first = clauses.first else { return [] }
+        guard !words.request.configuration.installsWeakDependencies else {
+            return [first + ", but it cannot be installed with the others"]
+        }
+        let option = words.request.configuration.writtenOptions.last { $0.name == "install_weak_deps" }
+        return [first + ", but install_weak_deps=0" + (option.map { " (\(words.places.text($0.location)))" } ?? "")]
+    }
+}
+
+extension PackagePool {
+    /// Obsoletes match names, not what a package provides.
+    fileprivate func obsoletes(_ dependency: Id, _ id: Id) -> Bool {
+        String(cString: pool_id2str(pool, dependency)) == name(of: id) && providers(of: dependency).contains(id)
+    }
+}
