@@ -67,7 +67,7 @@ let package = Package(
                 "ConfigurationTree", "BuildStore", "HostSystem", logging,
             ]),
         library("Appliances", ["CXML2", "ConfigurationTree", "DiskImages", "BuildStore", "HostSystem", subprocess]),
-        library("DiskImages", ["CGuestfs", "ConfigurationTree", "BuildStore", "HostSystem"]),
+        library("DiskImages", ["CExt2FS", "CGuestfs", "ConfigurationTree", "BuildStore", "HostSystem"]),
         library("PackageInstallation", ["CRPM", "ConfigurationTree", "BuildStore", "HostSystem"]),
         library(
             "PackageResolution", ["CSolv", "CCurl", "ConfigurationTree", "BuildStore", "HostSystem", yams]),
@@ -81,6 +81,7 @@ let package = Package(
         .systemLibrary(name: "LibSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
         .systemLibrary(name: "CRPM", pkgConfig: "rpm", providers: [.apt(["librpm-dev"])]),
         .systemLibrary(name: "CSolv", pkgConfig: "libsolvext", providers: [.apt(["libsolvext-dev"])]),
+        .systemLibrary(name: "CExt2FS", pkgConfig: "ext2fs", providers: [.apt(["libext2fs-dev"])]),
         .systemLibrary(name: "CGuestfs", pkgConfig: "libguestfs", providers: [.apt(["libguestfs-dev"])]),
         .systemLibrary(name: "CCap", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
         .target(name: "CXML2", dependencies: ["LibXML2"]),

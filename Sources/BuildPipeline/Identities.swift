@@ -1,6 +1,7 @@
 import BuildStore
 import ConfigurationTree
 import DiskImages
+import HostSystem
 import PackageResolution
 import SystemPackage
 
@@ -14,8 +15,9 @@ struct Identities {
     init(build: MachineBuild, transaction: Transaction, keys: [FilePath], plan: DiskPlan) throws {
         let (group, machine, options) = (build.group, build.machine, build.options)
         installed = try Identity(
-            stage: "installed", version: 4,
+            stage: "installed", version: 5,
             of: Installed(
+                ownership: UserNamespace.ownership,
                 // In one order: a lock is sorted otherwise than a transaction, and the same set installs the same way.
                 packages: try transaction.packages.sorted { $0.nevra < $1.nevra }.map {
                     "\($0.nevra) \(try $0.checksum?.description ?? TreeDigest.digest(of: FilePath($0.location)) ?? "")"
@@ -43,7 +45,7 @@ struct Identities {
                 tree: group.generatorScriptlets.isEmpty && machine.generatorScriptlets.isEmpty
                     ? [] : [try TreeDigest.digest(of: machine.path), try TreeDigest.digest(of: group.path)]))
         disks = try Identity(
-            stage: "disks", version: 1, of: Disks(composed: composed, plan: plan, writer: options.diskWriter))
+            stage: "disks", version: 2, of: Disks(composed: composed, plan: plan, writer: options.diskWriter))
         artefacts = try Identity(
             stage: "artefacts", version: 1,
             of: Artefacts(
@@ -52,6 +54,7 @@ struct Identities {
     }
 
     private struct Installed: Encodable {
+        var ownership: [[IDRange]]?
         var packages: [String]
         var keys: [String?]
         var machine: String

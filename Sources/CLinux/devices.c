@@ -51,6 +51,11 @@ int discographer_mount(const char *source, const char *target, const char *type,
     return mount(source, target, type, flags, data);
 }
 
+int discographer_mount_read_only(const char *target) {
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
+    return mount_setattr(AT_FDCWD, target, 0, &attributes, sizeof attributes);
+}
+
 int discographer_unmount(const char *target, bool detach) { return umount2(target, detach ? MNT_DETACH : 0); }
 
 int discographer_mount_devices(const char *folder) {

@@ -149,6 +149,12 @@ static int hide_host(const discographer_isolation *isolation, const char **faile
     for (size_t index = 0; index < sizeof empty / sizeof *empty; index++)
         if (mkdir(empty[index], 0755) < 0 && errno != EEXIST) return -1;
     if (discographer_mount_devices("/proc/dev") < 0) return -1;
+    // A user namespace may mount these two only while the host's are in sight; and other ones of its own, for the scriptlets, while these are.
+    *failed_step = "mounting /sys of the namespace";
+    if (mount("sysfs", "/proc/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL) < 0) return -1;
+    *failed_step = "mounting /proc of the namespace";
+    if (mount("proc", "/proc/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) return -1;
+    *failed_step = "giving the process a root of its own";
     // The working directory becomes the new root, and the old one is on top of it until it is let go (pivot_root(2)).
     if (chdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0) return -1;
     return 0;
@@ -184,6 +190,6 @@ int discographer_isolate(const discographer_isolation *isolation, int lifeline, 
     if (isolation->hidden_host && hide_host(isolation, failed_step) < 0) return -1;
     if (isolation->read_only_host && !isolation->hidden_host && make_private_folders(isolation, failed_step) < 0) return -1;
     *failed_step = "mounting /proc of the namespace";
-    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) return -1;
+    if (!isolation->hidden_host && mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) return -1;
     return 0;
 }

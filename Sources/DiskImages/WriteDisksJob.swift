@@ -10,13 +10,15 @@ public import SystemPackage
 
 /// How the files get onto the disks.
 public enum DiskWriterKind: String, Hashable, Codable, Sendable, CaseIterable {
-    /// The kernel's own file systems over loop devices: fast, and for root only.
+    /// libext2fs, in the worker itself: needs no privilege, and gives the same bytes for the same root.
+    case direct
+    /// The kernel's own file systems over loop devices: for the host's root only.
     case loop
     /// libguestfs, a small virtual machine: needs no privilege.
     case guestfs
 }
 
-/// Fills the planned file systems of raw images from a root. Both writers get images that have their partition tables and empty file systems.
+/// Fills the planned file systems of raw images from a root. All writers get images that have their partition tables and empty file systems.
 protocol DiskWriter {
     func fill(_ disks: [PlannedDisk], images: [FilePath], from root: FilePath, reporting: WorkerReporter) throws
 }
@@ -92,6 +94,7 @@ public struct WriteDisksJob: WorkerJob {
         }
         let filler: any DiskWriter =
             switch writer {
+            case .direct: DirectDiskWriter(plan: plan, epoch: sourceDateEpoch)
             case .loop: LoopDiskWriter(plan: plan, tools: tools, scratch: scratch)
             case .guestfs: GuestfsDiskWriter(plan: plan, tools: tools, scratch: scratch, usesKVM: usesKVM)
             }

@@ -35,11 +35,15 @@ public struct LayeredRoot: Hashable, Codable, Sendable {
         try createDirectories(mountPoint)
         let options: String
         if readOnly {
-            options = "lowerdir=\(changes):\(installed)"
+            options = "lowerdir=\(changes):\(installed)" + overlayAttributes
         } else {
             try createDirectories(work)
-            options = "lowerdir=\(installed),upperdir=\(changes),workdir=\(work),redirect_dir=off,metacopy=off"
+            options = "lowerdir=\(installed),upperdir=\(changes),workdir=\(work)" + overlayAttributes
         }
         try HostSystem.mount("overlay", at: mountPoint, type: "overlay", readOnly: readOnly, options: options)
     }
 }
+
+/// What overlayfs keeps its own marks in, as mount options that follow others. A user namespace may not set trusted.* attributes; with user.*
+/// ones, the features that these options turn off are off.
+public var overlayAttributes: String { UserNamespace.isInitial ? ",redirect_dir=off,metacopy=off" : ",userxattr" }

@@ -34,7 +34,7 @@ public func bindMount(_ source: FilePath, at target: FilePath, recursive: Bool =
     }
     // A new bind mount takes its source's flags; only a second call changes them (mount(2)).
     guard readOnly else { return }
-    guard discographer_mount(nil, target.string, nil, UInt(MS_BIND | MS_REMOUNT | MS_RDONLY), nil) == 0 else {
+    guard discographer_mount_read_only(target.string) == 0 else {
         throw HostSystemError.systemCall(what: "making \(target) read-only", errno: Errno(rawValue: errno))
     }
 }
@@ -47,6 +47,23 @@ public func mountMinimalDevices(at folder: FilePath) throws {
     guard discographer_mount_devices(folder.string) == 0 else {
         throw HostSystemError.systemCall(what: "making a minimal \(folder)", errno: Errno(rawValue: errno))
     }
+}
+
+/// Makes a device node or a FIFO; where the kernel makes no devices (user namespaces), an empty file that stands for it until a disk is written.
+///
+/// - Parameter mode: with the kind: `S_IFBLK`, `S_IFCHR` or `S_IFIFO`.
+/// - Throws: `Errno` of mknod(2).
+public func makeNode(_ path: FilePath, mode: CInterop.Mode, device: UInt64) throws {
+    guard path.withPlatformString({ discographer_make_node(AT_FDCWD, $0, mode, dev_t(device)) }) == 0 else {
+        throw Errno(rawValue: errno)
+    }
+}
+
+/// The device node that the file stands for; `nil` for every other file.
+public func nodeStoodFor(by path: UnsafePointer<CChar>) -> (kind: CInterop.Mode, device: UInt64)? {
+    var kind = mode_t()
+    var device = dev_t()
+    return discographer_read_node(path, &kind, &device) ? (kind, UInt64(device)) : nil
 }
 
 /// umount2(2).
@@ -93,4 +110,12 @@ public func makeDevice(_ major: UInt32, _ minor: UInt32) -> UInt64 {
     let low = UInt64(minor & 0xff) | UInt64(major & 0xfff) << 8
     let high = UInt64(minor & 0xffff_ff00) << 12 | UInt64(major & 0xffff_f000) << 32
     return high | low
+}
+
+/// major(3) and minor(3).
+public func deviceNumbers(_ device: UInt64) -> (major: UInt32, minor: UInt32) {
+    (
+        UInt32(truncatingIfNeeded: device >> 8 & 0xfff | device >> 32 & 0xffff_f000),
+        UInt32(truncatingIfNeeded: device & 0xff | device >> 12 & 0xffff_ff00)
+    )
 }

@@ -30,7 +30,7 @@ public struct Isolation: Hashable, Codable, Sendable {
     /// finds no more than that.
     public var hidesHost = false
     public var hostname: String?
-    /// For callers that are not root.
+    /// For callers that are not root, and work in which owners do not matter. What builds do is done in `UserNamespace`.
     public var userNamespace = false
 
     public init(writablePaths: [FilePath], readablePaths: [FilePath] = [], hostname: String? = nil) {

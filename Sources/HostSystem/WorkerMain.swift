@@ -12,6 +12,8 @@ import SystemPackage
 /// How the worker ends, as sysexits(3) has them.
 enum WorkerExit: Int32 {
     case success = 0
+    /// The host does not let this user build: the exit status of discographer itself, in whose place the worker runs then (DESIGN section 6).
+    case rootless = 2
     /// The job failed and said why.
     case failure = 1
     case usage = 64
@@ -22,6 +24,7 @@ enum WorkerExit: Int32 {
 ///
 /// Standard input stays open as the lifeline: when its other end closes, the worker and all its descendants are killed.
 public func workerMain(arguments: [String], jobs: [any WorkerJob.Type]) -> Never {
+    if arguments.count == 3, arguments[1] == NamespaceEntry.name { enterNamespace(arguments[2]) }
     umask(0o022)
     signal(SIGPIPE, SIG_IGN)
     guard arguments.count == 2, let type = jobs.first(where: { $0.name == arguments[1] }) else {
@@ -35,6 +38,17 @@ public func workerMain(arguments: [String], jobs: [any WorkerJob.Type]) -> Never
     } catch {
         FileHandle.standardError.write(Data("\(error)\n".utf8))
         exit(WorkerExit.isolation.rawValue)
+    }
+}
+
+/// `NamespaceEntry`: the process goes on as another program, or ends.
+private func enterNamespace(_ description: String) -> Never {
+    do {
+        try JSONDecoder().decode(NamespaceEntry.self, from: Data(description.utf8)).perform()
+        exit(WorkerExit.success.rawValue)
+    } catch {
+        FileHandle.standardError.write(Data("\(error)\n".utf8))
+        exit(WorkerExit.rootless.rawValue)
     }
 }
 
@@ -82,7 +96,8 @@ private func isolate(_ isolation: Isolation) throws {
         readable.withUnsafeBufferPointer { readable in
             var description = discographer_isolation(
                 new_user_namespace: isolation.userNamespace, new_network_namespace: !isolation.network,
-                read_only_host: true, hidden_host: isolation.hidesHost, writable_paths: writable.baseAddress, writable_path_count: writable.count,
+                read_only_host: true, hidden_host: isolation.hidesHost,
+                writable_paths: writable.baseAddress, writable_path_count: writable.count,
                 readable_paths: readable.baseAddress, readable_path_count: readable.count, hostname: hostname)
             return discographer_isolate(&description, FileDescriptor.standardInput.rawValue, &step)
         }

@@ -24,7 +24,7 @@ struct ConfigurationView {
         let names = folders.map { "/proc/self/fd/\($0.rawValue)" }
         try HostSystem.mount(
             "overlay", at: configPath, type: "overlay",
-            options: "lowerdir=\(names[0]),upperdir=\(names[1]),workdir=\(names[2]),redirect_dir=off,metacopy=off")
+            options: "lowerdir=\(names[0]),upperdir=\(names[1]),workdir=\(names[2])" + overlayAttributes)
         if Root.real(machineCache).starts(with: Root.real(configPath)) {
             try bindMount(FilePath(names[3]), at: machineCache, recursive: true)
         }

@@ -37,6 +37,7 @@ struct DeviceNodes {
         switch Root.kind(device.path, followingLinks: false) {
         case nil: break
         case S_IFBLK, S_IFCHR, S_IFIFO: try Root.removeFile(device.path)
+        case S_IFREG where device.path.withPlatformString({ nodeStoodFor(by: $0) }) != nil: try Root.removeFile(device.path)
         case S_IFDIR: throw Obstacle(description: "the packages have a folder there")
         case S_IFLNK: throw Obstacle(description: "the packages have a symbolic link there")
         default: throw Obstacle(description: "the packages have a file there")
@@ -47,7 +48,7 @@ struct DeviceNodes {
             case .block(let major, let minor): (S_IFBLK, makeDevice(major, minor))
             case .character(let major, let minor): (S_IFCHR, makeDevice(major, minor))
             }
-        try Root.check(device.path.withPlatformString { mknod($0, kind | 0o600, dev_t(number)) })
+        try makeNode(device.path, mode: kind | 0o600, device: number)
         try Root.own(device.path, mode: mode_t(device.permissions))
         Root.setTimes(device.path, epoch: epoch)
     }

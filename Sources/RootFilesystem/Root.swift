@@ -101,30 +101,7 @@ enum Root {
     }
 
     /// The names in an open folder, in alphanumeric (byte) order.
-    static func names(in directory: FileDescriptor) throws -> [FilePath.Component] {
-        let copy = openat(directory.rawValue, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard copy >= 0 else { throw Errno(rawValue: errno) }
-        guard let stream = fdopendir(copy) else {
-            let error = Errno(rawValue: errno)
-            close(copy)
-            throw error
-        }
-        defer { closedir(stream) }
-        var names: [[CChar]] = []
-        errno = 0
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                bytes.prefix { $0 != 0 }.map { CChar(bitPattern: $0) } + [0]
-            }
-            if name != [0x2e, 0] && name != [0x2e, 0x2e, 0] { names.append(name) }
-            errno = 0
-        }
-        guard errno == 0 else { throw Errno(rawValue: errno) }
-        names.sort { left, right in
-            left.lazy.map(UInt8.init(bitPattern:)).lexicographicallyPrecedes(right.lazy.map(UInt8.init(bitPattern:)))
-        }
-        return names.compactMap { FilePath.Component(platformString: $0) }
-    }
+    static func names(in directory: FileDescriptor) throws -> [FilePath.Component] { try folderEntries(directory) }
 
     /// Everything below a folder, without following links; what cannot be read is passed over.
     static func walk(_ folder: FilePath, _ visit: (FilePath, stat) throws -> Void) throws {

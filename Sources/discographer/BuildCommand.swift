@@ -2,14 +2,9 @@ public import ArgumentParser
 import BuildPipeline
 public import ConfigurationTree
 public import DiskImages
+import HostSystem
 import PackageResolution
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 extension OutputFormat: ExpressibleByArgument {}
 extension DiskWriterKind: ExpressibleByArgument {}
@@ -35,7 +30,7 @@ struct BuildCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("disk-writer"),
-        help: "How files get onto disks: loop (as root) or guestfs (libguestfs, no privilege for the disks).")
+        help: "How files get onto disks: direct (libext2fs, the default), loop (mounted, as root) or guestfs (libguestfs).")
     var diskWriter: DiskWriterKind?
 
     @Flag(help: "Install exactly what each machine's packages.lock says.")
@@ -54,13 +49,20 @@ struct BuildCommand: AsyncParsableCommand {
         options.locked = locked
         fetch.apply(to: &options)
         let configuration = try tree.readTree(options)
-        guard geteuid() == 0 else {
-            printError("building needs root: packages bring files of many owners, and scriptlets run in the machine's root")
-            throw ExitCode(ExitStatus.wrongInput)
-        }
+        try await enterUserNamespaceIfNeeded(options)
         let printer = EventPrinter(style: json ? .json : .plain, verbose: tree.verbose)
         let failed = try await Batch(tree: configuration, options: options, listener: { printer.take($0) }).build()
         guard failed.isEmpty else { throw ExitCode(ExitStatus.machineFailed) }
+    }
+}
+
+/// Before anything is built, removed or looked at that belongs to a machine's users; see `UserNamespace.enterIfNeeded`.
+func enterUserNamespaceIfNeeded(_ options: BuildOptions) async throws {
+    do {
+        try await UserNamespace.enterIfNeeded(tools: options.tools, worker: options.worker)
+    } catch {
+        printError("\(error)")
+        throw ExitCode(ExitStatus.wrongInput)
     }
 }
 

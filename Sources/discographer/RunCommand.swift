@@ -93,15 +93,22 @@ struct DoctorCommand: AsyncParsableCommand {
     func run() async throws {
         let table = try ToolTable(pathsPath: try tree.paths().pathsPath)
         let missing = table.missing
-        guard !missing.isEmpty else {
-            printLine("every program of \(table.file) is there")
-            return
-        }
         for tool in missing { printError("\(tool.name): \(tool.path) is missing") }
-        let packages = Set(missing.map(\.package)).sorted().joined(separator: " ")
-        printError(
-            "this installs them: \(table.family == "debian" ? "apt-get install --yes" : "dnf install --assumeyes") \(packages)"
-        )
-        throw ExitCode(ExitStatus.machineFailed)
+        if missing.isEmpty {
+            printLine("every program of \(table.file) is there")
+        } else {
+            let packages = Set(missing.map(\.package)).sorted().joined(separator: " ")
+            printError(
+                "this installs them: \(table.family == "debian" ? "apt-get install --yes" : "dnf install --assumeyes") \(packages)"
+            )
+        }
+        do {
+            try await UserNamespace.check(tools: table, worker: try Worker.besideThisProgram())
+            if geteuid() != 0 { printLine("this user can build, as root of a user namespace") }
+        } catch {
+            printError("\(error)")
+            throw ExitCode(ExitStatus.machineFailed)
+        }
+        if !missing.isEmpty { throw ExitCode(ExitStatus.machineFailed) }
     }
 }

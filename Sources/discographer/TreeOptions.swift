@@ -104,7 +104,7 @@ struct TreeOptions: ParsableArguments {
             paths: paths, tools: try ToolTable(pathsPath: paths.pathsPath), worker: try Worker.besideThisProgram(),
             outputs: outputs,
             jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount,
-            diskWriter: diskWriter ?? (geteuid() == 0 ? .loop : .guestfs),
+            diskWriter: diskWriter ?? .direct,
             sourceDateEpoch: try sourceDateEpoch(environment), environment: environment)
     }
 

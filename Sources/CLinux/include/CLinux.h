@@ -5,10 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/xattr.h>
 
 /// What an isolated process may see; see `discographer_isolate`.
 typedef struct {
-    /// A user namespace in which the caller is root (for callers that are not).
+    /// A user namespace for a caller that is not root, for work in which owners do not matter: it knows no ids.
     bool new_user_namespace;
     bool new_network_namespace;
     /// Everything but `writable_paths` becomes read-only, and /tmp, /var/tmp and /run are private and empty. No device node of
@@ -99,3 +100,44 @@ int discographer_open_in_root(int root, const char *path, int flags);
 ///
 /// Returns 0, or -1 with errno set.
 int discographer_copy_contents(int input, int output);
+
+/// Who is who in a user namespace: by two setuid programs of the distribution (newuidmap(1), newgidmap(1)), or, where `uid_mapper` is
+/// NULL, by what is written to uid_map and gid_map (user_namespaces(7)).
+typedef struct {
+    /// Program and arguments, NULL at the end; the process id is put after the program.
+    const char *const *uid_mapper;
+    const char *const *gid_mapper;
+    const char *uid_map;
+    const char *gid_map;
+} discographer_id_maps;
+
+/// What `failed_step` may say of the two functions below.
+#define DISCOGRAPHER_STEP_FORK "fork"
+#define DISCOGRAPHER_STEP_UNSHARE "unshare"
+#define DISCOGRAPHER_STEP_MAP "map"
+#define DISCOGRAPHER_STEP_MOUNT "mount"
+#define DISCOGRAPHER_STEP_PROC "proc"
+
+/// Makes this process, which must have one thread, root of a new user namespace.
+///
+/// Returns 0, or -1 with errno set and `failed_step` naming what could not be done.
+int discographer_enter_user_namespace(const discographer_id_maps *maps, const char **failed_step);
+
+/// Whether a worker could be isolated here, tried out in a child: namespaces, and a /proc of its own.
+///
+/// Returns 0, or -1 with errno set and `failed_step` naming what could not be done.
+int discographer_probe_namespaces(const char **failed_step);
+
+/// mknodat(2), or, where the kernel refuses devices (user namespaces), an empty file that stands for the node.
+///
+/// Returns 0, or -1 with errno set.
+int discographer_make_node(int directory, const char *path, mode_t mode, dev_t device);
+
+/// The extended attribute of a file that stands for a device node.
+#define DISCOGRAPHER_NODE_ATTRIBUTE "user.discographer.device"
+
+/// Whether the file stands for a device node, and for which: S_IFCHR or S_IFBLK, and its number.
+bool discographer_read_node(const char *path, mode_t *type, dev_t *device);
+
+/// Makes a mount read-only and leaves its other attributes, of which a user namespace cannot take any away, as they are.
+int discographer_mount_read_only(const char *target);

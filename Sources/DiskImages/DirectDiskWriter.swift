@@ -1,0 +1,178 @@
+import ConfigurationTree
+import HostSystem
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Writes the files into the file systems with libext2fs: nothing is mounted, root and ordinary users get the same bytes.
+struct DirectDiskWriter: DiskWriter {
+    var plan: DiskPlan
+    var epoch: Int
+
+    func fill(_ disks: [PlannedDisk], images: [FilePath], from root: FilePath, reporting: WorkerReporter) throws {
+        var fileSystems: [(path: String, system: ExtFileSystem)] = []
+        for partition in plan.fileSystems where partition.fileSystem == .ext4 {
+            guard let index = disks.firstIndex(where: { $0.partitions.contains(partition) }), let path = partition.mountPoint
+            else { continue }
+            let system = try ExtFileSystem(
+                image: images[index], offset: partition.start, name: "\(path) (\(ByteCount(partition.size)))", epoch: epoch)
+            fileSystems.append((path, system))
+        }
+        try TreeCopy(source: root, fileSystems: fileSystems, epoch: epoch).run()
+        for (_, system) in fileSystems { try system.close() }
+    }
+}
+
+/// A root on its way into file systems. Paths are C strings here: names need not be UTF-8, and there are tens of thousands.
+private final class TreeCopy {
+    private struct Source: Hashable {
+        var device: dev_t
+        var number: ino_t
+    }
+
+    /// Where a folder's entries go.
+    private struct Place {
+        /// An index of `fileSystems`.
+        var system: Int
+        var inode: ExtFileSystem.Inode
+    }
+
+    private let source: [CChar]
+    /// The machine's paths; `/` is one of them.
+    private let fileSystems: [(path: String, system: ExtFileSystem)]
+    private let epoch: Int
+    /// Where file systems are mounted, and all folders above, by the folder that they are in.
+    private var mountPaths: [String: Set<String>] = [:]
+    /// Mount points that were found, or made.
+    private var reached: Set<String> = ["/"]
+    /// Files that have several names, with where they are.
+    private var linked: [Source: Place] = [:]
+
+    init(source: FilePath, fileSystems: [(path: String, system: ExtFileSystem)], epoch: Int) {
+        self.source = source.withPlatformString { Array(UnsafeBufferPointer(start: $0, count: strlen($0))) }
+        self.fileSystems = fileSystems
+        self.epoch = epoch
+        for (path, _) in fileSystems {
+            var path = FilePath(path)
+            while let name = path.lastComponent {
+                path.removeLastComponent()
+                mountPaths[path.string, default: []].insert(name.string)
+            }
+        }
+    }
+
+    func run() throws {
+        guard let first = fileSystems.firstIndex(where: { $0.path == "/" }) else {
+            throw WorkerFailure(kind: "disks", message: "no file system is mounted at /")
+        }
+        let top = Place(system: first, inode: ExtFileSystem.root)
+        try fileSystems[first].system.describe(top.inode, try attributes(of: source + [0]).attributes)
+        try copyEntries(of: [], to: top)
+        for (path, _) in fileSystems where !reached.contains(path) {
+            throw WorkerFailure(
+                kind: "disks",
+                message:
+                    "the root has no folder \(path), where machine.yaml mounts a file system, but something else; a 'mount' without a link or a file in it would be right"
+            )
+        }
+    }
+
+    /// - Parameters:
+    ///   - folder: of the root, without the last NUL; empty for the root itself.
+    ///   - isThere: `false`: a folder that the root has not, and that something is mounted below.
+    private func copyEntries(of folder: [CChar], to place: Place, isThere: Bool = true) throws {
+        var missing = mountPaths.isEmpty ? [] : mountPaths[text(folder)] ?? []
+        for name in isThere ? try names(in: folder) : [] {
+            if !missing.isEmpty { missing.remove(text(name.dropLast())) }
+            let path = folder + [0x2f] + name.dropLast()
+            do {
+                let (status, attributes) = try attributes(of: source + path + [0])
+                guard status.st_mode & S_IFMT == S_IFDIR else {
+                    try copyFile(name, path, status, attributes, to: place)
+                    continue
+                }
+                try copyEntries(of: path, to: try copyFolder(name, path, attributes, to: place))
+            } catch let error as Errno {
+                throw unreadable(path, error)
+            }
+        }
+        for name in missing.sorted() {
+            let path = folder + [0x2f] + name.utf8.map(CChar.init(bitPattern:))
+            let attributes = FileAttributes(
+                mode: S_IFDIR | 0o755, user: 0, group: 0, modified: timespec(tv_sec: epoch, tv_nsec: 0))
+            let inner = try copyFolder(Array(name.utf8CString), path, attributes, to: place)
+            try copyEntries(of: path, to: inner, isThere: false)
+        }
+    }
+
+    /// A folder that a file system is mounted at exists twice: below, for the mount, and as that file system's root.
+    private func copyFolder(_ name: [CChar], _ path: [CChar], _ attributes: FileAttributes, to place: Place) throws -> Place {
+        let inode = try fileSystems[place.system].system.addFolder(name, in: place.inode, attributes)
+        guard fileSystems.count > 1, case let text = text(path), let mounted = fileSystems.firstIndex(where: { $0.path == text })
+        else { return Place(system: place.system, inode: inode) }
+        reached.insert(text)
+        try fileSystems[mounted].system.describe(ExtFileSystem.root, attributes)
+        return Place(system: mounted, inode: ExtFileSystem.root)
+    }
+
+    private func copyFile(
+        _ name: [CChar], _ path: [CChar], _ status: stat, _ described: FileAttributes, to place: Place
+    ) throws {
+        let system = fileSystems[place.system].system
+        let here = source + path + [0]
+        var attributes = described
+        let isEmpty = status.st_mode & S_IFMT == S_IFREG && status.st_size == 0
+        let node = isEmpty ? nodeStoodFor(by: here) : nil
+        if let node { attributes.mode = UInt32(node.kind) | attributes.mode & 0o7777 }
+        // Names on two file systems become two files, as with cp(1).
+        let key = Source(device: status.st_dev, number: status.st_ino)
+        if status.st_nlink > 1, let first = linked[key], first.system == place.system {
+            return try system.addName(name, in: place.inode, of: first.inode, mode: attributes.mode)
+        }
+        let inode: ExtFileSystem.Inode
+        switch attributes.mode & S_IFMT {
+        case S_IFREG:
+            let opened = open(here, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+            guard opened >= 0 else { throw Errno(rawValue: errno) }
+            let input = FileDescriptor(rawValue: opened)
+            defer { try? input.close() }
+            inode = try system.addFile(name, in: place.inode, attributes, size: UInt64(status.st_size), from: input)
+        case S_IFLNK:
+            var target = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+            guard readlink(here, &target, Int(PATH_MAX)) >= 0 else { throw Errno(rawValue: errno) }
+            inode = try system.addLink(name, in: place.inode, attributes, target: target)
+        default:
+            inode = try system.addNode(name, in: place.inode, attributes, device: node?.device ?? UInt64(status.st_rdev))
+        }
+        if status.st_nlink > 1 { linked[key] = Place(system: place.system, inode: inode) }
+    }
+
+    private func names(in folder: [CChar]) throws -> [[CChar]] {
+        let opened = open(source + folder + [0], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard opened >= 0 else { throw unreadable(folder, Errno(rawValue: errno)) }
+        let descriptor = FileDescriptor(rawValue: opened)
+        defer { try? descriptor.close() }
+        do { return try folderNames(descriptor) } catch let error as Errno { throw unreadable(folder, error) }
+    }
+
+    private func attributes(of path: [CChar]) throws -> (status: stat, attributes: FileAttributes) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { throw Errno(rawValue: errno) }
+        let attributes = FileAttributes(
+            mode: status.st_mode, user: status.st_uid, group: status.st_gid, modified: status.st_mtim,
+            extended: try extendedAttributes(of: path))
+        return (status, attributes)
+    }
+
+    private func text(_ path: some Collection<CChar>) -> String {
+        path.isEmpty ? "/" : String(decoding: path.lazy.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    private func unreadable(_ path: [CChar], _ error: Errno) -> WorkerFailure {
+        WorkerFailure(kind: "disks", message: "\(text(path)) of the root cannot be copied: \(error)")
+    }
+}

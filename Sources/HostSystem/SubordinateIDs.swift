@@ -1,0 +1,77 @@
+import SystemPackage
+
+/// A run of user or group ids that mean something else outside a user namespace (user_namespaces(7)).
+public struct IDRange: Hashable, Codable, Sendable {
+    /// The first, as processes in the namespace see it.
+    public var inside: UInt64
+    /// The first, as it is outside.
+    public var outside: UInt64
+    public var count: UInt64
+
+    public init(inside: UInt64, outside: UInt64, count: UInt64) {
+        self.inside = inside
+        self.outside = outside
+        self.count = count
+    }
+
+    /// The lines of /proc/<pid>/uid_map and gid_map.
+    static func ranges(inMap text: String) -> [IDRange] {
+        text.split(separator: "\n").compactMap { line in
+            let numbers = line.split(separator: " ").compactMap { UInt64($0) }
+            return numbers.count == 3 ? IDRange(inside: numbers[0], outside: numbers[1], count: numbers[2]) : nil
+        }
+    }
+
+    /// How many ids from 0 on have a meaning.
+    static func reach(of ranges: [IDRange]) -> UInt64 {
+        ranges.sorted { $0.inside < $1.inside }.reduce(0) { $1.inside == $0 ? $0 + $1.count : $0 }
+    }
+}
+
+/// The ids that a user may give away in user namespaces: subuid(5) and subgid(5).
+struct SubordinateIDs {
+    static let users: FilePath = "/etc/subuid"
+    static let groups: FilePath = "/etc/subgid"
+    /// 0 to 65535: what distributions' own accounts use, `nobody` (65534) included.
+    static let needed: UInt64 = 65536
+
+    /// First and count of each range, in the file's order.
+    var ranges: [(first: UInt64, count: UInt64)]
+
+    /// - Parameters:
+    ///   - text: the file's lines, `name-or-number:first:count`.
+    ///   - user: the user's name.
+    ///   - number: the user's id.
+    init(_ text: String, user: String, number: UInt32) {
+        ranges = text.split(separator: "\n").compactMap { line in
+            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+            guard fields.count == 3, fields[0] == user || fields[0] == "\(number)", let first = UInt64(fields[1]),
+                let count = UInt64(fields[2]), count > 0
+            else { return nil }
+            return (first, count)
+        }
+    }
+
+    /// The first id after all that the file gives away; 100000 is where distributions begin.
+    static func firstFree(in text: String) -> UInt64 {
+        let ends = text.split(separator: "\n").compactMap { line -> UInt64? in
+            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+            guard fields.count == 3, let first = UInt64(fields[1]), let count = UInt64(fields[2]) else { return nil }
+            let (end, overflows) = first.addingReportingOverflow(count)
+            return overflows ? nil : end
+        }
+        return max(100_000, ends.max() ?? 0)
+    }
+
+    /// The map of a namespace in which `own` is root and the subordinate ids follow: as much as is needed.
+    func map(own: UInt32) -> [IDRange] {
+        var map = [IDRange(inside: 0, outside: UInt64(own), count: 1)]
+        var next: UInt64 = 1
+        for range in ranges where next < Self.needed {
+            let count = min(range.count, Self.needed - next)
+            map.append(IDRange(inside: next, outside: range.first, count: count))
+            next += count
+        }
+        return map
+    }
+}

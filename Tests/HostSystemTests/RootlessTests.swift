@@ -1,0 +1,40 @@
+import SystemPackage
+import Testing
+
+@testable import HostSystem
+
+@Suite("Builds of ordinary users")
+struct RootlessTests {
+    @Test("subordinate ids follow the user's own, as many as are needed, from all lines of the user")
+    func map() {
+        let one = SubordinateIDs("root:1:5\nbuilder:100000:65536\n", user: "builder", number: 1000)
+        #expect(
+            one.map(own: 1000) == [IDRange(inside: 0, outside: 1000, count: 1), IDRange(inside: 1, outside: 100000, count: 65535)])
+        let several = SubordinateIDs("builder:100000:1000\n# no line\n1000:500000:10\nbuilder:700000:999999\n", user: "builder", number: 1000)
+        #expect(
+            several.map(own: 1000) == [
+                IDRange(inside: 0, outside: 1000, count: 1), IDRange(inside: 1, outside: 100000, count: 1000),
+                IDRange(inside: 1001, outside: 500000, count: 10), IDRange(inside: 1011, outside: 700000, count: 64525),
+            ])
+        #expect(SubordinateIDs("other:100000:65536\nbuilder:x:65536\n", user: "builder", number: 1000).ranges.isEmpty)
+    }
+
+    @Test("what the kernel says of a namespace's ids is read, and how far they reach")
+    func reach() {
+        let map = IDRange.ranges(inMap: "         0       1000          1\n         1     100000      65536\n")
+        #expect(map == [IDRange(inside: 0, outside: 1000, count: 1), IDRange(inside: 1, outside: 100000, count: 65536)])
+        #expect(IDRange.reach(of: map) == 65537)
+        #expect(IDRange.reach(of: [IDRange(inside: 0, outside: 1000, count: 1), IDRange(inside: 5, outside: 100000, count: 9)]) == 1)
+        #expect(IDRange.reach(of: []) == 0)
+    }
+
+    @Test("whoever lacks subordinate ids is told the command, with ids that nobody has yet")
+    func words() {
+        let text = "a:100000:65536\nb:165536:65536\n"
+        let error = RootlessError.fewSubordinateIDs(
+            file: "/etc/subuid", user: "c", count: 0, free: SubordinateIDs.firstFree(in: text))
+        #expect(error.description.contains("/etc/subuid gives 'c' no subordinate ids; 65536 would be right"))
+        #expect(error.description.contains("usermod --add-subuids 231072-296607 --add-subgids 231072-296607 c"))
+        #expect(SubordinateIDs.firstFree(in: "") == 100000)
+    }
+}
