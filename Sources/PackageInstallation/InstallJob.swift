@@ -88,34 +88,17 @@ public struct InstallJob: WorkerJob {
 
     /// - Throws: `WorkerFailure` of kind `signature`, `dependencies`, `transaction` or `scriptlet`, each with all of its kind.
     public func run(reporting: WorkerReporter) throws -> InstallOutcome {
-        var clock = InstallationClock()
+        let clock = InstallationClock()
         let mounts = try ScriptletFileSystems(installRoot: installRoot)
         try confine()
         let transaction = try RPMTransaction(job: self, reporter: reporting)
-        let outcome = try transaction.run(&clock)
+        let outcome = try transaction.run()
         try mounts.end()
         try transaction.coveredFiles.make(in: installRoot, folders: mounts.covered)
-        try removeTraces()
-        try clock.clampTimes(in: installRoot, covered: mounts.covered, to: sourceDateEpoch)
+        let leftovers = Leftovers(root: installRoot, clock: clock)
+        try leftovers.remove(databasePath: databasePath)
+        try leftovers.settleAccounts(epoch: sourceDateEpoch)
+        try clock.clampTimes(in: installRoot, to: sourceDateEpoch)
         return outcome
-    }
-}
-
-extension InstallJob {
-    /// What a finished root does not need: rpm's lock, and SQLite's shared memory and write-ahead log. librpm has these two persist;
-    /// the memory's content differs from run to run (salts of the log), and both are made anew when the database is opened.
-    private func removeTraces() throws {
-        let database = installRoot.pushing(databasePath.removingRoot())
-        var status = stat()
-        let log = database.appending("rpmdb.sqlite-wal")
-        if stat(log.string, &status) == 0, status.st_size > 0 {
-            throw WorkerFailure(kind: "librpm", message: "\(log) is not empty: the database was not closed")
-        }
-        for name in [".rpm.lock", "rpmdb.sqlite-wal", "rpmdb.sqlite-shm"] {
-            let path = database.appending(name)
-            guard unlink(path.string) == 0 || errno == ENOENT else {
-                throw HostSystemError.systemCall(what: "removing \(path)", errno: Errno(rawValue: errno))
-            }
-        }
     }
 }

@@ -94,10 +94,9 @@ final class RPMTransaction {
 
     /// Installs everything.
     ///
-    /// - Parameter clock: is told the times of packages' files.
     /// - Throws: `WorkerFailure`.
-    func run(_ clock: inout InstallationClock) throws -> InstallOutcome {
-        try addPackages(&clock)
+    func run() throws -> InstallOutcome {
+        try addPackages()
         try check(rpmtsCheck(transaction) == 0, kind: "dependencies", what: "the packages do not fit together")
         rpmtsOrder(transaction)
         // The host's plugins (systemd_inhibit, audit, syslog ...) are for the host's own packages.
@@ -135,7 +134,7 @@ final class RPMTransaction {
     }
 
     /// Reads every header; packages that cannot be read or trusted are refused together, before anything is written.
-    private func addPackages(_ clock: inout InstallationClock) throws {
+    private func addPackages() throws {
         // A package's own digests are always checked; its signature when its repository asks.
         let allSigned = job.packages.allSatisfy(\.isSigned)
         rpmtsSetVSFlags(transaction, RPMVSF_DEFAULT.rawValue)
@@ -167,7 +166,6 @@ final class RPMTransaction {
                 continue
             }
             try coveredFiles.add(header)
-            clock.add(header)
             let key = UnsafeRawPointer(bitPattern: index + 1)
             if rpmtsAddInstallElement(transaction, header, key, 0, nil) != 0 {
                 problems.append("\(package.nevra): librpm does not take it" + log.takeErrors())

@@ -16,13 +16,9 @@ struct DifferentialTests {
     func others(set: String) async throws { try await compare(["base", set]) }
 
     private func compare(_ sets: [String]) async throws {
-        let specs = try sets.flatMap { set in
-            try readText(InstallBench.checkout.pushing(FilePath("Tests/Repository/sets/\(set)"))).split(separator: "\n")
-                .map(String.init).filter { !$0.hasPrefix("#") }
-        }
         try await InstallBench.with { bench in
             let begin = Int(Date().timeIntervalSince1970)
-            try await bench.installWithDNF(specs, into: "dnf")
+            try await bench.installWithDNF(try InstallBench.packages(of: sets), into: "dnf")
             _ = try await bench.run(try bench.job(try await bench.packages(in: "dnf"), into: "ours"))
             try await bench.compare("ours", "dnf", options: ["--verbose", "--installed-since", "\(begin)"])
         }

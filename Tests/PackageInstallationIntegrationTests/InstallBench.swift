@@ -42,6 +42,14 @@ struct InstallBench: Sendable {
         try result.get()
     }
 
+    /// The names in sets of the test repository.
+    static func packages(of sets: [String]) throws -> [String] {
+        try sets.flatMap { set in
+            try readText(checkout.pushing(FilePath("Tests/Repository/sets/\(set)"))).split(separator: "\n")
+                .map(String.init).filter { !$0.hasPrefix("#") }
+        }
+    }
+
     static func program(_ path: FilePath) -> Tool {
         Tool(name: path.lastComponent?.string ?? "", path: path, package: "")
     }
@@ -64,18 +72,20 @@ struct InstallBench: Sendable {
     func packages(in root: String) async throws -> [PackageFile] {
         let list = try await Self.program("/usr/bin/rpm").run([
             "--root", folder.appending(root).string, "--dbpath", "/var/lib/rpm", "-qa", "--qf",
-            #"%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH} %{NEVRA}\n"#,
+            #"%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\n"#,
         ])
-        return try list.split(separator: "\n").filter { !$0.hasPrefix("gpg-pubkey-") }.map { line in
-            let words = line.split(separator: " ").map(String.init)
+        return try packages(
+            named: list.split(separator: "\n").filter { !$0.hasPrefix("gpg-pubkey-") }.map { "\($0).rpm" })
+    }
+
+    private func packages(named names: [String]) throws -> [PackageFile] {
+        try names.sorted().map { name in
             for repository in repositories {
-                let path = repository.folder.appending("\(words[0]).rpm")
-                if exists(path) {
-                    return PackageFile(path: path, nevra: words[1], isSigned: repository.key != nil)
-                }
+                let path = repository.folder.appending(name)
+                if exists(path) { return PackageFile(path: path, nevra: name, isSigned: repository.key != nil) }
             }
-            throw WorkerFailure(kind: "test", message: "\(words[0]) is in no repository")
-        }.sorted { $0.nevra < $1.nevra }
+            throw WorkerFailure(kind: "test", message: "\(name) is in no repository")
+        }
     }
 
     func job(_ packages: [PackageFile], into root: String) throws -> InstallJob {
@@ -90,6 +100,74 @@ struct InstallBench: Sendable {
 
     func run(_ job: InstallJob) async throws -> InstallOutcome {
         try await Worker(program: Self.worker).run(job)
+    }
+
+    /// Forty days later, for a program that it is loaded into. Not for the times of inodes: they are the kernel's.
+    private static let laterClock = """
+        #define _GNU_SOURCE
+        #include <sys/syscall.h>
+        #include <sys/time.h>
+        #include <time.h>
+        #include <unistd.h>
+        static const time_t later = 40 * 86400;
+        int clock_gettime(clockid_t clock, struct timespec *now) {
+            int result = (int)syscall(SYS_clock_gettime, clock, now);
+            if (result == 0 && clock == CLOCK_REALTIME) now->tv_sec += later;
+            return result;
+        }
+        time_t time(time_t *result) {
+            struct timespec now;
+            clock_gettime(CLOCK_REALTIME, &now);
+            if (result) *result = now.tv_sec;
+            return now.tv_sec;
+        }
+        int gettimeofday(struct timeval *result, void *zone) {
+            struct timespec now;
+            clock_gettime(CLOCK_REALTIME, &now);
+            *result = (struct timeval){now.tv_sec, now.tv_nsec / 1000};
+            return 0;
+        }
+
+        """
+
+    /// Installs with another clock, umask and environment.
+    func runElsewhere(_ job: InstallJob) async throws -> InstallOutcome {
+        let (source, library) = (folder.appending("later.c"), folder.appending("later.so"))
+        // Scriptlets get the clock too.
+        let inRoot = job.installRoot.pushing(library.removingRoot())
+        try createDirectories(inRoot.removingLastComponent())
+        try writeAtomically(Self.laterClock.utf8, to: source)
+        try await Self.program("/usr/bin/env").run(
+            ["clang", "-shared", "-fPIC", "-o", library.string, source.string],
+            environment: ["PATH": Self.environment["PATH"] ?? ""])
+        try await Self.program("/bin/cp").run([library.string, inRoot.string])
+        let script = """
+            #!/bin/bash
+            umask 0077
+            export LD_PRELOAD='\(library)'
+            exec '\(Self.worker)' "$@"
+
+            """
+        let program = folder.appending("worker-elsewhere")
+        try writeAtomically(script.utf8, to: program, permissions: [.ownerReadWriteExecute])
+        let changes = [
+            "LC_ALL": "de_DE.UTF-8", "TZ": "Asia/Tokyo", "HOME": "/tmp", "RPM_CONFIGDIR": "/nonexistent",
+            "SOURCE_DATE_EPOCH": "7",
+        ]
+        for (name, value) in changes { setenv(name, value, 1) }
+        defer { for name in changes.keys { unsetenv(name) } }
+        let outcome = try await Worker(program: program).run(job)
+        let place = inRoot.removingLastComponent()
+        try await Self.program("/bin/rm").run(["-r", place.string])
+        try await Self.program("/bin/touch").run(["--date=@\(Self.epoch)", place.removingLastComponent().string])
+        return outcome
+    }
+
+    /// What dnf would install into an empty root.
+    func packages(for specs: [String]) async throws -> [PackageFile] {
+        let downloads = folder.appending("downloads")
+        try await installWithDNF(specs, into: "resolved", options: "--downloadonly --destdir=\(downloads)")
+        return try packages(named: try FileManager.default.contentsOfDirectory(atPath: downloads.string))
     }
 
     /// Compares two roots; what differs and is not in the list fails the test.

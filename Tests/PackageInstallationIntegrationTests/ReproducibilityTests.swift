@@ -1,0 +1,31 @@
+import HostSystem
+import PackageInstallation
+import SystemPackage
+import Testing
+
+@Suite("The same root again", .enabled(if: InstallBench.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"), .serialized)
+struct ReproducibilityTests {
+    /// Everything of the demo's base but its kernel, whose initramfs is most of the time.
+    private static let specs = [
+        "setup", "filesystem", "bash", "ca-certificates", "coreutils", "dash", "dbus", "kmod", "libc-bin", "login",
+        "openssh-server", "passwd", "rsyslog", "sudo", "systemd", "systemd-sysv", "udev", "util-linux",
+    ]
+
+    @Test("another day, another environment: every file, time and byte of the database is the same")
+    func again() async throws { try await again(Self.specs) }
+
+    @Test(
+        "the whole base set, with kernel and initramfs", .enabled(if: InstallBench.asksAll, "DISCOGRAPHER_TEST_ALL=1"))
+    func base() async throws { try await again(try InstallBench.packages(of: ["base"])) }
+
+    private func again(_ specs: [String]) async throws {
+        try await InstallBench.with { bench in
+            let packages = try await bench.packages(for: specs)
+            _ = try await bench.run(try bench.job(packages, into: "first"))
+            // Some programs round times to two seconds.
+            try await Task.sleep(for: .seconds(3))
+            _ = try await bench.runElsewhere(try bench.job(packages, into: "second/deeper"))
+            try await bench.compare("first", "second/deeper", differences: nil)
+        }
+    }
+}
