@@ -190,10 +190,11 @@ struct MachineBuild: Sendable {
                         UnderlayJob(installRoot: root, layers: underlays, sourceDateEpoch: epoch))
                 }
                 var job = InstallJob(
-                    installRoot: root, packages: packages, keys: keys, machineName: machine.name,
-                    sourceDateEpoch: epoch,
+                    installRoot: root, packages: try await options.worker.verified(packages, keys: keys), keys: keys,
+                    machineName: machine.name, sourceDateEpoch: epoch,
                     toleratedScriptlets: machine.description.toleratedScriptlets)
                 job.recordedKeys = try await fetcher.keys(of: asked)
+                job.packagesAreVerified = true
                 job.installsDocumentation = !configuration.transactionFlags.contains("nodocs")
                 return try await options.worker.run(
                     job, onEvent: { progress.take($0, .install) }, onLog: { progress.log($0) })

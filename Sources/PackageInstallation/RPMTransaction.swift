@@ -34,13 +34,7 @@ final class RPMTransaction {
         // dracut puts five device nodes into initramfs images that the kernel and its own /init make anyway. Ordinary users cannot make
         // them, and build the same images as root (dracut(8), DRACUT_NO_MKNOD).
         setenv("DRACUT_NO_MKNOD", "1", 1)
-        // The pointer is kept by librpm for the life of the process.
-        discographer_rpm_set_macro_files(strdup("/usr/lib/rpm/macros:/usr/lib/rpm/platform/%{_target}/macros"))
-        guard rpmReadConfigFiles("/usr/lib/rpm/rpmrc", nil) == 0 else {
-            throw WorkerFailure(
-                kind: "librpm",
-                message: "librpm cannot read its configuration in /usr/lib/rpm; the package rpm-common brings it")
-        }
+        try configureLibRPM()
         // Debian's default is below the caller's home.
         rpmPushMacro(nil, "_dbpath", nil, job.databasePath.string, RMIL_CMDLINE)
         // Mounted for the scriptlets: their content is not the package's to change.
@@ -63,7 +57,7 @@ final class RPMTransaction {
             throw WorkerFailure(kind: "librpm", message: "librpm does not take \(job.installRoot) as a root")
         }
         try recordKeys()
-        try setKeyring()
+        try PackageKeyring(job.keys).trust(in: transaction)
     }
 
     deinit {
@@ -79,17 +73,6 @@ final class RPMTransaction {
                     kind: "signature", message: "\(path): librpm does not take the key" + log.takeErrors())
             }
         }
-    }
-
-    private func setKeyring() throws {
-        let keyring = rpmKeyringNew()
-        defer { rpmKeyringFree(keyring) }
-        for path in job.keys {
-            for key in try PublicKey.read(path) where !key.add(to: keyring) {
-                throw WorkerFailure(kind: "signature", message: "\(path): librpm does not take the key")
-            }
-        }
-        rpmtsSetKeyring(transaction, keyring)
     }
 
     /// Installs everything.
@@ -139,7 +122,8 @@ final class RPMTransaction {
         let allSigned = job.packages.allSatisfy(\.isSigned)
         rpmtsSetVSFlags(transaction, RPMVSF_DEFAULT.rawValue)
         let digests = Int32(RPMSIG_DIGEST_TYPE)
-        rpmtsSetVfyLevel(transaction, allSigned ? digests | Int32(RPMSIG_SIGNATURE_TYPE) : digests)
+        let level = allSigned ? digests | Int32(RPMSIG_SIGNATURE_TYPE) : digests
+        rpmtsSetVfyLevel(transaction, job.packagesAreVerified ? 0 : level)
         var problems: [String] = []
         for (index, package) in job.packages.enumerated() {
             guard let file = Fopen(package.path.string, "r.ufdio"), Ferror(file) == 0 else {
@@ -211,6 +195,7 @@ final class RPMTransaction {
                 return nil
             }
             opened = Fopen(job.packages[index].path.string, "r.ufdio")
+            if !isVerifying { digestFiles(!(job.packagesAreVerified && job.packages[index].hasPayloadDigest)) }
             return opened.map { UnsafeMutableRawPointer($0) }
         case RPMCALLBACK_INST_CLOSE_FILE:
             Fclose(opened)
@@ -229,6 +214,13 @@ final class RPMTransaction {
         default: break
         }
         return nil
+    }
+
+    /// Whether each file that is unpacked is held against its digest in the header. librpm asks anew for each package.
+    private func digestFiles(_ wanted: Bool) {
+        let flag = rpmtransFlags(RPMTRANS_FLAG_NOFILEDIGEST.rawValue)
+        let flags = rpmtsFlags(transaction)
+        _ = rpmtsSetFlags(transaction, wanted ? flags & ~flag : flags | flag)
     }
 
     /// For a file trigger librpm gives the tag of plain triggers, and does not always call back for its failure: what it logs is

@@ -36,16 +36,10 @@ public struct VerifySignatureJob: WorkerJob {
 
     /// - Throws: `WorkerFailure` of kind `signature`.
     public func run(reporting: WorkerReporter) throws -> Outcome {
-        let keyring = rpmKeyringNew()
-        defer { rpmKeyringFree(keyring) }
-        for path in keys {
-            for key in try PublicKey.read(path) where !key.add(to: keyring) {
-                throw WorkerFailure(kind: "signature", message: "\(path): librpm does not take the key")
-            }
-        }
+        let keyring = try PackageKeyring(keys)
         let parameters = try DetachedSignature(signature)
         let signer = parameters.signer
-        switch parameters.verify(try readBytes(file), keyring) {
+        switch parameters.verify(try readBytes(file), by: keyring) {
         case RPMRC_OK: return Outcome()
         case RPMRC_NOKEY:
             throw WorkerFailure(
@@ -78,11 +72,11 @@ private final class DetachedSignature {
 
     deinit { pgpDigParamsFree(handle) }
 
-    func verify(_ bytes: [UInt8], _ keyring: rpmKeyring?) -> rpmRC {
+    func verify(_ bytes: [UInt8], by keyring: PackageKeyring) -> rpmRC {
         let digest = rpmDigestInit(Int32(pgpDigParamsAlgo(handle, UInt32(PGPVAL_HASHALGO.rawValue))), RPMDIGEST_NONE.rawValue)
         defer { _ = rpmDigestFinal(digest, nil, nil, 0) }
         rpmDigestUpdate(digest, bytes, bytes.count)
-        return rpmKeyringVerifySig(keyring, handle, digest)
+        return keyring.verify(handle, digest)
     }
 
     /// The issuer's key id, 16 hexadecimal digits as gpg shows it.

@@ -4,4 +4,5 @@ import PackageInstallation
 import RootFilesystem
 
 workerMain(
-    arguments: CommandLine.arguments, jobs: [UnderlayJob.self, InstallJob.self, ComposeJob.self, WriteDisksJob.self, VerifySignatureJob.self])
+    arguments: CommandLine.arguments,
+    jobs: [UnderlayJob.self, VerifySignatureJob.self, VerifyPackagesJob.self, InstallJob.self, ComposeJob.self, WriteDisksJob.self])

@@ -186,7 +186,7 @@ struct InstallBench: Sendable {
     }
 
     /// Beside the test bundle, where `swift build` puts all products.
-    private static let worker: FilePath = {
+    static let worker: FilePath = {
         let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
         var folder = FilePath(bundle).removingLastComponent()
         while !folder.isEmpty, folder != "/", !exists(folder.appending("discographer-worker")) {

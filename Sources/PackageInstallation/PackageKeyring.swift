@@ -1,0 +1,30 @@
+internal import CRPM
+import HostSystem
+import SystemPackage
+
+/// The OpenPGP keys that a machine trusts, as librpm takes them.
+final class PackageKeyring {
+    private let handle: rpmKeyring
+
+    /// - Throws: `WorkerFailure` when a file is no OpenPGP public key.
+    init(_ keys: [FilePath]) throws {
+        guard let handle = rpmKeyringNew() else {
+            throw WorkerFailure(kind: "librpm", message: "librpm has no memory for a keyring")
+        }
+        self.handle = handle
+        for path in keys {
+            for key in try PublicKey.read(path) where !key.add(to: handle) {
+                throw WorkerFailure(kind: "signature", message: "\(path): librpm does not take the key")
+            }
+        }
+    }
+
+    deinit { rpmKeyringFree(handle) }
+
+    /// Makes these the only keys of a transaction set, which keeps them alive.
+    func trust(in transaction: rpmts) { withExtendedLifetime(self) { _ = rpmtsSetKeyring(transaction, handle) } }
+
+    func verify(_ signature: pgpDigParams, _ digest: DIGEST_CTX?) -> rpmRC {
+        withExtendedLifetime(self) { rpmKeyringVerifySig(handle, signature, digest) }
+    }
+}
