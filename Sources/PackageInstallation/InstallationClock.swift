@@ -1,3 +1,5 @@
+// struct timespec is of the first of the modules that brought its header: with some orders of building that is CRPM.
+internal import CRPM
 import HostSystem
 import SystemPackage
 

@@ -1,5 +1,7 @@
 // What librpm and scriptlets leave in a root that is made of the build's time, of chance, or of inode numbers. Nothing misses it, and without it
 // the same packages make the same root.
+// struct stat, too, is of the first of the modules that brought its header.
+internal import CRPM
 import HostSystem
 import SystemPackage
 
