@@ -58,19 +58,32 @@ private final class DetachedSignature {
 
     /// - Throws: `WorkerFailure`.
     init(_ path: FilePath) throws {
-        var packets: UnsafeMutablePointer<UInt8>?
-        var length = 0
-        defer { free(packets) }
+        let packets = try Self.packets(try readBytes(path))
         var parameters: pgpDigParams?
-        guard pgpReadPkts(path.string, &packets, &length) == PGPARMOR_SIGNATURE, let packets,
-            pgpPrtParams(packets, length, UInt32(PGPTAG_SIGNATURE.rawValue), &parameters) == 0, let parameters
-        else {
-            throw WorkerFailure(kind: "signature", message: "its signature is no armoured OpenPGP signature")
-        }
+        guard pgpPrtParams(packets, packets.count, UInt32(PGPTAG_SIGNATURE.rawValue), &parameters) == 0, let parameters
+        else { throw Self.unreadable }
         handle = parameters
     }
 
     deinit { pgpDigParamsFree(handle) }
+
+    private static let unreadable = WorkerFailure(kind: "signature", message: "its signature is no OpenPGP signature")
+
+    /// Without the armour (RFC 4880 §6.2), which librpm 4.18 takes off public keys alone. Its checksum adds nothing here.
+    private static func packets(_ bytes: [UInt8]) throws -> [UInt8] {
+        // Every packet begins with a byte that no text begins with (§4.2).
+        if let first = bytes.first, first & 0x80 != 0 { return bytes }
+        let lines = String(decoding: bytes, as: UTF8.self).split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        guard let begin = lines.firstIndex(where: { $0.hasPrefix("-----BEGIN PGP SIGNATURE-----") }),
+            let blank = lines[begin...].firstIndex(where: { $0.allSatisfy(\.isWhitespace) })
+        else { throw unreadable }
+        let base64 = lines[(blank + 1)...].prefix { !$0.hasPrefix("=") && !$0.hasPrefix("-") }.joined()
+        var decoded: UnsafeMutableRawPointer?
+        var count = 0
+        guard rpmBase64Decode(base64, &decoded, &count) == 0, let decoded else { throw unreadable }
+        defer { free(decoded) }
+        return Array(UnsafeRawBufferPointer(start: decoded, count: count))
+    }
 
     func verify(_ bytes: [UInt8], by keyring: PackageKeyring) -> rpmRC {
         let digest = rpmDigestInit(Int32(pgpDigParamsAlgo(handle, UInt32(PGPVAL_HASHALGO.rawValue))), RPMDIGEST_NONE.rawValue)

@@ -10,19 +10,23 @@ final class EventPrinter: Sendable {
 
     private let style: Style
     private let verbose: Bool
-    private let output = Mutex(())
+    /// What stands at the end of a terminal; `nil` for logs and programs.
+    private let live: Mutex<LiveProgress?>
 
     init(style: Style, verbose: Bool) {
         self.style = style
         self.verbose = verbose
+        live = Mutex(style == .plain ? LiveProgress.ofStandardOutput() : nil)
     }
 
     func take(_ event: BuildEvent) {
-        output.withLock { _ in
-            switch style {
-            case .plain: if let line = plain(event) { printLine(line) }
-            case .json: printLine(json(event))
+        live.withLock { live in
+            let line = style == .json ? json(event) : plain(event)
+            guard live != nil else {
+                if let line { printLine(line) }
+                return
             }
+            live?.show(line, after: event)
         }
     }
 

@@ -16,7 +16,7 @@ struct DownloaderTests {
         try folder.write(text, to: "served/package.rpm")
         server = try LyingServer(serving: folder.url.appendingPathComponent("served"))
         var options = TransferOptions()
-        options.timeout = 1
+        options.timeout = 2
         options.retries = 1
         self.options = options
     }

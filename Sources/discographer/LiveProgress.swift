@@ -1,0 +1,60 @@
+import BuildPipeline
+import ConfigurationTree
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// The last lines of a terminal while machines are built: one for each, saying how far its stage is.
+struct LiveProgress {
+    private let columns: Int
+    private var lines: [String: String] = [:]
+    private var drawn = 0
+    private var drawnAt = ContinuousClock.now
+
+    private static let interval = Duration.milliseconds(100)
+
+    /// `nil` when standard output is no terminal that can move its cursor.
+    static func ofStandardOutput() -> LiveProgress? {
+        guard isatty(STDOUT_FILENO) == 1, let terminal = getenv("TERM").map({ String(cString: $0) }), terminal != "dumb"
+        else { return nil }
+        var size = winsize()
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return LiveProgress(columns: 80) }
+        return LiveProgress(columns: Int(size.ws_col))
+    }
+
+    private init(columns: Int) { self.columns = columns }
+
+    /// Prints a line that stays, and below it how far everything is.
+    mutating func show(_ line: String?, after event: BuildEvent) {
+        note(event)
+        let now = ContinuousClock.now
+        guard line != nil || drawnAt.duration(to: now) >= Self.interval else { return }
+        drawnAt = now
+        // ECMA-48: the cursor up, to the first column, and everything after it erased.
+        var text = drawn > 0 ? "\u{1b}[\(drawn)A\r\u{1b}[J" : ""
+        if let line { text += line + "\n" }
+        let current = lines.sorted { $0.key < $1.key }.map { String("\($0.key)  \($0.value)".prefix(columns - 1)) }
+        text += current.map { $0 + "\n" }.joined()
+        drawn = current.count
+        _ = try? FileDescriptor.standardOutput.writeAll(text.utf8)
+    }
+
+    private mutating func note(_ event: BuildEvent) {
+        switch event {
+        case .stageStarted(let machine, let stage): lines[machine] = "\(stage.rawValue) ..."
+        case .progress(let machine, let stage, let completed, let total, let item):
+            lines[machine] = "\(stage.rawValue)  \(completed) of \(total)  \(item)"
+        case .transfer(let machines, let stage, let bytes, let total, let files, let totalFiles):
+            let text = "\(stage.rawValue)  \(files) of \(totalFiles) files, \(bytes) of \(total)"
+            // Metadata is of several machines at once.
+            for machine in machines.split(separator: ",") { lines[String(machine.drop { $0 == " " })] = text }
+        case .stageFinished(let machine, _, _, _), .finished(let machine, _, _), .failed(let machine, _):
+            lines[machine] = nil
+        case .output, .warning: break
+        }
+    }
+}
