@@ -6,3 +6,8 @@ public func offPool<Value: Sendable>(_ body: @escaping @Sendable () throws -> Va
         DispatchQueue.global().async { continuation.resume(with: Result(catching: body)) }
     }
 }
+
+/// Does blocking work for each of several things, each on a thread of its own as far as there are cores; returns when all is done.
+public func concurrently(_ count: Int, _ body: @Sendable (Int) -> Void) {
+    DispatchQueue.concurrentPerform(iterations: count, execute: body)
+}

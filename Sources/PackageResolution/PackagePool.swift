@@ -44,7 +44,9 @@ final class PackagePool {
         // Both architectures of a package together, in one version, are no inferior choice: multilib as Fedora has it.
         pool_set_flag(pool, POOL_FLAG_IMPLICITOBSOLETEUSESCOLORS, 1)
         map_init(considered, 0)
-        for metadata in repositories { try add(metadata) }
+        for (metadata, file) in zip(repositories, try store.solvFiles(.primary, of: repositories)) {
+            try add(metadata, file)
+        }
     }
 
     deinit {
@@ -54,52 +56,14 @@ final class PackagePool {
         pool_free(pool)
     }
 
-    private func add(_ metadata: RepositoryMetadata) throws {
+    private func add(_ metadata: RepositoryMetadata, _ file: SolvFile?) throws {
         guard let repo = repo_create(pool, metadata.repository.id) else { throw Errno.noMemory }
         // libsolv's priorities grow with importance, yum's shrink.
         repo.pointee.priority = 99 - Int32(clamping: metadata.repository.priority)
         repo.pointee.subpriority = 1000 - Int32(clamping: metadata.repository.cost)
-        let solvFile = store.folder.appending("\(metadata.contentKey).solv")
-        if let stream = fopen(solvFile.string, "re") {
-            defer { fclose(stream) }
-            if repo_add_solv(repo, stream, 0) == 0 { return }
-            repo_empty(repo, 0)
-        }
-        try readXML("primary", of: metadata, into: repo) { repo_add_rpmmd(repo, $0, nil, 0) }
-        write(repo, to: solvFile)
-        // From here on as every later run has it: the order of solvables, and with it the solver's choices, is the file's.
-        if let stream = fopen(solvFile.string, "re") {
-            defer { fclose(stream) }
-            repo_empty(repo, 0)
-            guard repo_add_solv(repo, stream, 0) == 0 else {
-                throw ResolutionError(problems: [
-                    "\(solvFile) cannot be read back: \(String(cString: pool_errstr(pool)))"
-                ])
-            }
-        }
-    }
-
-    private func readXML(
-        _ type: String, of metadata: RepositoryMetadata, into repo: UnsafeMutablePointer<Repo>,
-        _ read: (UnsafeMutablePointer<FILE>) -> Int32
-    ) throws {
-        guard let path = try store.file(type, of: metadata) else { return }
-        guard let stream = solv_xfopen(path.string, "r") else { throw Errno(rawValue: errno) }
-        defer { fclose(stream) }
-        guard read(stream) == 0 else {
-            throw ResolutionError(problems: [
-                "\(type) metadata of \(metadata.repository.id) cannot be read: \(String(cString: pool_errstr(pool)))"
-            ])
-        }
-    }
-
-    /// Kept beside the XML: reading it takes a tenth of the time. That it could not be written only costs time.
-    private func write(_ repo: UnsafeMutablePointer<Repo>, to path: FilePath) {
-        let temporary = "\(path).new.\(getpid()).\(UInt32.random(in: 0 ... .max))"
-        guard let stream = fopen(temporary, "we") else { return }
-        let written = repo_write(repo, stream) == 0
-        if fclose(stream) == 0, written, rename(temporary, path.string) == 0 { return }
-        unlink(temporary)
+        if let file, file.add(to: repo) { return }
+        repo_empty(repo, 0)
+        try store.readXML(.primary, of: metadata, into: repo)
     }
 
     /// Adds the complete lists of files: needed only when a request or a dependency names a file that primary.xml leaves out.
@@ -107,10 +71,10 @@ final class PackagePool {
         hasFilelists = true
         solvablesInProvides = 0
         pool_set_flag(pool, POOL_FLAG_ADDFILEPROVIDESFILTERED, 0)
-        for metadata in repositories {
+        for (metadata, file) in zip(repositories, try store.solvFiles(.filelists, of: repositories)) {
             guard let repo = repository(metadata.repository.id) else { continue }
-            let flags = Int32(REPO_EXTEND_SOLVABLES) | Int32(REPO_LOCALPOOL)
-            try readXML("filelists", of: metadata, into: repo) { repo_add_rpmmd(repo, $0, "FL", flags) }
+            if let file, file.add(to: repo, flags: SolvFile.extensionFlags) { continue }
+            try store.readXML(.filelists, of: metadata, into: repo)
         }
     }
 

@@ -1,0 +1,146 @@
+// Metadata in libsolv's own format: what the pool reads instead of XML.
+import BuildStore
+internal import CSolv
+import HostSystem
+import Synchronization
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// One part of a repository's metadata as libsolv writes it: made once per content, whole and as it was written whenever it is read.
+struct SolvFile: Sendable {
+    enum Part: String, Sendable {
+        case primary, filelists
+    }
+
+    let path: FilePath
+    /// What it is made of, and by whom. Another version of libsolv may read something else out of the same XML.
+    private let origin: String
+
+    /// Raised when `MetadataStore.make` puts something else into the file.
+    private static let version = 1
+
+    fileprivate init(_ part: Part, of metadata: RepositoryMetadata, in folder: FilePath) {
+        let checksum = metadata.files[part.rawValue]?.checksum.hexadecimal ?? ""
+        // Lists of files count the packages of their primary.xml.
+        let key = part == .primary ? checksum : "\(metadata.contentKey)-\(checksum)"
+        path = folder.appending("\(key)-\(part.rawValue).solv")
+        origin = "discographer \(Self.version) libsolv \(LIBSOLV_VERSION_STRING) \(key)"
+    }
+
+    /// Adds what the file says to the repository. `false`: it cannot be read.
+    func add(to repo: UnsafeMutablePointer<Repo>, flags: Int32 = 0) -> Bool {
+        guard let stream = fopen(path.string, "re") else { return false }
+        defer { fclose(stream) }
+        return repo_add_solv(repo, stream, flags) == 0
+    }
+
+    /// Whether the file is there, made of this origin, with every byte as it was written: libsolv checks little of what it reads.
+    fileprivate var isIntact: Bool {
+        guard let descriptor = try? FileDescriptor.open(path, .readOnly, options: .closeOnExec) else { return false }
+        let end = try? descriptor.closeAfter { () throws -> (length: Int64, text: String) in
+            let footer = Int64(Self.footer(String(repeating: "0", count: Self.digestLength), origin).utf8.count)
+            let length = try descriptor.seek(offset: 0, from: .end) - footer
+            guard length > 0 else { throw Errno.invalidArgument }
+            let bytes = try [UInt8](unsafeUninitializedCapacity: Int(footer)) { buffer, count in
+                count = try descriptor.read(fromAbsoluteOffset: length, into: UnsafeMutableRawBufferPointer(buffer))
+            }
+            return (length, String(decoding: bytes, as: UTF8.self))
+        }
+        guard let end, end.text.hasSuffix("\(origin)\n"),
+            let digest = try? Checksum(.sha256, ofFile: path, length: end.length).hexadecimal
+        else { return false }
+        return end.text == Self.footer(digest, origin)
+    }
+
+    /// Puts the file in place, atomically. `false`: it cannot be written.
+    fileprivate func write(_ content: (UnsafeMutablePointer<FILE>) -> Int32) -> Bool {
+        let temporary = FilePath("\(path).new.\(getpid()).\(UInt32.random(in: 0 ... .max))")
+        defer { removeFile(temporary) }
+        guard let stream = fopen(temporary.string, "we") else { return false }
+        let written = content(stream) == 0
+        guard fclose(stream) == 0, written, let digest = try? Checksum(.sha256, ofFile: temporary).hexadecimal,
+            let end = try? FileDescriptor.open(temporary, .writeOnly, options: [.append, .closeOnExec]),
+            (try? end.closeAfter { try end.writeAll(Self.footer(digest, origin).utf8) }) != nil
+        else { return false }
+        return rename(temporary.string, path.string) == 0
+    }
+
+    /// Behind libsolv's own data, which says where it ends.
+    private static func footer(_ digest: String, _ origin: String) -> String { "\(digest) \(origin)\n" }
+
+    /// Of SHA-256 in hexadecimal.
+    private static let digestLength = 64
+}
+
+extension MetadataStore {
+    /// The files of several repositories, made where they are not there yet: one thread each. `nil` where there is no such
+    /// metadata, or the file cannot be written.
+    ///
+    /// - Throws: `DownloadError`, `ResolutionError` for metadata that cannot be had or read.
+    func solvFiles(_ part: SolvFile.Part, of repositories: [RepositoryMetadata]) throws -> [SolvFile?] {
+        let results = Mutex<[Int: Result<SolvFile?, any Error>]>([:])
+        concurrently(repositories.count) { index in
+            let result = Result { try solvFile(part, of: repositories[index]) }
+            results.withLock { $0[index] = result }
+        }
+        return try results.withLock { results in try repositories.indices.map { try results[$0]?.get() } }
+    }
+
+    private func solvFile(_ part: SolvFile.Part, of metadata: RepositoryMetadata) throws -> SolvFile? {
+        guard metadata.files[part.rawValue] != nil else { return nil }
+        let file = SolvFile(part, of: metadata, in: folder)
+        return try file.isIntact || make(file, part, of: metadata) ? file : nil
+    }
+
+    /// In a pool of its own: the XML leaves nothing behind in the one that solves, neither memory nor an order of ids that a run
+    /// which finds the file would not have. The transaction is the same either way.
+    private func make(_ file: SolvFile, _ part: SolvFile.Part, of metadata: RepositoryMetadata) throws -> Bool {
+        guard let pool = pool_create() else { throw Errno.noMemory }
+        defer { pool_free(pool) }
+        pool_setdisttype(pool, Int32(DISTTYPE_RPM))
+        guard let repo = repo_create(pool, metadata.repository.id) else { throw Errno.noMemory }
+        if part == .filelists {
+            guard let primary = try solvFile(.primary, of: metadata), primary.add(to: repo) else { return false }
+        }
+        let before = repo.pointee.nrepodata
+        try readXML(part, of: metadata, into: repo)
+        guard let writer = repowriter_create(repo) else { throw Errno.noMemory }
+        defer { repowriter_free(writer) }
+        if part == .filelists {
+            repowriter_set_repodatarange(writer, before, repo.pointee.nrepodata)
+            repowriter_set_flags(writer, REPOWRITER_NO_STORAGE_SOLVABLE)
+        }
+        return file.write { repowriter_write(writer, $0) }
+    }
+
+    /// - Throws: `DownloadError`, `ResolutionError` for metadata that cannot be had or read.
+    func readXML(
+        _ part: SolvFile.Part, of metadata: RepositoryMetadata, into repo: UnsafeMutablePointer<Repo>
+    ) throws {
+        guard let path = try file(part.rawValue, of: metadata) else { return }
+        guard let stream = solv_xfopen(path.string, "r") else { throw Errno(rawValue: errno) }
+        defer { fclose(stream) }
+        let result =
+            switch part {
+            case .primary: repo_add_rpmmd(repo, stream, nil, 0)
+            // The "language" FL is libsolv's name for the lists of files.
+            case .filelists: repo_add_rpmmd(repo, stream, "FL", SolvFile.extensionFlags)
+            }
+        guard result == 0 else {
+            throw ResolutionError(problems: [
+                "\(part.rawValue) metadata of \(metadata.repository.id) cannot be read: "
+                    + String(cString: pool_errstr(repo.pointee.pool))
+            ])
+        }
+    }
+}
+
+extension SolvFile {
+    /// For what says more about solvables that are there already; its strings do not become the pool's.
+    static let extensionFlags = Int32(REPO_EXTEND_SOLVABLES) | Int32(REPO_LOCALPOOL)
+}
