@@ -1,4 +1,5 @@
 import Dispatch
+import Synchronization
 
 /// Does blocking work (C libraries, file trees) on a thread of its own, never on the cooperative pool.
 public func offPool<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
@@ -7,7 +8,16 @@ public func offPool<Value: Sendable>(_ body: @escaping @Sendable () throws -> Va
     }
 }
 
-/// Does blocking work for each of several things, each on a thread of its own as far as there are cores; returns when all is done.
-public func concurrently(_ count: Int, _ body: @Sendable (Int) -> Void) {
-    DispatchQueue.concurrentPerform(iterations: count, execute: body)
+/// Does blocking work for each of several things, on as many threads as there are cores; returns when all is done.
+///
+/// - Throws: the first thing's error that failed, when all are done.
+public func concurrently<Element: Sendable, Value: Sendable>(
+    _ elements: [Element], _ body: @Sendable (Element) throws -> Value
+) rethrows -> [Value] {
+    let results = Mutex<[Int: Result<Value, any Error>]>([:])
+    DispatchQueue.concurrentPerform(iterations: elements.count) { index in
+        let result = Result { try body(elements[index]) }
+        results.withLock { $0[index] = result }
+    }
+    return try results.withLock { $0 }.sorted { $0.key < $1.key }.map { try $0.value.get() }
 }

@@ -105,8 +105,6 @@ public struct PackageResolver: Sendable {
             do { if let one = try metadata[repository]?.get() { loaded.append(one) } } catch { problems.append("\(error)") }
         }
         guard problems.isEmpty else { throw ResolutionError(problems: problems) }
-        // All at once, rather than one after another when each is read.
-        try store.fetch(loaded.filter { !exists(store.folder.appending("\($0.contentKey).solv")) }.map { ("primary", $0) })
         return try PackagePool(repositories: loaded, architecture: key.architecture, store: store)
     }
 

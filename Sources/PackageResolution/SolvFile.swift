@@ -2,7 +2,6 @@
 import BuildStore
 internal import CSolv
 import HostSystem
-import Synchronization
 import SystemPackage
 
 #if canImport(Glibc)
@@ -78,23 +77,23 @@ struct SolvFile: Sendable {
 }
 
 extension MetadataStore {
-    /// The files of several repositories, made where they are not there yet: one thread each. `nil` where there is no such
+    /// The files of several repositories, made where they are not there yet, one thread each. `nil` where there is no such
     /// metadata, or the file cannot be written.
     ///
     /// - Throws: `DownloadError`, `ResolutionError` for metadata that cannot be had or read.
     func solvFiles(_ part: SolvFile.Part, of repositories: [RepositoryMetadata]) throws -> [SolvFile?] {
-        let results = Mutex<[Int: Result<SolvFile?, any Error>]>([:])
-        concurrently(repositories.count) { index in
-            let result = Result { try solvFile(part, of: repositories[index]) }
-            results.withLock { $0[index] = result }
+        let files = repositories.map { metadata in
+            metadata.files[part.rawValue] == nil ? nil : SolvFile(part, of: metadata, in: folder)
         }
-        return try results.withLock { results in try repositories.indices.map { try results[$0]?.get() } }
-    }
-
-    private func solvFile(_ part: SolvFile.Part, of metadata: RepositoryMetadata) throws -> SolvFile? {
-        guard metadata.files[part.rawValue] != nil else { return nil }
-        let file = SolvFile(part, of: metadata, in: folder)
-        return try file.isIntact || make(file, part, of: metadata) ? file : nil
+        let isIntact = concurrently(files) { $0?.isIntact ?? true }
+        let missing = repositories.indices.filter { !isIntact[$0] }
+        // All at once, rather than one after another when each is read.
+        try fetch(missing.map { (part.rawValue, repositories[$0]) })
+        let made = try concurrently(missing) { index in
+            try files[index].map { try make($0, part, of: repositories[index]) } ?? false
+        }
+        let unwritable = Set(zip(missing, made).lazy.filter { !$0.1 }.map(\.0))
+        return files.indices.map { unwritable.contains($0) ? nil : files[$0] }
     }
 
     /// In a pool of its own: the XML leaves nothing behind in the one that solves, neither memory nor an order of ids that a run
@@ -105,12 +104,13 @@ extension MetadataStore {
         pool_setdisttype(pool, Int32(DISTTYPE_RPM))
         guard let repo = repo_create(pool, metadata.repository.id) else { throw Errno.noMemory }
         if part == .filelists {
-            guard let primary = try solvFile(.primary, of: metadata), primary.add(to: repo) else { return false }
+            guard let primary = try solvFiles(.primary, of: [metadata])[0], primary.add(to: repo) else { return false }
         }
         let before = repo.pointee.nrepodata
         try readXML(part, of: metadata, into: repo)
         guard let writer = repowriter_create(repo) else { throw Errno.noMemory }
         defer { repowriter_free(writer) }
+        repowriter_set_keyfilter(writer, SolvFile.keyFilter, nil)
         if part == .filelists {
             repowriter_set_repodatarange(writer, before, repo.pointee.nrepodata)
             repowriter_set_flags(writer, REPOWRITER_NO_STORAGE_SOLVABLE)
@@ -141,6 +141,21 @@ extension MetadataStore {
 }
 
 extension SolvFile {
+    /// Half of primary.xml is about what no one here asks libsolv for; without it the file is read faster and takes less memory.
+    fileprivate static let keyFilter:
+        @convention(c) (UnsafeMutablePointer<Repo>?, UnsafeMutablePointer<Repokey>?, UnsafeMutableRawPointer?) -> Int32 = {
+            repo, key, data in
+            if let key, unused.contains(UInt32(bitPattern: key.pointee.name)) { return Int32(KEY_STORAGE_DROPPED) }
+            return repo_write_stdkeyfilter(repo, key, data)
+        }
+
+    private static let unused: Set<UInt32> = Set(
+        [
+            SOLVABLE_SUMMARY, SOLVABLE_DESCRIPTION, SOLVABLE_URL, SOLVABLE_LICENSE, SOLVABLE_GROUP, SOLVABLE_PACKAGER,
+            SOLVABLE_BUILDTIME, SOLVABLE_BUILDHOST, SOLVABLE_HEADEREND, SOLVABLE_SOURCENAME, SOLVABLE_SOURCEARCH,
+            SOLVABLE_SOURCEEVR, SOLVABLE_VENDOR,
+        ].map(\.rawValue))
+
     /// For what says more about solvables that are there already; its strings do not become the pool's.
     static let extensionFlags = Int32(REPO_EXTEND_SOLVABLES) | Int32(REPO_LOCALPOOL)
 }
