@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit-test integration-test lint bench format install clean host-packages repository large-repository build
+.PHONY: help demo test release unit-test integration-test lint bench format install clean host-packages repository large-repository build
 
 PREFIX ?= /usr/local
 SWIFT_BUILD = swift build
@@ -11,7 +11,7 @@ help: ## list the targets
 demo: build repository ## build three appliances and boot one
 	scripts/demo
 
-test: lint unit-test integration-test ## everything; as root, at most 25 minutes
+test: lint release unit-test integration-test ## everything; as root, at most 25 minutes
 
 test-all: export DISCOGRAPHER_TEST_ALL = 1
 test-all: test ## the same with the suites that take long
@@ -27,14 +27,18 @@ lint: host-packages ## formatting of the Swift sources, and the shell functions
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests
 	shellcheck functions/*.functions scripts/* Benchmarks/run Tests/Differential/install-with-dnf
 
-bench: build repository ## compare with dnf, side by side in one run
+bench: release repository ## compare with dnf, zypper and rpm, side by side in one run; as root
 	Benchmarks/run
+	Benchmarks/installation
 
 format: ## format the Swift sources in place
 	swift format format --in-place --recursive --parallel Package.swift Sources Tests
 
 build: host-packages
 	$(SWIFT_BUILD)
+
+release: host-packages ## the optimised build, as it is installed
+	$(SWIFT_BUILD) -c release
 
 host-packages:
 	@scripts/install-host-packages host-packages Tests/host-packages Tests/Repository/host-packages
@@ -45,8 +49,7 @@ repository: host-packages
 large-repository: host-packages
 	Tests/LargeRepository/build
 
-install: host-packages ## an optimised build, to PREFIX (/usr/local)
-	$(SWIFT_BUILD) -c release
+install: release ## an optimised build, to PREFIX (/usr/local)
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin .build/release/discographer .build/release/discographer-worker
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/discographer/functions functions/*
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/discographer/paths paths/*
