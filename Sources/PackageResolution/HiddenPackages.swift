@@ -90,6 +90,14 @@ extension HiddenPackages.Cause {
         }
     }
 
+    /// Whether `ResolutionRequest.lifting` can take it back.
+    var isLiftable: Bool {
+        switch kind {
+        case .forbidden, .excluded(_, nil): true
+        default: false
+        }
+    }
+
     /// What would let the package in; `nil` when no edit would.
     func remedy(_ places: ShortPlaces) -> String? {
         let place = location.map { " (\(places.text($0)))" } ?? ""

@@ -4,14 +4,15 @@ enum NearMisses {
     /// are contained in it, the most similar first.
     static func of(_ wanted: String, among names: some Sequence<String>, limit: Int = 3) -> [String] {
         let target = Array(wanted.lowercased().utf8)
-        let tolerance = target.count <= 3 ? 1 : target.count <= 8 ? 2 : 3
+        let tolerance = target.count <= 4 ? 1 : target.count <= 8 ? 2 : 3
         var found: [(rank: Int, name: String)] = []
         for name in names where name != wanted {
             let candidate = Array(name.lowercased().utf8)
             if let distance = distance(target, candidate, atMost: tolerance) {
                 found.append((distance, name))
             } else if target.count > 2, contains(candidate, target) {
-                found.append((tolerance + candidate.count - target.count, name))
+                let isBeginning = candidate.starts(with: target)
+                found.append((tolerance + candidate.count - target.count + (isBeginning ? 0 : 2), name))
             } else if candidate.count > 3, candidate.count * 2 >= target.count, contains(target, candidate) {
                 found.append((tolerance + target.count - candidate.count, name))
             }
@@ -43,8 +44,12 @@ enum NearMisses {
         return last[right.count] <= limit ? last[right.count] : nil
     }
 
+    /// Whether a word of the text begins with the part: `less` is in `less-doc`, but nobody means `headless` by it.
     private static func contains(_ text: [UInt8], _ part: [UInt8]) -> Bool {
         guard part.count <= text.count else { return false }
-        return (0...(text.count - part.count)).contains { text[$0..<($0 + part.count)].elementsEqual(part) }
+        return (0...(text.count - part.count)).contains { start in
+            text[start..<(start + part.count)].elementsEqual(part)
+                && (start == 0 || !(UInt8(ascii: "a")...UInt8(ascii: "z")).contains(text[start - 1]))
+        }
     }
 }

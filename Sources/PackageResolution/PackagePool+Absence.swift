@@ -33,15 +33,6 @@ extension PackagePool {
     }
 
     private static let mostCandidates = 5
-
-    private func newestFirst(_ ids: [Id]) -> [Id] {
-        ids.sorted { left, right in
-            let (first, second) = (pool.pointee.solvables[Int(left)], pool.pointee.solvables[Int(right)])
-            if first.name != second.name { return name(of: left) < name(of: right) }
-            let order = pool_evrcmp(pool, first.evr, second.evr, Int32(EVRCMP_COMPARE))
-            return order == 0 ? left < right : order > 0
-        }
-    }
 }
 
 /// Finds out why a package is not in a transaction. Everything is visible in the pool while it works.

@@ -121,7 +121,7 @@ public struct PackageResolver: Sendable {
 
 extension PackagePool {
     /// - Throws: `ResolutionError` with every problem in words.
-    fileprivate func solved(_ request: ResolutionRequest, report: (String) -> Void) throws -> SolvedTransaction {
+    func solution(for request: ResolutionRequest, report: (String) -> Void) throws -> SolvedTransaction {
         if !hasFilelists, request.requests.contains(where: { $0.kind == .install && needsFilelists($0.spec) }) {
             try loadFilelists()
         }

@@ -8,7 +8,7 @@ struct FactOrder {
     /// Facts that one sentence says.
     private(set) var groups: [[SolverFacts.Fact]] = []
 
-    init(_ facts: [SolverFacts.Fact], name: (Id) -> String) {
+    init(_ facts: [SolverFacts.Fact], name: (Id) -> String, dependencyName: (Id) -> String) {
         var waiting = facts
         var reached: Set<Id> = []
         func take(_ condition: (SolverFacts.Fact) -> Bool) -> [SolverFacts.Fact] {
@@ -28,19 +28,25 @@ struct FactOrder {
         while true {
             let level = take { $0.kind == .requires && reached.contains($0.from) }
             guard !level.isEmpty else { break }
-            append(level, name)
+            append(level, name, dependencyName)
             for fact in level { reached.formUnion(fact.candidates) }
         }
-        append(waiting, name)
+        append(waiting, name, dependencyName)
     }
 
-    private mutating func append(_ facts: [SolverFacts.Fact], _ name: (Id) -> String) {
+    private mutating func append(
+        _ facts: [SolverFacts.Fact], _ name: (Id) -> String, _ dependencyName: (Id) -> String
+    ) {
         for fact in facts {
             let same = groups.firstIndex { group in
                 guard let first = group.first, first.kind == fact.kind else { return false }
                 switch fact.kind {
                 case .asked: return false
                 case .sameName: return name(first.from) == name(fact.from)
+                case .requires, .nothingProvides:
+                    return name(first.from) == name(fact.from)
+                        && dependencyName(first.dependency) == dependencyName(fact.dependency)
+                        && Set(first.candidates.map(name)) == Set(fact.candidates.map(name))
                 default:
                     return first.dependency == fact.dependency && first.candidates == fact.candidates
                         && first.to == fact.to && name(first.from) == name(fact.from)

@@ -45,29 +45,42 @@ struct ProblemWords {
         self.pool = pool
         self.request = request
         hidden = HiddenPackages(in: pool, request, isHidden: isHidden)
-        places = ShortPlaces(
-            request.requests.map(\.location.file) + request.configuration.writtenOptions.map(\.location.file)
-                + request.localPackages)
+        places = ShortPlaces(of: request)
     }
 
     func problem(_ facts: SolverFacts) -> ResolutionProblem {
         var origins: [SolverJob.Origin] = []
         for case .asked(let origin) in facts.facts.map(\.kind) where !origins.contains(origin) { origins.append(origin) }
         origins.sort { $0.order < $1.order }
-        let steps = FactOrder(facts.facts, name: pool.name).groups.map(sentence)
+        let steps = FactOrder(facts.facts, name: pool.name, dependencyName: pool.dependencyName).groups.map(sentence)
         var because: [String] = []
         for step in steps where !because.contains(step) { because.append(step) }
-        var waysOut = remedies(for: facts)
+        var waysOut: [String] = []
         for way in facts.solutions.map(text) where !waysOut.contains(way) { waysOut.append(way) }
-        return ResolutionProblem(
+        var problem = ResolutionProblem(
             at: origins.compactMap { $0.location(in: request) }, headline(origins, facts), because: because,
             waysOut: waysOut)
+        problem.hiddenBy = causes(of: facts)
+        if problem.hiddenBy.isEmpty, let lacking = lacking(facts) {
+            problem.waysOut.append("add a repository that has '\(pool.text(lacking.dependency))'")
+        }
+        return problem
+    }
+
+    /// A requirement that nothing meets, of the newest package that has it.
+    private func lacking(_ facts: SolverFacts) -> SolverFacts.Fact? {
+        let all = facts.facts.filter { $0.kind == .nothingProvides }
+        return all.first.flatMap { first in
+            all.filter { pool.name(of: $0.from) == pool.name(of: first.from) }.min { pool.isNewer($0.from, than: $1.from) }
+        }
     }
 
     private func headline(_ origins: [SolverJob.Origin], _ facts: SolverFacts) -> String {
         let names = origins.map(\.words)
-        let lacking = facts.facts.first { $0.kind == .nothingProvides }.map {
-            ": nothing provides '\(pool.text($0.dependency))'"
+        let lacking = lacking(facts).map { fact in
+            let capability = "'\(pool.text(fact.dependency))'"
+            return hiddenProviders(of: fact.dependency) == nil
+                ? ": nothing provides \(capability)" : ": all that provides \(capability) is kept out"
         }
         switch names.count {
         case 0: return "the packages cannot be installed together\(lacking ?? "")"
@@ -78,28 +91,30 @@ struct ProblemWords {
         }
     }
 
-    /// One sentence for facts that differ only in the version of the package that they are about.
+    /// One sentence for facts that differ only in the versions of the packages that they are about.
     private func sentence(_ group: [SolverFacts.Fact]) -> String {
-        guard let fact = group.first else { return "" }
+        guard let fact = group.min(by: { pool.isNewer($0.from, than: $1.from) }) else { return "" }
         let others = Set(group.map(\.from)).count - 1
-        let subject =
-            fact.from > 0
-            ? pool.nevra(fact.from) + (others > 0 ? " (and \(others) other version\(others == 1 ? "" : "s"))" : "") : ""
+        let otherVersions = others > 0 ? "\(others) other version\(others == 1 ? "" : "s")" : nil
+        let isSame = Set(group.map(\.dependency)).count == 1
+        let subject = fact.from > 0 ? pool.nevra(fact.from) + (isSame ? otherVersions.map { " (and \($0))" } ?? "" : "") : ""
+        let verb = isSame && others > 0 ? "require" : "requires"
+        let likewise = isSame ? "" : otherVersions.map { "; likewise \($0)" } ?? ""
         let dependency = fact.dependency != 0 ? "'\(pool.text(fact.dependency))'" : ""
         switch fact.kind {
         case .asked(let origin):
-            let candidates = fact.candidates.map(pool.nevra)
+            let candidates = pool.newestFirst(fact.candidates).map(pool.nevra)
             let isPlain = candidates.count == 1 && candidates[0].hasPrefix(origin.spec + "-")
             let shown = isPlain ? candidates[0] : "\(origin.words)" + (candidates.isEmpty ? "" : ": " + candidates.shortList)
             return "\(origin.subject(places, request)) \(shown)"
         case .requires:
-            let providers = fact.candidates.map(pool.nevra)
-            let verb = others > 0 ? "require" : "requires"
-            return "\(subject) \(verb) \(dependency): \(providers.shortList)"
-                + (hiddenProviders(of: fact.dependency) ?? "")
+            let providers = pool.newestFirst(fact.candidates).map(pool.nevra)
+            return "\(subject) \(verb) \(dependency): \(providers.shortList)" + (hiddenProviders(of: fact.dependency) ?? "")
+                + likewise
         case .nothingProvides:
-            return "\(subject) \(others > 0 ? "require" : "requires") \(dependency), which nothing provides"
-                + (hiddenProviders(of: fact.dependency) ?? otherVersions(of: fact.dependency))
+            let hidden = hiddenProviders(of: fact.dependency)
+            return "\(subject) \(verb) \(dependency)"
+                + (hidden ?? ", which nothing provides" + self.otherVersions(of: fact.dependency)) + likewise
         case .conflicts:
             return "\(subject) conflicts with \(dependency): \(pool.nevra(fact.to))"
         case .conflictsWithItself: return "\(subject) conflicts with \(dependency), which it provides itself"
@@ -120,7 +135,9 @@ struct ProblemWords {
     // MARK: What is hidden, and what would help
 
     private func hiddenProviders(of dependency: Id) -> String? {
-        let causes = pool.providers(of: dependency).compactMap { id in hidden.cause(id).map { (id, $0) } }
+        let causes = pool.newestFirst(pool.providers(of: dependency)).compactMap { id in
+            hidden.cause(id).map { (id, $0) }
+        }
         guard !causes.isEmpty else { return nil }
         let sentences = causes.prefix(3).map { "; \(pool.described($0)) would do, but \($1.clause(places))" }
         return sentences.joined() + (causes.count > 3 ? "; and \(causes.count - 3) more are hidden" : "")
@@ -132,19 +149,19 @@ struct ProblemWords {
         let id = pool_str2id(pool.pool, name, 0)
         guard id != 0, id != dependency else { return "" }
         let fitting = Set(pool.providers(of: dependency))
-        let others = pool.providers(of: id).filter { !fitting.contains($0) }
+        let others = pool.newestFirst(pool.providers(of: id).filter { !fitting.contains($0) })
         guard !others.isEmpty else { return "" }
         return "; there is \(others.map(pool.described).shortList)"
     }
 
-    private func remedies(for facts: SolverFacts) -> [String] {
-        var remedies: [String] = []
+    private func causes(of facts: SolverFacts) -> [HiddenPackages.Cause] {
+        var causes: [HiddenPackages.Cause] = []
         for fact in facts.facts where fact.kind == .requires || fact.kind == .nothingProvides {
             for id in pool.providers(of: fact.dependency) {
-                if let remedy = hidden.cause(id)?.remedy(places), !remedies.contains(remedy) { remedies.append(remedy) }
+                if let cause = hidden.cause(id), !causes.contains(cause) { causes.append(cause) }
             }
         }
-        return remedies
+        return causes
     }
 
     private func text(_ solution: SolverFacts.Solution) -> String {
@@ -168,15 +185,15 @@ struct ProblemWords {
 extension ProblemWords {
     /// A request that no package fits: because it is hidden, of another architecture or version, or misspelt.
     func problem(unknown one: PackageRequest) -> ResolutionProblem {
-        let selected = pool.match(one.spec, contents: true).ids
+        let selected = pool.newestFirst(pool.match(one.spec, contents: true).ids)
         let causes = selected.compactMap { id in hidden.cause(id).map { (id, $0) } }
         if !causes.isEmpty {
-            var remedies: [String] = []
-            for remedy in causes.compactMap({ $1.remedy(places) }) where !remedies.contains(remedy) { remedies.append(remedy) }
-            return ResolutionProblem(
+            var problem = ResolutionProblem(
                 at: [one.location], "'\(one.spec)' cannot be installed: \(causes[0].1.clause(places))",
-                because: causes.prefix(5).map { "\(pool.described($0)), but \($1.clause(places))" },
-                waysOut: remedies + ["do not ask for '\(one.spec)' (\(places.text(one.location)))"])
+                because: hiddenCandidates(causes),
+                waysOut: ["do not ask for '\(one.spec)' (\(places.text(one.location)))"])
+            for (_, cause) in causes where !problem.hiddenBy.contains(cause) { problem.hiddenBy.append(cause) }
+            return problem
         }
         let message = "no repository has '\(one.spec)'"
         let others = pool.solvables(selecting: one.spec, flags: SELECTION_WITH_BADARCH)
@@ -185,12 +202,21 @@ extension ProblemWords {
                 at: [one.location],
                 "\(message) for \(request.architecture); there is \(others.map(pool.described).shortList)")
         }
-        let versions = sameName(as: one.spec)
+        let versions = pool.newestFirst(sameName(as: one.spec))
         if !versions.isEmpty {
             return ResolutionProblem(at: [one.location], "\(message); there is \(versions.map(pool.described).shortList)")
         }
         let near = suggestions(for: one.spec)
         return ResolutionProblem(at: [one.location], message + (near.isEmpty ? "" : "; did you mean \(near.alternatives)?"))
+    }
+
+    /// A sentence a cause, with the newest package that it hides.
+    private func hiddenCandidates(_ candidates: [(Id, HiddenPackages.Cause)]) -> [String] {
+        var said: Set<HiddenPackages.Cause> = []
+        return candidates.filter { said.insert($0.1).inserted }.map { id, cause in
+            let more = candidates.filter { $0.1 == cause }.count - 1
+            return "\(pool.described(id))\(more > 0 ? " and \(more) more" : ""), but \(cause.clause(places))"
+        }
     }
 
     func suggestions(for spec: String) -> [String] {
@@ -232,6 +258,25 @@ extension PackagePool {
         defer { queue_free(&found) }
         selection_solvables(pool, &selection, &found)
         return found.ids
+    }
+
+    /// `name` of `name >= version`.
+    func dependencyName(_ dependency: Id) -> String { String(cString: pool_id2str(pool, dependency)) }
+
+    /// Whether a package's version is the higher one, whatever the names.
+    func isNewer(_ left: Id, than right: Id) -> Bool {
+        let (first, second) = (pool.pointee.solvables[Int(left)], pool.pointee.solvables[Int(right)])
+        return pool_evrcmp(pool, first.evr, second.evr, Int32(EVRCMP_COMPARE)) > 0
+    }
+
+    /// By name, the highest version of each first.
+    func newestFirst(_ ids: [Id]) -> [Id] {
+        ids.sorted { left, right in
+            if pool.pointee.solvables[Int(left)].name != pool.pointee.solvables[Int(right)].name {
+                return name(of: left) < name(of: right)
+            }
+            return isNewer(left, than: right) || !isNewer(right, than: left) && left < right
+        }
     }
 
     func architecture(of id: Id) -> String {

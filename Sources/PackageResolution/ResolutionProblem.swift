@@ -2,7 +2,7 @@ public import ConfigurationTree
 import SystemPackage
 
 /// One reason why a machine has no transaction, in terms of what its owner can edit.
-public struct ResolutionProblem: Hashable, Codable, Sendable, CustomStringConvertible {
+public struct ResolutionProblem: Hashable, Sendable, CustomStringConvertible {
     /// The lines that asked for what cannot be had; empty when it is no line's fault.
     public var locations: [SourceLocation]
     /// What is wrong, in one line.
@@ -11,6 +11,8 @@ public struct ResolutionProblem: Hashable, Codable, Sendable, CustomStringConver
     public var because: [String]
     /// What would help, each alone.
     public var waysOut: [String]
+    /// What hides packages that would do.
+    var hiddenBy: [HiddenPackages.Cause] = []
 
     public init(
         at locations: [SourceLocation] = [], _ message: String, because: [String] = [], waysOut: [String] = []

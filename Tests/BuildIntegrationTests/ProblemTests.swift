@@ -12,12 +12,17 @@ struct ProblemTests {
         SmallPackage("libssl", "1"), SmallPackage("oldtool", "1", "Requires: libssl = 1"),
         SmallPackage("broken", "1", "Requires: missing-thing >= 4"), SmallPackage("needbroken", "1", "Requires: broken"),
         SmallPackage("foe", "1", "Conflicts: webapp"),
+        SmallPackage("needtwo", "1", "Requires: first", "Requires: second"), SmallPackage("first"), SmallPackage("second"),
+        SmallPackage("first", "2"), SmallPackage("needfirst", "1", "Requires: first", "Requires: missing-thing"),
+        SmallPackage("needlocked", "1", "Requires: locked >= 2"), SmallPackage("locked", "2"), SmallPackage("locked"),
     ]
 
     private static let machines = [
         "forbidden": "# libfoo is not wanted here\nwebapp\n-libfoo\n", "excluded": "hidden-tool\n",
         "versions": "nginx\noldtool\n", "conflict": "webapp\nfoe\n", "chain": "needbroken\n",
         "misspelt": "web-app\nngnix\nnginx-9\n@core\nneedbroken\n", "fine": "webapp\n",
+        "both": "needtwo\n-first\n-second\n", "useless": "needfirst\n-first\n",
+        "elsewhere": "barred\nunlisted\nstreamed\n", "locked": "needlocked\n",
     ]
 
     /// What each machine is told, besides 'error:' at the line that asked.
@@ -41,6 +46,17 @@ struct ProblemTests {
             "conflict/packages:1: error: 'webapp' and 'foe' cannot be installed together",
             "foe-1-1.noarch conflicts with 'webapp': webapp-2.0-1.noarch",
         ],
+        // Neither line alone is to blame.
+        "both": [
+            "allow 'first': take out the line '-first' (both/packages:2), and allow 'second': take out the line '-second' (both/packages:3)"
+        ],
+        "useless": ["useless/packages:1: error: 'needfirst' cannot be installed", "do not ask for 'needfirst' (useless/packages:1)"],
+        "elsewhere": [
+            "elsewhere/packages:1: error: 'barred' cannot be installed: extra.repo:4 excludes 'bar*'",
+            "elsewhere/packages:2: error: 'unlisted' cannot be installed: extra.repo:5 includes only other packages of 'extra'",
+            "elsewhere/packages:3: error: 'streamed' cannot be installed: it belongs to the module stream 'things:1'",
+        ],
+        "locked": ["locked-2-1.noarch (base) would do, but versionlock.list allows only another version"],
         "chain": [
             "chain/packages:1: error: 'needbroken' cannot be installed: nothing provides 'missing-thing >= 4'",
             "chain/packages:1 asks for needbroken-1-1.noarch", "needbroken-1-1.noarch requires 'broken': broken-1-1.noarch",
@@ -60,10 +76,16 @@ struct ProblemTests {
         try await Sandbox.withFolder { folder in
             let repository = folder + "/base"
             try await SmallRepository.make(at: repository, Self.packages + [SmallPackage("hidden-tool")])
+            try await makeExtraRepository(folder + "/extra")
             let tree = try SmallRepository.tree(
                 in: folder, machines: Self.machines, group: "setup\n",
-                repositories: ["base": "baseurl=file://\(repository)\ngpgcheck=0"],
+                repositories: [
+                    "base": "baseurl=file://\(repository)\ngpgcheck=0",
+                    "extra": "baseurl=file://\(folder)/extra\nexcludepkgs=bar*\nincludepkgs=barred streamed",
+                ],
                 configuration: "best=0\nexclude=nothing hidden*\n")
+            _ = try await shell(
+                "mkdir '\(tree)/templates/yum/plugins'; echo 'locked-0:1-1.*' > '\(tree)/templates/yum/plugins/versionlock.list'")
             let run = try await Sandbox.discographer(["resolve", "-c", tree, "-s", folder + "/cache", "g"])
             #expect(run.status == 1)
             #expect(run.output.contains("g/fine"))
@@ -73,17 +95,45 @@ struct ProblemTests {
                 let said = sections[machine] ?? ""
                 for sentence in sentences { #expect(said.contains(sentence), "\(machine): \(sentence)\nin\n\(said)") }
             }
-            for (machine, packages) in Self.machines {
+            #expect(!(sections["useless"] ?? "").contains("take out"), "a way out that is none")
+            for (machine, packages) in Self.machines where machine != "locked" {
                 #expect(try await dnfResolves(packages, folder) == (machine == "fine"), "\(machine)")
             }
             // Each way out is one: without the line there is a transaction.
-            for (machine, packages) in ["forbidden": "webapp\n", "versions": "nginx\n", "conflict": "foe\n"] {
+            for (machine, packages) in [
+                "forbidden": "webapp\n", "versions": "nginx\n", "conflict": "foe\n", "both": "needtwo\n",
+            ] {
                 try packages.write(
                     toFile: "\(tree)/g/machines/\(machine)/packages", atomically: true, encoding: .utf8)
                 let again = try await Sandbox.discographer(["resolve", "-c", tree, "-s", folder + "/cache", "g/\(machine)"])
                 #expect(again.status == 0, "\(machine): \(again.errors)")
             }
         }
+    }
+
+    /// A repository with a module stream that is no default.
+    private func makeExtraRepository(_ folder: String) async throws {
+        try await SmallRepository.make(
+            at: folder, [SmallPackage("barred"), SmallPackage("unlisted"), SmallPackage("streamed")])
+        let modules = """
+            ---
+            document: modulemd
+            version: 2
+            data:
+              name: things
+              stream: 1
+              version: 1
+              context: 00000000
+              arch: x86_64
+              summary: test
+              description: test
+              license: {module: [MIT]}
+              artifacts: {rpms: ["streamed-0:1-1.noarch"]}
+            ...
+
+            """
+        try modules.write(toFile: folder + "/modules.yaml", atomically: true, encoding: .utf8)
+        _ = try await shell("modifyrepo_c --mdtype=modules '\(folder)/modules.yaml' '\(folder)/repodata' 2>&1")
     }
 
     /// Errors by machine.
@@ -110,6 +160,10 @@ struct ProblemTests {
             exclude=hidden*
             [base]
             baseurl=file://\(folder)/base
+            [extra]
+            baseurl=file://\(folder)/extra
+            excludepkgs=bar*
+            includepkgs=barred,streamed
             """
         try configuration.write(toFile: folder + "/dnf.conf", atomically: true, encoding: .utf8)
         let verdict = try await run(

@@ -3,11 +3,11 @@ import Testing
 @testable import PackageResolution
 
 struct NearMissesTests {
-    private let names = ["bash", "bash-completion", "dash", "nginx", "nginx-core", "postgresql", "libpq5", "vim-tiny", "httpd"]
+    private let names = ["bash", "bash-completion", "dash", "nginx", "nginx-core", "postgresql", "libpq5", "vim-tiny", "httpd", "jre-headless"]
 
     @Test(arguments: [
         ("bahs", ["bash"]), ("ngnix", ["nginx"]), ("postgressql", ["postgresql"]), ("Bash", ["bash", "dash"]),
-        ("vim", ["vim-tiny"]), ("bash-completions", ["bash-completion"]), ("httpd24", ["httpd"]), ("systemd", []),
+        ("vim", ["vim-tiny"]), ("bash-completions", ["bash-completion"]), ("httpd24", ["httpd"]), ("systemd", []), ("less", []),
     ])
     func whatSomebodyMeant(_ wanted: String, _ expected: [String]) {
         let found = NearMisses.of(wanted, among: names)
