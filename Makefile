@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo test release unit-test integration-test lint bench format install clean host-packages repository large-repository build
+.PHONY: help demo test release unit-test integration-test lint bench format install clean differential-test host-packages repository large-repository build
 
 PREFIX ?= /usr/local
 SWIFT_BUILD = swift build
@@ -11,7 +11,7 @@ help: ## list the targets
 demo: build repository ## build three appliances and boot one
 	scripts/demo
 
-test: lint release unit-test integration-test ## everything; as root, at most 25 minutes
+test: lint release unit-test integration-test differential-test ## everything; as root, at most 25 minutes
 
 test-all: export DISCOGRAPHER_TEST_ALL = 1
 test-all: test ## the same with the suites that take long
@@ -23,9 +23,13 @@ integration-test: demo ## real packages, loop devices and boots; as root
 	DISCOGRAPHER_INTEGRATION=1 DISCOGRAPHER_DEMO_REPOSITORY="$$(Tests/Repository/build --print-path)" \
 		swift test --filter IntegrationTests --no-parallel
 
+differential-test: build repository ## resolution compared with dnf's, request by request
+	Tests/Differential/resolve-with-dnf "$$(swift build --show-bin-path)/discographer"
+
 lint: host-packages ## formatting of the Swift sources, and the shell functions
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests
-	shellcheck functions/*.functions scripts/* Benchmarks/run Tests/Differential/install-with-dnf
+	shellcheck functions/*.functions scripts/* Benchmarks/run Tests/Differential/install-with-dnf \
+		Tests/Differential/resolve-with-dnf
 
 bench: release repository ## compare with dnf, zypper and rpm, side by side in one run; as root
 	Benchmarks/run

@@ -42,10 +42,11 @@ struct Comps: Sendable {
 
     init() {}
 
-    /// - Parameter architecture: elements that are for others alone are left out.
+    /// Attributes that keep an element to some architectures count for those who compose repositories, not here, as in dnf.
+    ///
     /// - Throws: the parser's error when it is not XML.
-    init(xml: String, architecture: String) throws {
-        let reader = CompsReader(architecture: architecture)
+    init(xml: String) throws {
+        let reader = CompsReader()
         let parser = XMLParser(data: Data(xml.utf8))
         parser.delegate = reader
         guard parser.parse() else { throw parser.parserError ?? CocoaError(.fileReadCorruptFile) }
@@ -106,15 +107,11 @@ struct Comps: Sendable {
 /// Follows the elements; used for one document, on one thread.
 private final class CompsReader: NSObject, XMLParserDelegate {
     var comps = Comps()
-    private let architecture: String
     private var path: [String] = []
     private var attributes: [String: String] = [:]
     private var text = ""
-    private var isForeign = false
     private var group: Comps.Group?
     private var environment: Comps.Environment?
-
-    init(architecture: String) { self.architecture = architecture }
 
     func parser(
         _ parser: XMLParser, didStartElement name: String, namespaceURI: String?, qualifiedName: String?,
@@ -124,7 +121,6 @@ private final class CompsReader: NSObject, XMLParserDelegate {
         text = ""
         self.attributes = attributes
         guard path.count == 2 else { return }
-        isForeign = !isForUs(attributes)
         if name == "group" { group = Comps.Group(id: "") }
         if name == "environment" { environment = Comps.Environment(id: "") }
     }
@@ -144,28 +140,23 @@ private final class CompsReader: NSObject, XMLParserDelegate {
         case "group/id": group?.id = value
         // The one without a language is the name itself, the others are translations.
         case "group/name" where attributes["xml:lang"] == nil: group?.name = value
-        case "group/packagelist/packagereq" where isForUs(attributes) && !value.isEmpty:
+        case "group/packagelist/packagereq" where !value.isEmpty:
             group?.members.append(
                 Comps.Member(
                     name: value, kind: attributes["type"].flatMap(Comps.Member.Kind.init) ?? .mandatory,
                     condition: attributes["requires"],
                     baseArchitectureOnly: attributes["basearchonly"]?.lowercased() == "true"))
         case "group":
-            if let group, !isForeign { comps.merge(Comps(groups: [group])) }
+            if let group { comps.merge(Comps(groups: [group])) }
             group = nil
         case "environment/id": environment?.id = value
         case "environment/name" where attributes["xml:lang"] == nil: environment?.name = value
-        case "environment/grouplist/groupid" where isForUs(attributes): environment?.groups.append(value)
+        case "environment/grouplist/groupid": environment?.groups.append(value)
         case "environment":
-            if let environment, !isForeign { comps.merge(Comps(environments: [environment])) }
+            if let environment { comps.merge(Comps(environments: [environment])) }
             environment = nil
         default: break
         }
-    }
-
-    private func isForUs(_ attributes: [String: String]) -> Bool {
-        guard let list = attributes["arch"], !list.isEmpty else { return true }
-        return list.listItems.contains(architecture)
     }
 }
 

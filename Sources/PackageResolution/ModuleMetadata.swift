@@ -4,18 +4,27 @@ import Yams
 
 /// The module streams of one or several repositories.
 struct ModuleMetadata: Sendable {
+    /// One version of a stream.
     struct Stream: Hashable, Sendable {
         var module: String
         var stream: String
+        var version = 0
+        /// Streams of several contexts are built against different streams of other modules.
+        var context = ""
+        var architecture = "noarch"
         /// `name-epoch:version-release.arch` of every package of the stream.
         var artifacts: [String] = []
-        /// Other modules that it needs, with the streams that will do; empty: any. One of the alternatives must hold.
+        /// Names of packages that were in the stream once and are ordinary ones now.
+        var demodularized: Set<String> = []
+        /// Other modules that it needs, with the streams that will do, `-` before those that will not; empty: any.
         var requirements: [[String: [String]]] = []
     }
 
     var streams: [Stream] = []
     /// By module; a module without a default stream is not here.
-    var defaults: [String: String] = [:]
+    var defaults: [String: String] { allDefaults.compactMapValues(\.self) }
+    /// `nil` where repositories disagree: there is none then, and no further repository makes it one.
+    private var allDefaults: [String: String?] = [:]
 
     init() {}
 
@@ -27,48 +36,50 @@ struct ModuleMetadata: Sendable {
             case "modulemd":
                 guard let name = data["name"]?.string, let stream = data["stream"]?.string else { continue }
                 var one = Stream(module: name, stream: stream)
+                one.version = data["version"]?.string.flatMap { Int($0) } ?? 0
+                one.architecture = data["arch"]?.string ?? "noarch"
                 one.artifacts = data["artifacts"]?["rpms"]?.sequence?.compactMap(\.string) ?? []
+                one.demodularized = Set(data["demodularized"]?["rpms"]?.sequence?.compactMap(\.string) ?? [])
                 for alternative in data["dependencies"]?.sequence ?? [] {
                     var requirement: [String: [String]] = [:]
                     for (module, streams) in alternative["requires"]?.mapping ?? [:] {
-                        guard let module = module.string, module != "platform" else { continue }
+                        guard let module = module.string else { continue }
                         requirement[module] = streams.sequence?.compactMap(\.string) ?? []
                     }
                     one.requirements.append(requirement)
                 }
+                let isStatic = data["static_context"]?.string == "true"
+                one.context = isStatic ? data["context"]?.string ?? "" : one.requirementsAsContext
                 streams.append(one)
             case "modulemd-defaults":
                 guard let module = data["module"]?.string, let stream = data["stream"]?.string else { continue }
-                defaults[module] = stream
+                add(default: stream, of: module)
             default: continue
             }
         }
     }
 
-    /// Adds another repository's modules; where the two disagree on a default, there is none, as libdnf has it.
+    /// Adds another repository's modules; where the two disagree on a default, there is none, as libmodulemd has it.
     mutating func merge(_ other: ModuleMetadata) {
         streams += other.streams
-        defaults.merge(other.defaults) { $0 == $1 ? $0 : "" }
-        defaults = defaults.filter { !$0.value.isEmpty }
+        for (module, stream) in other.allDefaults { add(default: stream, of: module) }
     }
 
-    /// The default streams, and what they need: all that a root that starts empty can see.
-    var activeStreams: [String: String] {
-        var active = defaults
-        var waiting = Array(defaults.keys)
-        while let module = waiting.popLast() {
-            for stream in streams where stream.module == module && stream.stream == active[module] {
-                for (needed, wanted) in stream.requirements.first ?? [:] where active[needed] == nil {
-                    let available = Set(streams.lazy.filter { $0.module == needed }.map(\.stream))
-                    let usable = wanted.filter(available.contains)
-                    guard let chosen = usable.first ?? (wanted.isEmpty ? available.sorted().last : nil) else {
-                        continue
-                    }
-                    active[needed] = chosen
-                    waiting.append(needed)
-                }
-            }
+    private mutating func add(default stream: String?, of module: String) {
+        if let known = allDefaults[module], known != stream {
+            allDefaults[module] = .some(nil)
+        } else {
+            allDefaults[module] = .some(stream)
         }
-        return active
+    }
+}
+
+extension ModuleMetadata.Stream {
+    /// Contexts of chance are replaced by what they stand for (libdnf's addVersion2Modules), so that they match across versions.
+    fileprivate var requirementsAsContext: String {
+        let texts = requirements.flatMap { $0 }.filter { $0.key != "platform" }.map { module, streams in
+            streams.isEmpty ? module : "\(module):[\(streams.sorted().joined(separator: ","))]"
+        }
+        return texts.isEmpty ? "NoRequires" : texts.sorted().joined(separator: ";")
     }
 }

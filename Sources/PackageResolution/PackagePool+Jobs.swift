@@ -93,9 +93,14 @@ extension PackagePool {
     private func installEachArchitecture(
         _ ids: [Id], _ job: inout SolverJob, for origin: SolverJob.Origin, _ configuration: YumConfiguration
     ) {
-        let same = grouped(ids) { [pool.pointee.solvables[Int($0)].name, pool.pointee.solvables[Int($0)].arch] }
-        for ids in same {
-            install(ids + (configuration.obsoletes ? obsoleters(of: ids) : []), &job, for: origin, configuration)
+        for ids in grouped(ids, by: { pool.pointee.solvables[Int($0)].name }) {
+            // noarch first, then the best: the order in which dnf asks, and in which libsolv knows the architectures.
+            let perArchitecture = grouped(ids) { pool.pointee.solvables[Int($0)].arch }.sorted {
+                pool.pointee.solvables[Int($0[0])].arch < pool.pointee.solvables[Int($1[0])].arch
+            }
+            for ids in perArchitecture {
+                install(ids + (configuration.obsoletes ? obsoleters(of: ids) : []), &job, for: origin, configuration)
+            }
         }
     }
 

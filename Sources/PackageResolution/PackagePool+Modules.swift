@@ -20,7 +20,7 @@ extension PackagePool {
     /// Reads the repositories' modules. Needs the index of provides, without anything hidden.
     ///
     /// - Throws: `DownloadError`, `ResolutionError` for module metadata that cannot be read.
-    func moduleFilter() throws -> ModuleFilter {
+    func moduleFilter(platform: String?) throws -> ModuleFilter {
         var modules = ModuleMetadata()
         for metadata in repositories {
             guard let text = try text("modules", of: metadata) else { continue }
@@ -30,21 +30,26 @@ extension PackagePool {
         }
         var filter = ModuleFilter()
         guard !modules.streams.isEmpty else { return filter }
-        let active = modules.activeStreams
+        let active = try modules.activeStreams(architecture: architecture, platform: platform)
+        let latest = Dictionary(grouping: active) { "\(modules.streams[$0].module):\(modules.streams[$0].stream)" }
+        let demodularized = latest.mapValues { versions in
+            versions.max { modules.streams[$0].version < modules.streams[$1].version }
+                .map { modules.streams[$0].demodularized } ?? []
+        }
         var visible: Set<String> = []
         var visibleNames: Set<Id> = []
         var modularNames: Set<Id> = []
         var modular: Set<String> = []
-        for stream in modules.streams {
-            let isActive = active[stream.module] == stream.stream
-            for artifact in stream.artifacts where !artifact.hasSuffix(".src") {
+        for (index, stream) in modules.streams.enumerated() {
+            let isActive = active.contains(index)
+            let ordinary = demodularized["\(stream.module):\(stream.stream)"] ?? []
+            for artifact in stream.artifacts where !artifact.hasSuffix(".src") && !artifact.hasSuffix(".nosrc") {
                 let name = Self.name(ofArtifact: artifact)
-                let id = pool_str2id(pool, name, 0)
-                guard id != 0 else { continue }
+                let id = pool_str2id(pool, name, 1)
                 modularNames.insert(id)
                 if isActive {
                     visible.insert(artifact)
-                    visibleNames.insert(id)
+                    if !ordinary.contains(name) { visibleNames.insert(id) }
                 } else {
                     modular.insert(artifact)
                     filter.streamsByName[name] = "\(stream.module):\(stream.stream)"

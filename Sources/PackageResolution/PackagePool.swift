@@ -16,10 +16,13 @@ final class PackagePool {
     let pool: UnsafeMutablePointer<Pool>
     let store: MetadataStore
     let repositories: [RepositoryMetadata]
+    let architecture: String
     let baseArchitecture: String
     private(set) var hasFilelists = false
     private var comps: Comps?
-    private var modules: ModuleFilter?
+    /// By `module_platform_id`.
+    private var modules: [String?: ModuleFilter] = [:]
+    private var currentModules: ModuleFilter?
     private let considered = UnsafeMutablePointer<Map>.allocate(capacity: 1)
     private var localFiles: [Id: FilePath] = [:]
     /// Paths that primary.xml leaves out and that libsolv looks up when a dependency that matters names one.
@@ -33,7 +36,12 @@ final class PackagePool {
         guard let pool = pool_create() else { throw Errno.noMemory }
         self.pool = pool
         self.store = store
-        self.repositories = repositories
+        // In dnf's order: of packages that are equally good the solver takes the first, and of groups the last word counts.
+        self.repositories = repositories.enumerated().sorted {
+            ($0.element.repository.priority, $0.element.repository.cost, $0.offset)
+                < ($1.element.repository.priority, $1.element.repository.cost, $1.offset)
+        }.map(\.element)
+        self.architecture = architecture
         baseArchitecture = architecture.hasPrefix("i") && architecture.hasSuffix("86") ? "i386" : architecture
         pool_setdisttype(pool, Int32(DISTTYPE_RPM))
         pool_setarch(pool, architecture)
@@ -44,7 +52,7 @@ final class PackagePool {
         // Both architectures of a package together, in one version, are no inferior choice: multilib as Fedora has it.
         pool_set_flag(pool, POOL_FLAG_IMPLICITOBSOLETEUSESCOLORS, 1)
         map_init(considered, 0)
-        for (metadata, file) in zip(repositories, try store.solvFiles(.primary, of: repositories)) {
+        for (metadata, file) in zip(self.repositories, try store.solvFiles(.primary, of: self.repositories)) {
             try add(metadata, file)
         }
     }
@@ -95,7 +103,7 @@ final class PackagePool {
             let known = ["group_gz", "group", "group_xz", "group_zst"]
             guard let type = known.first(where: { metadata.files[$0] != nil }), let text = try text(type, of: metadata)
             else { continue }
-            do { all.merge(try Comps(xml: text, architecture: baseArchitecture)) } catch {
+            do { all.merge(try Comps(xml: text)) } catch {
                 throw ResolutionError(problems: ["groups of \(metadata.repository.id) cannot be read: \(error)"])
             }
         }
@@ -159,7 +167,7 @@ final class PackagePool {
     ///   - patterns: of packages to hide, whichever repository they are from.
     ///   - allowedLocal: local packages of other machines are hidden too.
     /// - Throws: `DownloadError`, `ResolutionError` for module metadata that cannot be had or read.
-    func prepare(hiding patterns: [String], locks: [String], allowedLocal: [Id]) throws {
+    func prepare(hiding patterns: [String], locks: [String], platform: String?, allowedLocal: [Id]) throws {
         pool.pointee.considered = nil
         if solvablesInProvides != pool.pointee.nsolvables {
             pool_addfileprovides(pool)
@@ -182,8 +190,9 @@ final class PackagePool {
         }
         for pattern in patterns { hidden.formUnion(match(pattern, contents: false).ids) }
         hidden.formUnion(localFiles.keys.lazy.filter { !allowedLocal.contains($0) })
-        let modules = try self.modules ?? moduleFilter()
-        self.modules = modules
+        let modules = try self.modules[platform] ?? moduleFilter(platform: platform)
+        self.modules[platform] = modules
+        currentModules = modules
         hidden.formUnion(modules.hidden)
         hide(hidden)
         hide(lockedOut(by: locks))
@@ -234,7 +243,7 @@ final class PackagePool {
     }
 
     /// The module stream that hides the packages of this name, such as `nodejs:20`.
-    func moduleStream(hiding name: String) -> String? { modules?.streamsByName[name] }
+    func moduleStream(hiding name: String) -> String? { currentModules?.streamsByName[name] }
 
     /// A solvable as a value.
     func package(_ id: Id, reason: TransactionPackage.Reason) -> TransactionPackage {

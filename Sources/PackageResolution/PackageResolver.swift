@@ -140,7 +140,7 @@ extension PackagePool {
         let local = try addLocalPackages(request.localPackages)
         try prepare(
             hiding: request.configuration.excludes + forbidden, locks: request.configuration.versionLocks,
-            allowedLocal: local)
+            platform: request.configuration.modulePlatform, allowedLocal: local)
         var unknown: [PackageRequest] = []
         var job = try job(for: request, local: local, unknown: &unknown, report: report)
         if !request.configuration.strict {
@@ -162,12 +162,7 @@ extension PackagePool {
     private func solve(_ job: inout SolverJob, _ request: ResolutionRequest) throws -> SolvedTransaction {
         guard let solver = solver_create(pool) else { throw Errno.noMemory }
         defer { solver_free(solver) }
-        // What dnf sets for an installation (libdnf's Goal): obsoletes as yum has them, vendors do not matter, and the best
-        // candidate is chosen by policy rather than by what the fewest jobs need.
-        solver_set_flag(solver, SOLVER_FLAG_ALLOW_VENDORCHANGE, 1)
-        solver_set_flag(solver, SOLVER_FLAG_KEEP_ORPHANS, 1)
-        solver_set_flag(solver, SOLVER_FLAG_BEST_OBEY_POLICY, 1)
-        solver_set_flag(solver, SOLVER_FLAG_YUM_OBSOLETES, 1)
+        solver.setInstallationFlags()
         solver_set_flag(solver, SOLVER_FLAG_IGNORE_RECOMMENDED, request.configuration.installsWeakDependencies ? 0 : 1)
         guard solver_solve(solver, &job.queue) == 0 else {
             throw ResolutionError(problems(of: solver, job, request))

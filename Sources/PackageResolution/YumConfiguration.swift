@@ -25,6 +25,8 @@ public struct YumConfiguration: Hashable, Sendable {
     public var excludedFromWeak: [String] = []
     /// The entries of versionlock.list; a leading `!` excludes the version, otherwise it is the only one that may be taken.
     public var versionLocks: [String] = []
+    /// `module_platform_id`, such as `platform:el9`; `nil`: streams for any platform will do.
+    public var modulePlatform: String?
     /// Whether `yum/plugins` counts.
     public var usesPlugins = true
     /// Such as `nodocs`.

@@ -139,6 +139,7 @@ def simpler(chance, universe, case, attempt):
         case["main"] = {name: value for name, value in case["main"].items() if name not in ("excludepkgs", "best")}
     if attempt > 3:
         case["install"] = [chance.choice(universe.names)]
+    case["forbid"] = [one for one in case["forbid"] if one not in case["install"]]
     return case
 
 

@@ -1,6 +1,8 @@
 """Which differences from dnf are on purpose; `deliberate-differences` has the reason of each."""
 import os
 
+import judges
+
 REASONS = {}
 with open(os.path.join(os.path.dirname(os.path.realpath(__file__)), "deliberate-differences")) as lines:
     for line in lines:
@@ -8,13 +10,22 @@ with open(os.path.join(os.path.dirname(os.path.realpath(__file__)), "deliberate-
             name, reason = line.strip().split(":", 1)
             REASONS[name] = reason.strip()
 
-TESTS = {}
 
 
-def deliberate(case, mine, theirs, reason):
+def order_of_group_members(dnf, case, mine):
+    if not case["groups"]:
+        return False
+    with judges.members_in_order():
+        return dnf.resolve(case)[0] == mine
+
+
+TESTS = {"order-of-group-members": order_of_group_members}
+
+
+def deliberate(dnf, case, mine):
     """The name of the deliberate difference that a case shows, or None."""
     for name, test in TESTS.items():
-        if test(case, mine, theirs, reason):
+        if test(dnf, case, mine):
             return name
     return None
 

@@ -9,6 +9,7 @@ import subprocess
 import time
 
 import dnf
+import dnf.comps
 
 import cases
 
@@ -21,6 +22,44 @@ def url(repository):
 
 def nevra(name, epoch, version, release, arch):
     return f"{name}-{'' if int(epoch) == 0 else f'{epoch}:'}{version}-{release}.{arch}"
+
+
+class Ordered(dict):
+    """As much of a set as dnf needs for the members of groups, in the order in which they came."""
+
+    def update(self, items):
+        super().update(dict.fromkeys(items))
+
+    def add(self, item):
+        self[item] = None
+
+    def __or__(self, other):
+        return Ordered(dict.fromkeys([*self, *other]))
+
+    def __sub__(self, other):
+        return Ordered(dict.fromkeys(one for one in self if one not in other))
+
+
+@contextlib.contextmanager
+def members_in_order():
+    """dnf asks for the members of groups in the order of a Python set; here in the order of comps.xml."""
+    types = [(dnf.comps.MANDATORY, "mandatory_packages"), (dnf.comps.DEFAULT, "default_packages"),
+             (dnf.comps.OPTIONAL, "optional_packages"), (dnf.comps.CONDITIONAL, "conditional_packages")]
+
+    def of_type(group, kinds, exclude=()):
+        wanted = [one for kind, name in types if kinds & kind for one in getattr(group, name)]
+        return [one for one in group.packages if any(one is other or one == other for other in wanted)]
+
+    def bunch(self):
+        self._install, self._install_opt, self._remove, self._upgrade = Ordered(), Ordered(), Ordered(), Ordered()
+
+    solver, transaction = dnf.comps.Solver, dnf.comps.TransactionBunch
+    before = solver.__dict__["_pkgs_of_type"], transaction.__init__
+    solver._pkgs_of_type, transaction.__init__ = staticmethod(of_type), bunch
+    try:
+        yield
+    finally:
+        solver._pkgs_of_type, transaction.__init__ = before
 
 
 class Dnf:
@@ -75,11 +114,13 @@ class Dnf:
 
     def solvable(self, case, chance):
         """The case, or most times a simpler one that has a transaction: what cannot be solved says little."""
-        for attempt in range(6):
-            theirs, reason = self.resolve(case)
-            if theirs is not None or attempt == 0 and chance.random() < 0.3:
+        most = 0 if chance.random() < 0.3 else 5
+        theirs, reason = self.resolve(case)
+        for attempt in range(most):
+            if theirs is not None:
                 break
             case = cases.simpler(chance, self.all, case, attempt)
+            theirs, reason = self.resolve(case)
         return case, theirs, reason
 
     def resolve(self, case):
@@ -90,11 +131,14 @@ class Dnf:
             try:
                 for package in base.add_remote_rpms(case["local"], strict=True):
                     base.package_install(package, strict=strict)
-                for one in case["install"] + (["setup"] if "setup" in self.names else []):
+                for one in case["install"]:
                     try:
                         base.install(one, strict=strict)
                     except dnf.exceptions.MarkingError as error:
                         missing.append(str(error))
+                # Every root gets it; where it cannot be seen, discographer warns.
+                with contextlib.suppress(dnf.exceptions.MarkingError):
+                    base.install("setup", strict=strict)
                 for one in case["groups"]:
                     try:
                         base.env_group_install([one], tuple(base.conf.group_package_types), strict=strict)
@@ -125,7 +169,8 @@ class Discographer:
             + "".join(f"-{one}\n" for one in case["forbid"]),
             "devices": "", "init": "#!/bin/sh\n",
             "machine.yaml": f"hardware:\n  architecture: {self.options.arch}\n",
-            "yum/yum.conf.template": f"[main]\nreleasever={self.options.releasever}\n" + cases.options(case["main"]),
+            "yum/yum.conf.template": f"[main]\nreleasever={self.options.releasever}\nmodule_platform_id=platform:el{self.options.releasever}\n"
+            + cases.options(case["main"]),
             "yum/repositories/all.repo": "".join(
                 f"[r{index}]\nname=r{index}\nbaseurl={url(repository)}\ngpgcheck=0\n"
                 + cases.options(case["repositories"][index])
@@ -154,4 +199,4 @@ class Discographer:
                 results[number] = {
                     nevra(one["name"], one["epoch"], one["version"], one["release"], one["architecture"])
                     for one in result["packages"]}
-        return results, run.stderr, seconds
+        return results, run.stderr, seconds, run.returncode

@@ -40,14 +40,24 @@ struct ModuleMetadataTests {
 
     @Test func defaultStreamsAndWhatTheyNeedAreActive() throws {
         // 1.10 is a name, not the number 1.1.
-        #expect(try ModuleMetadata(yaml: yaml).activeStreams == ["app": "1.10", "runtime": "10"])
+        #expect(try active(ModuleMetadata(yaml: yaml)) == ["app:1.10", "runtime:10"])
     }
 
     @Test func repositoriesThatDisagreeHaveNoDefault() throws {
         var modules = try ModuleMetadata(yaml: yaml)
-        var other = ModuleMetadata()
-        other.defaults = ["app": "2"]
-        modules.merge(other)
-        #expect(modules.activeStreams.isEmpty)
+        for stream in ["2", "1.10"] {
+            modules.merge(try ModuleMetadata(yaml: "document: modulemd-defaults\ndata: {module: app, stream: \"\(stream)\"}\n"))
+        }
+        #expect(try active(modules).isEmpty)
+    }
+
+    @Test func streamsForOtherPlatformsAreNotActive() throws {
+        #expect(try active(ModuleMetadata(yaml: yaml), platform: "platform:el8").isEmpty)
+        #expect(try active(ModuleMetadata(yaml: yaml), platform: "platform:el9").count == 2)
+    }
+
+    private func active(_ modules: ModuleMetadata, platform: String? = nil) throws -> Set<String> {
+        let indices = try modules.activeStreams(architecture: "x86_64", platform: platform)
+        return Set(indices.map { "\(modules.streams[$0].module):\(modules.streams[$0].stream)" })
     }
 }
