@@ -33,13 +33,16 @@ struct Download: Sendable {
         self.options = options
     }
 
-    /// A file of a repository, by its path relative to each mirror.
+    /// A file of a repository, by its path relative to each mirror, or by a URL of its own.
     init(
         name: String, location: String, mirrors: [String], destination: FilePath, checksums: [Checksum], size: UInt64?,
         options: TransferOptions
     ) {
+        let url = Self.escaped(location)
+        let isElsewhere = location.contains("://")
         self.init(
-            name: name, places: mirrors.map { Place(mirror: $0, url: $0 + Self.escaped(location)) },
+            name: name,
+            places: isElsewhere ? [Place(mirror: url, url: url)] : mirrors.map { Place(mirror: $0, url: $0 + url) },
             destination: destination, checksums: checksums, size: size, options: options)
     }
 

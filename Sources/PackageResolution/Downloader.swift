@@ -78,7 +78,8 @@ private struct FetchRun {
         for (index, download) in downloads.enumerated() {
             let places = download.places.filter { !offline || $0.url.lowercased().hasPrefix("file:") }
             if places.isEmpty {
-                let reason = download.places.isEmpty ? "no place is known for it" : "it is not in the cache, and --offline forbids to ask for it"
+                let reason =
+                    offline ? "it is not in the cache, and --offline forbids to ask for it" : "no place is known for it"
                 failures.append("\(download.name): \(reason)")
             } else {
                 waiting.append(Attempt(index, download, places))

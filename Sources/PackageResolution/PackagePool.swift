@@ -259,8 +259,13 @@ final class PackagePool {
         }
         let algorithm = Checksum.Algorithm(solvType: kind)
         var medium: UInt32 = 0
-        let location =
+        var location =
             localFiles[id]?.string ?? solvable_lookup_location(solvable, &medium).map { String(cString: $0) } ?? ""
+        // xml:base: packages that lie elsewhere than their metadata.
+        if localFiles[id] == nil, let base = solvable_lookup_str(solvable, Id(SOLVABLE_MEDIABASE.rawValue)) {
+            let place = String(cString: base)
+            location = place + (place.hasSuffix("/") ? "" : "/") + location
+        }
         let repository = solvable.pointee.repo.map { String(cString: $0.pointee.name) } ?? ""
         var checksum: Checksum?
         if let algorithm, let digest, localFiles[id] == nil { checksum = Checksum(algorithm, digest) }

@@ -19,7 +19,7 @@ public struct TransactionPackage: Hashable, Codable, Sendable {
     public var architecture: String
     /// The repository's id; `@local` for the files of `rpms/`.
     public var repository: String
-    /// Relative to the repository's base URL; absolute for a local package.
+    /// Relative to the repository's base URL, or a URL of its own; an absolute path for a local package.
     public var location: String
     public var downloadSize: ByteCount
     public var installedSize: ByteCount
