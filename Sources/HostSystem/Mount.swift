@@ -59,6 +59,22 @@ public func makeNode(_ path: FilePath, mode: CInterop.Mode, device: UInt64) thro
     }
 }
 
+/// Does `body`, in which device nodes and FIFOs that libraries make are files that stand for them (see CLinux/device_nodes.c).
+///
+/// Not for threads: it is the whole process's.
+public func standingInForNodes<Value>(_ body: () throws -> Value) rethrows -> Value {
+    discographer_stand_in_for_all_nodes(true)
+    defer { discographer_stand_in_for_all_nodes(false) }
+    return try body()
+}
+
+/// Puts the node in the place of the file that stands for it, unless only a disk can hold it (devices in user namespaces).
+///
+/// - Throws: `Errno`.
+public func settleNode(_ path: String) throws {
+    guard discographer_settle_node(path) == 0 else { throw Errno(rawValue: errno) }
+}
+
 /// The device node that the file stands for; `nil` for every other file.
 public func nodeStoodFor(by path: UnsafePointer<CChar>) -> (kind: CInterop.Mode, device: UInt64)? {
     var kind = mode_t()

@@ -96,7 +96,7 @@ final class RPMTransaction {
                 let own = Unmanaged<RPMTransaction>.fromOpaque(data).takeUnretainedValue()
                 return own.notified(header.map { OpaquePointer($0) }, what, amount, total, key)
             }, Unmanaged.passUnretained(self).toOpaque())
-        let result = rpmtsRun(transaction, nil, RPMPROB_FILTER_NONE.rawValue)
+        let result = standingInForNodes { rpmtsRun(transaction, nil, RPMPROB_FILTER_NONE.rawValue) }
         rpmtsSetNotifyCallback(transaction, nil, nil)
         // First: a failing %pre or %pretrans keeps its package out, which is all that librpm says of it in the end.
         try checkScriptlets()
@@ -203,6 +203,7 @@ final class RPMTransaction {
             guard !isVerifying else { break }
             finished += 1
             reporter.progress(finished, of: job.packages.count, header.map(nevra) ?? "")
+        case RPMCALLBACK_INST_STOP: settleNodes(of: header)
         case RPMCALLBACK_VERIFY_START: isVerifying = true
         case RPMCALLBACK_VERIFY_STOP: isVerifying = false
         case RPMCALLBACK_SCRIPT_START:
@@ -246,6 +247,21 @@ final class RPMTransaction {
         failures.append(
             ScriptletResult(
                 package: package, scriptlet: scriptlet, output: output, failure: lines.joined(separator: "\n")))
+    }
+
+    /// The package's files are in their places, and its %post comes next.
+    private func settleNodes(of header: Header?) {
+        guard let header, let files = rpmfilesNew(nil, header, 0, 0) else { return }
+        defer { rpmfilesFree(files) }
+        for index in 0..<Int32(rpmfilesFC(files)) {
+            guard [S_IFCHR, S_IFBLK, S_IFIFO].contains(mode_t(rpmfilesFMode(files, index)) & S_IFMT),
+                let path = rpmfilesFN(files, index)
+            else { continue }
+            defer { free(path) }
+            do { try settleNode(String(cString: path)) } catch {
+                log.errors.append("\(nevra(header)): \(String(cString: path)) cannot be made: \(error)")
+            }
+        }
     }
 
     /// In 4.18 a failing %post does not fail rpmtsRun: a machine whose scriptlets failed would be shipped broken.

@@ -50,6 +50,10 @@ struct BuildCommand: AsyncParsableCommand {
         fetch.apply(to: &options)
         let configuration = try tree.readTree(options)
         try await enterUserNamespaceIfNeeded(options)
+        guard options.diskWriter == .direct || UserNamespace.isInitial else {
+            printError("--disk-writer \(options.diskWriter.rawValue) is for the host's root; without it, 'direct' makes the same disks")
+            throw ExitCode(ExitStatus.wrongInput)
+        }
         let printer = EventPrinter(style: json ? .json : .plain, verbose: tree.verbose)
         let failed = try await Batch(tree: configuration, options: options, listener: { printer.take($0) }).build()
         guard failed.isEmpty else { throw ExitCode(ExitStatus.machineFailed) }

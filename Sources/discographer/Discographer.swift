@@ -23,7 +23,7 @@ struct Discographer: AsyncParsableCommand {
         subcommands: [
             BuildCommand.self, CheckCommand.self, ResolveCommand.self, LockCommand.self, WhyCommand.self,
             RunCommand.self,
-            DoctorCommand.self,
+            CleanCommand.self, DoctorCommand.self,
         ],
         defaultSubcommand: BuildCommand.self)
 

@@ -136,7 +136,15 @@ int discographer_make_node(int directory, const char *path, mode_t mode, dev_t d
 /// The extended attribute of a file that stands for a device node.
 #define DISCOGRAPHER_NODE_ATTRIBUTE "user.discographer.device"
 
-/// Whether the file stands for a device node, and for which: S_IFCHR or S_IFBLK, and its number.
+/// Whether all nodes that this process makes are to be such files at first, FIFOs too.
+void discographer_stand_in_for_all_nodes(bool all);
+
+/// Puts the node in the place of the file that stands for it, where the kernel makes such nodes; every other file stays as it is.
+///
+/// Returns 0, or -1 with errno set.
+int discographer_settle_node(const char *path);
+
+/// Whether the file stands for a node, and for which: S_IFCHR, S_IFBLK or S_IFIFO, and its number.
 bool discographer_read_node(const char *path, mode_t *type, dev_t *device);
 
 /// Makes a mount read-only and leaves its other attributes, of which a user namespace cannot take any away, as they are.
