@@ -64,10 +64,12 @@ public struct Batch: Sendable {
                 listener(.stageFinished(machine: build.name, .resolve, cached: false, seconds: seconds))
                 builds.append(build.with(transaction))
             case .failure(let error):
-                listener(
-                    .failed(
-                        machine: build.name,
-                        BuildFailure(machine: build.name, stage: .resolve, cause: "\(error)", log: build.logFile)))
+                let failure = BuildFailure(
+                    machine: build.name, stage: .resolve, cause: "\(error)", log: build.logFile)
+                // The log that is named is this build's, not that of an earlier one.
+                try createDirectories(build.logFile.removingLastComponent())
+                try writeAtomically("\(failure)\n".utf8, to: build.logFile)
+                listener(.failed(machine: build.name, failure))
                 failed.append(build.name)
             }
         }

@@ -20,20 +20,25 @@ extension PackagePool {
     private func withProposals(
         _ problem: ResolutionProblem, _ request: ResolutionRequest, _ trials: inout Int
     ) -> ResolutionProblem {
-        guard !problem.hiddenBy.isEmpty else { return problem }
+        guard !problem.hiddenBy.isEmpty || problem.best != nil else { return problem }
         let places = ShortPlaces(of: request)
         let causes = Array(problem.hiddenBy.filter(\.isLiftable).prefix(Self.mostCauses))
         var ways = problem.hiddenBy.filter { !$0.isLiftable }.compactMap { $0.remedy(places) }
-        func remaining(_ lifted: [HiddenPackages.Cause]) -> ResolutionProblem? {
+        func remaining(_ lifted: [HiddenPackages.Cause], best: Bool? = nil) -> ResolutionProblem? {
             trials -= 1
+            var request = request.lifting(lifted)
+            request.configuration.best = best ?? request.configuration.best
             do {
-                _ = try solution(for: request.lifting(lifted), report: { _ in })
+                _ = try solution(for: request, report: { _ in })
                 return nil
             } catch let error as ResolutionError {
                 return error.problems.first { $0.locations.first == problem.locations.first }
             } catch {
                 return problem
             }
+        }
+        if let place = problem.best, trials > 0, remaining([], best: false) == nil {
+            ways.append(ProblemWords.olderVersions(place, places))
         }
         let alone = causes.filter { trials > 0 && remaining([$0]) == nil }
         ways += alone.compactMap { $0.remedy(places) }

@@ -28,7 +28,10 @@ struct FactOrder {
         while true {
             let level = take { $0.kind == .requires && reached.contains($0.from) }
             guard !level.isEmpty else { break }
-            append(level, name, dependencyName)
+            append(
+                level.sorted { left, right in
+                    (name(left.from), dependencyName(left.dependency)) < (name(right.from), dependencyName(right.dependency))
+                }, name, dependencyName)
             for fact in level { reached.formUnion(fact.candidates) }
         }
         append(waiting, name, dependencyName)

@@ -27,7 +27,7 @@ extension PackagePool {
 
     /// A request for a comps group that no repository has.
     private func problem(unknownGroup one: PackageRequest) -> ResolutionProblem {
-        let names = Set(((try? groups())?.groups ?? []).flatMap { [$0.id, $0.name] }).subtracting([""])
+        let names = Set((try? groups()).map { $0.groups.map(\.id) + $0.environments.map(\.id) } ?? [])
         let near = NearMisses.of(one.spec, among: names).map { "'@\($0)'" }
         let hint = names.isEmpty ? "; no repository has any group" : near.isEmpty ? "" : "; did you mean \(near.alternatives)?"
         return ResolutionProblem(at: [one.location], "no repository has the group '@\(one.spec)'\(hint)")
@@ -61,6 +61,7 @@ struct ProblemWords {
             at: origins.compactMap { $0.location(in: request) }, headline(origins, facts), because: because,
             waysOut: waysOut)
         problem.hiddenBy = causes(of: facts)
+        if facts.facts.contains(where: { $0.kind == .best }) { problem.best = bestOption?.location }
         if problem.hiddenBy.isEmpty, let lacking = lacking(facts) {
             problem.waysOut.append("add a repository that has '\(pool.text(lacking.dependency))'")
         }
@@ -85,7 +86,7 @@ struct ProblemWords {
         switch names.count {
         case 0: return "the packages cannot be installed together\(lacking ?? "")"
         case 1: return "\(names[0]) cannot be installed\(lacking ?? "")"
-        case 2...4: return "\(names.list) cannot be installed together\(lacking ?? "")"
+        case 2...4: return "\(names.list) cannot be installed together"
         default:
             return "\(names.prefix(3).joined(separator: ", ")) and \(names.count - 3) more cannot be installed together"
         }
@@ -166,17 +167,24 @@ struct ProblemWords {
 
     private func text(_ solution: SolverFacts.Solution) -> String {
         var parts: [String] = []
+        let isForbidden = solution.elements.contains { if case .drop(.always) = $0 { true } else { false } }
         for element in solution.elements {
+            // Who forbids what every machine gets cannot ask for it.
+            if isForbidden, case .drop(.request(let one)) = element, one.spec == "setup" { continue }
             let part =
                 switch element {
                 case .drop(let origin): origin.withdrawal(places, request)
-                case .allowOlder:
-                    "let an older version do: best=0" + (bestOption.map { " (\(places.text($0.location)))" } ?? "")
+                case .allowOlder: Self.olderVersions(bestOption?.location, places)
                 case .allowArchitecture(let id): "ask for '\(pool.name(of: id)).\(pool.architecture(of: id))' by architecture"
                 }
             if !parts.contains(part) { parts.append(part) }
         }
         return parts.joined(separator: ", and ")
+    }
+
+    /// The way out that takes less than the best.
+    static func olderVersions(_ location: SourceLocation?, _ places: ShortPlaces) -> String {
+        "let an older version do: best=0" + (location.map { " (\(places.text($0)))" } ?? "")
     }
 
     private var bestOption: WrittenOption? { request.configuration.writtenOptions.last { $0.name == "best" } }

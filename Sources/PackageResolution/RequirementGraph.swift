@@ -103,6 +103,15 @@ public struct RequirementGraph: Hashable, Sendable {
         return chains
     }
 
+    /// The requirement that ends the shortest chain to a package; `nil` for one that was asked for itself.
+    public func nearestRequirement(of package: Int) -> Requirement? {
+        guard askers[package] == nil else { return nil }
+        func order(_ one: Requirement) -> (Int, String) {
+            ((distances[one.from] ?? .max / 2) + Self.length(one), packages[one.from].nevra)
+        }
+        return requirers(of: package).min { order($0) < order($1) }
+    }
+
     /// What needs a package directly.
     public func requirers(of package: Int) -> [Requirement] { (incoming[package] ?? []).map { requirements[$0] } }
 

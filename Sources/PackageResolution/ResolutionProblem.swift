@@ -13,6 +13,8 @@ public struct ResolutionProblem: Hashable, Sendable, CustomStringConvertible {
     public var waysOut: [String]
     /// What hides packages that would do.
     var hiddenBy: [HiddenPackages.Cause] = []
+    /// Where best=1 is written, when an older version might do.
+    var best: SourceLocation?
 
     public init(
         at locations: [SourceLocation] = [], _ message: String, because: [String] = [], waysOut: [String] = []

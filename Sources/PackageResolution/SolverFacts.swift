@@ -22,7 +22,7 @@ struct SolverFacts {
     struct Solution: Hashable {
         enum Element: Hashable {
             case drop(SolverJob.Origin)
-            case allowOlder(Id)
+            case allowOlder
             case allowArchitecture(Id)
         }
 
@@ -83,6 +83,12 @@ struct SolverFacts {
                 defer { queue_free(&literals) }
                 solver_ruleliterals(solver, rule, &literals)
                 fact.candidates = literals.ids.filter { $0 > 0 }
+                // Such a rule stands for the request's own.
+                for index in job.elements(choosing: fact.candidates, in: pool.pool) {
+                    guard let origin = job.origin(at: index) else { continue }
+                    let asked = Fact(kind: .asked(origin), candidates: job.candidates(at: index, in: pool.pool))
+                    if !facts.contains(asked) { facts.append(asked) }
+                }
             case SOLVER_RULE_INFARCH: fact.kind = .inferiorArchitecture
             default: break
             }
@@ -108,7 +114,7 @@ struct SolverFacts {
                 case SOLVER_SOLUTION_JOB:
                     // Counted from 1.
                     if let origin = job.origin(at: Int(with) - 1) { solution.elements.append(.drop(origin)) }
-                case SOLVER_SOLUTION_BEST: solution.elements.append(.allowOlder(with))
+                case SOLVER_SOLUTION_BEST: solution.elements.append(.allowOlder)
                 case SOLVER_SOLUTION_INFARCH: solution.elements.append(.allowArchitecture(with))
                 default: break
                 }
@@ -119,6 +125,12 @@ struct SolverFacts {
 }
 
 extension SolverJob {
+    /// The elements that ask for one of these among others: indices in `queue`.
+    fileprivate func elements(choosing ids: [Id], in pool: UnsafeMutablePointer<Pool>) -> [Int] {
+        guard let id = ids.first else { return [] }
+        return origins.indices.filter { origins[$0] != .policy && candidates(at: $0 * 2, in: pool).contains(id) }.map { $0 * 2 }
+    }
+
     fileprivate func candidates(at index: Int, in pool: UnsafeMutablePointer<Pool>) -> [Id] {
         let elements = queue.ids
         guard elements.indices.contains(index + 1) else { return [] }

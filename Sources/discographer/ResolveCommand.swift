@@ -118,7 +118,7 @@ extension RequirementGraph {
             let isItsName = asker.text == packages[package].name
             return location.text(below: configPath) + (isItsName ? "" : " '\(asker.text)'")
         }
-        guard let nearest = shortestChains(to: package, limit: 1).first?.requirements.last else { return "" }
+        guard let nearest = nearestRequirement(of: package) else { return "" }
         let others = Set(requirers(of: package).filter { $0.strength == nearest.strength }.map(\.from)).count - 1
         let verb =
             switch nearest.strength {

@@ -35,7 +35,7 @@ struct LockTests {
             try await SmallRepository.make(at: repository, [SmallPackage("passwd", "99")])
             _ = try await shell("createrepo_c --quiet --excludes 'login-*' '\(repository)'")
             let available = try await shell(
-                "dnf -q --disablerepo='*' --repofrompath='moved,file://\(repository)' --enablerepo=moved repoquery --latest-limit=1 --qf '%{name} %{version}' passwd login coreutils 2>/dev/null"
+                "dnf -q --noplugins --disablerepo='*' --repofrompath='moved,file://\(repository)' --enablerepo=moved repoquery --latest-limit=1 --qf '%{name} %{version}' passwd login coreutils 2>/dev/null"
             )
             #expect(available.contains("passwd 99") && !available.contains("login") && !available.contains("coreutils"))
 
@@ -50,9 +50,10 @@ struct LockTests {
                 "diff -r --no-dereference --exclude=aux-cache '\(folder)'/{cache,second}/test/one/minimal-appliance/installed-*/root")
             #expect(try String(contentsOfFile: lockFile, encoding: .utf8) == text)
 
-            // Nothing of a lock that cannot be had is built.
+            // Nothing of a lock that cannot be had is built. What is only somewhere else is had.
             _ = try await shell(
-                "cd '\(repository)'; rpm=$(ls dash-0*.rpm); rpmsign --delsign $rpm > /dev/null 2>&1; createrepo_c --quiet .")
+                "cd '\(repository)'; rpm=$(ls dash-0*.rpm); rpmsign --delsign $rpm > /dev/null 2>&1")
+            _ = try await shell("cd '\(repository)'; mkdir other; mv login-* other/; createrepo_c --quiet .")
             let run = try await Sandbox.discographer(["build", "--locked", "-c", tree, "-s", folder + "/third", "test"])
             #expect(run.status == 1)
             #expect(run.output.contains("2 locked packages cannot be had as locked"), "\(run.output)")
@@ -175,6 +176,14 @@ struct LockTests {
             #expect(one.status == 0 && one.output.contains("added   other"), "\(one.output)\(one.errors)")
             #expect(try await Sandbox.discographer(["lock", "--check", "-c", tree, "-s", folder + "/cache", "g/one"]).status == 0)
             #expect(try await Sandbox.discographer(["lock", "--check", "-c", tree, "-s", folder + "/cache", "g/two"]).status == 1)
+            for (script, text) in [
+                ("echo >> other-1-1.noarch.rpm", "rpms/other-1-1.noarch.rpm: error: not the content that was locked"),
+                ("rm other-1-1.noarch.rpm", "made with the local package other-1-1.noarch.rpm, which is gone from rpms/"),
+            ] {
+                _ = try await shell("cd '\(tree)/g/machines/one/rpms'; \(script)")
+                let check = try await Sandbox.discographer(["lock", "--check", "-c", tree, "-s", folder + "/cache", "g/one"])
+                #expect(check.status == 1 && check.errors.contains(text), "\(check.errors)")
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ struct ProblemTests {
         SmallPackage("needtwo", "1", "Requires: first", "Requires: second"), SmallPackage("first"), SmallPackage("second"),
         SmallPackage("first", "2"), SmallPackage("needfirst", "1", "Requires: first", "Requires: missing-thing"),
         SmallPackage("needlocked", "1", "Requires: locked >= 2"), SmallPackage("locked", "2"), SmallPackage("locked"),
+        SmallPackage("app"), SmallPackage("app", "2", "Requires: no-such-lib"),
     ]
 
     private static let machines = [
@@ -22,7 +23,7 @@ struct ProblemTests {
         "versions": "nginx\noldtool\n", "conflict": "webapp\nfoe\n", "chain": "needbroken\n",
         "misspelt": "web-app\nngnix\nnginx-9\n@core\nneedbroken\n", "fine": "webapp\n",
         "both": "needtwo\n-first\n-second\n", "useless": "needfirst\n-first\n",
-        "elsewhere": "barred\nunlisted\nstreamed\n", "locked": "needlocked\n",
+        "elsewhere": "barred\nunlisted\nstreamed\n", "locked": "needlocked\n", "newest": "app\n",
     ]
 
     /// What each machine is told, besides 'error:' at the line that asked.
@@ -56,6 +57,10 @@ struct ProblemTests {
             "elsewhere/packages:2: error: 'unlisted' cannot be installed: extra.repo:5 includes only other packages of 'extra'",
             "elsewhere/packages:3: error: 'streamed' cannot be installed: it belongs to the module stream 'things:1'",
         ],
+        "newest": [
+            "newest/packages:1: error: 'app' cannot be installed: nothing provides 'no-such-lib'",
+            "yum.conf.template:2: best=1 takes the newest only: app-2-1.noarch", "let an older version do: best=0 (yum.conf.template:2)",
+        ],
         "locked": ["locked-2-1.noarch (base) would do, but versionlock.list allows only another version"],
         "chain": [
             "chain/packages:1: error: 'needbroken' cannot be installed: nothing provides 'missing-thing >= 4'",
@@ -83,7 +88,7 @@ struct ProblemTests {
                     "base": "baseurl=file://\(repository)\ngpgcheck=0",
                     "extra": "baseurl=file://\(folder)/extra\nexcludepkgs=bar*\nincludepkgs=barred streamed",
                 ],
-                configuration: "best=0\nexclude=nothing hidden*\n")
+                configuration: "best=1\nexclude=nothing hidden*\n")
             _ = try await shell(
                 "mkdir '\(tree)/templates/yum/plugins'; echo 'locked-0:1-1.*' > '\(tree)/templates/yum/plugins/versionlock.list'")
             let run = try await Sandbox.discographer(["resolve", "-c", tree, "-s", folder + "/cache", "g"])
@@ -155,8 +160,9 @@ struct ProblemTests {
             [main]
             cachedir=\(folder)/dnf
             reposdir=\(folder)/none
+            plugins=0
             strict=1
-            best=0
+            best=1
             exclude=hidden*
             [base]
             baseurl=file://\(folder)/base

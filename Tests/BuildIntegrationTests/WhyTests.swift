@@ -129,7 +129,7 @@ struct WhyTests {
 
     /// The names that dnf would install.
     private func dnf(_ arguments: String, _ folder: String) async throws -> Set<String> {
-        let configuration = "[main]\ncachedir=\(folder)/dnf\nreposdir=\(folder)/none\n[base]\nbaseurl=file://\(folder)/base\n"
+        let configuration = "[main]\ncachedir=\(folder)/dnf\nreposdir=\(folder)/none\nplugins=0\n[base]\nbaseurl=file://\(folder)/base\n"
         try configuration.write(toFile: folder + "/dnf.conf", atomically: true, encoding: .utf8)
         let output = try await run(
             ["bash", "-c", "dnf --config='\(folder)/dnf.conf' --installroot='\(folder)/root' --releasever=1 --assumeno install \(arguments)"]

@@ -26,6 +26,9 @@ struct RequirementGraphTests {
         let target = graph.packages.firstIndex { $0.name == name } ?? 0
         return graph.shortestChains(to: target, limit: limit).map { chain in
             #expect(chain.requirements.count == chain.packages.count - 1)
+            if let last = graph.shortestChains(to: target, limit: 1).first {
+                #expect(graph.nearestRequirement(of: target) == last.requirements.last)
+            }
             return chain.packages.map { graph.packages[$0].name }.joined(separator: " ")
         }
     }
