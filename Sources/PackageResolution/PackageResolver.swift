@@ -153,9 +153,25 @@ extension PackagePool {
         do {
             let solved = try solve(&job, request)
             guard unknown.isEmpty else { throw ResolutionError([]) }
+            if !request.configuration.strict { reportLeftOut(of: solved, request, report) }
             return solved
         } catch let error as ResolutionError {
             throw ResolutionError((problems(unknown: unknown, request) + error.problems).inOrderOfLines)
+        }
+    }
+
+    /// With strict=0 a request that cannot be met is no error; it is not silent either.
+    private func reportLeftOut(
+        of solved: SolvedTransaction, _ request: ResolutionRequest, _ report: (String) -> Void
+    ) {
+        let met = Set(solved.ids.flatMap { solved.askers[$0] ?? [] })
+        for origin in Set(solved.askers.values.joined()).subtracting(met).sorted(by: { $0.order < $1.order }) {
+            switch origin {
+            case .request, .local:
+                let place = origin.location(in: request).map { "\($0): " } ?? ""
+                report("\(place)\(origin.words) cannot be installed; left out (strict=0)")
+            case .member, .always, .policy: continue
+            }
         }
     }
 

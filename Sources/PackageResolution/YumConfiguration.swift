@@ -29,6 +29,8 @@ public struct YumConfiguration: Hashable, Sendable {
     public var modulePlatform: String?
     /// Whether `yum/plugins` counts.
     public var usesPlugins = true
+    /// `main`, `all` or repositories whose excludes and includes do not count.
+    public var disabledExcludes: Set<String> = []
     /// Such as `nodocs`.
     public var transactionFlags: [String] = []
     public var localPackagesAreChecked = false
@@ -73,11 +75,22 @@ public struct YumConfiguration: Hashable, Sendable {
             writtenOptions += read.written
             for section in read.file.sections { add(section, defaults: defaults, &diagnostics) }
         }
+        applyDisabledExcludes()
         if usesPlugins { versionLocks = VersionLock.entries(of: folder, &substitution, &diagnostics) }
         let sections = Set(repositories.map(\.id)).union(["main", WrittenOption.variables])
         writtenOptions.removeAll { !sections.contains($0.section) }
         let secrets = substitution.secrets.union(repositories.flatMap(\.transfer.passwords))
         for index in repositories.indices { repositories[index].transfer.secrets = secrets }
+    }
+
+    /// dnf.conf(5): `main` stands for those of `[main]`, `all` for every one, anything else for a repository's own.
+    private mutating func applyDisabledExcludes() {
+        let all = disabledExcludes.contains("all")
+        if all || disabledExcludes.contains("main") { excludes = [] }
+        for index in repositories.indices where all || disabledExcludes.contains(repositories[index].id) {
+            repositories[index].excludes = []
+            repositories[index].includes = []
+        }
     }
 
     private static func read(
@@ -226,6 +239,6 @@ public struct YumConfiguration: Hashable, Sendable {
         "showdupesfromrepos", "skip_missing_names_on_install", "syslog_device",
         "syslog_facility", "syslog_ident", "system_cachedir", "tolerant", "transformdb", "upgrade_group_objects_upgrade",
         "upgrade_requirements_on_install", "usr_w_check", "varsdir", "zchunk",
-        "exclude_from_weak_autodetect", "allow_vendor_change", "disable_excludes",
+        "exclude_from_weak_autodetect", "allow_vendor_change",
     ]
 }

@@ -1,0 +1,106 @@
+import ConfigurationTree
+import Foundation
+import SystemPackage
+import Testing
+
+@testable import PackageResolution
+
+/// What options and groups do to the choice of packages. Each expectation is what dnf 4.14 installs from the same metadata; the comparison
+/// at length is Tests/Differential.
+struct ChoiceOfPackagesTests {
+    private let folder: ScratchFolder
+    private let place = SourceLocation(file: "packages", line: 1)
+
+    init() throws {
+        folder = try ScratchFolder()
+        let group = """
+            <group><id>web</id><name>Web Server</name><packagelist>
+            <packagereq type="mandatory">server</packagereq><packagereq type="optional">manual</packagereq>
+            <packagereq type="conditional" requires="server">module</packagereq>
+            <packagereq type="conditional" requires="absent">other</packagereq>
+            </packagelist></group>
+            """
+        let environment =
+            "<environment><id>web-environment</id><name>Web</name><grouplist><groupid>web</groupid></grouplist></environment>"
+        try SmallRepository(
+            packages: [
+                .init("server-1-1.x86_64"), .init("server-2-1.x86_64"), .init("server-2-1.i686"), .init("manual-1-1.noarch"),
+                .init("module-1-1.noarch"), .init("other-1-1.noarch"),
+                .init("new-1-1.noarch", ["obsoletes": ["old"]]), .init("old-1-1.noarch", ["requires": ["nothing-has-this"]]),
+                .init("reader-1-1.noarch", ["requires": ["/usr/share/data/file"]]),
+                .init("data-1-1.noarch", files: ["/usr/share/data/file"]),
+                .init("fond-1-1.noarch", ["recommends": ["manual", "other"]]),
+            ], comps: "<comps>\(group)\(environment)</comps>"
+        ).write(to: folder, at: "r")
+    }
+
+    private func resolve(
+        _ requests: [PackageRequest], _ change: (inout YumConfiguration) -> Void = { _ in }
+    ) async throws -> Set<String> {
+        var repository = Repository(id: "r", name: "r")
+        repository.baseURLs = [folder.url.appendingPathComponent("r").absoluteString]
+        var configuration = YumConfiguration.plain
+        configuration.repositories = [repository]
+        change(&configuration)
+        let request = ResolutionRequest(
+            requests: requests, localPackages: [], configuration: configuration, architecture: "x86_64")
+        let results = try await PackageResolver(cachePath: FilePath(folder.url.appendingPathComponent("cache").path))
+            .resolve([request]) { _ in }
+        return Set(try #require(results.first).get().packages.map(\.nevra))
+    }
+
+    private func wanted(_ specs: String...) -> [PackageRequest] { specs.map { PackageRequest(.install, $0, at: place) } }
+    private func group(_ spec: String) -> [PackageRequest] { [PackageRequest(.group, spec, at: place)] }
+
+    @Test func aPackageThatObsoletesTheNameWillDo() async throws {
+        #expect(try await resolve(wanted("old")) == ["new-1-1.noarch"])
+        await #expect(throws: ResolutionError.self) { try await resolve(wanted("old")) { $0.obsoletes = false } }
+    }
+
+    @Test func everyArchitectureComesWhereThePolicySaysSo() async throws {
+        #expect(try await resolve(wanted("server")) == ["server-2-1.x86_64"])
+        #expect(
+            try await resolve(wanted("server")) { $0.installsAllArchitectures = true }
+                == ["server-2-1.x86_64", "server-2-1.i686"])
+    }
+
+    @Test func filesOutsidePrimaryAreFound() async throws {
+        #expect(try await resolve(wanted("reader")) == ["reader-1-1.noarch", "data-1-1.noarch"])
+        #expect(try await resolve(wanted("/usr/share/data/file")) == ["data-1-1.noarch"])
+    }
+
+    @Test(arguments: ["web", "Web Server", "web server", "^web-environment", "Web"])
+    func groupsAndEnvironmentsGoByIdAndByName(name: String) async throws {
+        #expect(try await resolve(group(name)) == ["server-2-1.x86_64", "module-1-1.noarch"])
+    }
+
+    @Test func kindsOfMembersAreAChoice() async throws {
+        let all: Set = ["server-2-1.x86_64", "module-1-1.noarch", "manual-1-1.noarch"]
+        #expect(try await resolve(group("web/mandatory,conditional,optional")) == all)
+        #expect(try await resolve(group("web")) { $0.groupPackageTypes = ["optional"] } == ["manual-1-1.noarch"])
+        await #expect(throws: ResolutionError.self) { try await resolve(group("^web")) }
+    }
+
+    @Test func aLockLeavesOneVersion() async throws {
+        #expect(try await resolve(wanted("server")) { $0.versionLocks = ["server-0:1-1.*"] } == ["server-1-1.x86_64"])
+        #expect(try await resolve(wanted("server")) { $0.versionLocks = ["!server-0:2-1.*"] } == ["server-1-1.x86_64"])
+        #expect(try await resolve(wanted("old")) { $0.versionLocks = ["manual-0:1-1.*"] } == ["new-1-1.noarch"])
+    }
+
+    @Test func weakDependenciesCanBeRefusedByName() async throws {
+        #expect(
+            try await resolve(wanted("fond")) { $0.excludedFromWeak = ["man*"] } == ["fond-1-1.noarch", "other-1-1.noarch"])
+    }
+
+    @Test func withoutStrictnessTheRestIsInstalled() async throws {
+        await #expect(throws: ResolutionError.self) { try await resolve(wanted("manual", "nobody-has-this")) }
+        #expect(try await resolve(wanted("manual", "nobody-has-this")) { $0.strict = false } == ["manual-1-1.noarch"])
+    }
+
+    @Test func installOnlyPackagesComeInSeveralVersions() async throws {
+        let both = wanted("server-1-1.x86_64", "server-2-1.x86_64")
+        await #expect(throws: ResolutionError.self) { try await resolve(both) }
+        #expect(
+            try await resolve(both) { $0.installOnlyPackages = ["server"] } == ["server-1-1.x86_64", "server-2-1.x86_64"])
+    }
+}
