@@ -141,6 +141,9 @@ final class PackagePool {
     func addLocalPackages(_ paths: [FilePath]) throws -> [Id] {
         guard !paths.isEmpty else { return [] }
         let repo = repository(localRepositoryID) ?? repo_create(pool, localRepositoryID)
+        // As dnf's @commandline: before every repository that has the same package.
+        repo?.pointee.priority = 99
+        repo?.pointee.subpriority = 1000
         var problems: [String] = []
         var ids: [Id] = []
         for path in paths {

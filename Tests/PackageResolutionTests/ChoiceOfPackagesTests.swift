@@ -21,7 +21,7 @@ struct ChoiceOfPackagesTests {
             </packagelist></group>
             """
         let environment =
-            "<environment><id>web-environment</id><name>Web</name><grouplist><groupid>web</groupid></grouplist></environment>"
+            "<environment><id>web-environment</id><name>Web Environment</name><grouplist><groupid>web</groupid></grouplist></environment>"
         try SmallRepository(
             packages: [
                 .init("server-1-1.x86_64"), .init("server-2-1.x86_64"), .init("server-2-1.i686"), .init("manual-1-1.noarch"),
@@ -69,7 +69,7 @@ struct ChoiceOfPackagesTests {
         #expect(try await resolve(wanted("/usr/share/data/file")) == ["data-1-1.noarch"])
     }
 
-    @Test(arguments: ["web", "Web Server", "web server", "^web-environment", "Web"])
+    @Test(arguments: ["web", "Web Server", "web server", "^web-environment", "Web Environment"])
     func groupsAndEnvironmentsGoByIdAndByName(name: String) async throws {
         #expect(try await resolve(group(name)) == ["server-2-1.x86_64", "module-1-1.noarch"])
     }
