@@ -31,9 +31,10 @@ lint: host-packages ## formatting of the Swift sources, and the shell functions
 	shellcheck functions/*.functions scripts/* Benchmarks/run Tests/Differential/install-with-dnf \
 		Tests/Differential/resolve-with-dnf
 
-bench: release repository ## compare with dnf, zypper and rpm, side by side in one run; as root
+bench: release repository large-repository ## compare with dnf, zypper and rpm, side by side in one run; as root
 	Benchmarks/run
 	Benchmarks/installation
+	Benchmarks/resolution .build/release/discographer
 
 format: ## format the Swift sources in place
 	swift format format --in-place --recursive --parallel Package.swift Sources Tests
