@@ -154,7 +154,8 @@ struct TransportTests {
                 for text in [build.output, build.errors, wrong.output, wrong.errors] {
                     #expect(!text.contains(secret), "\(secret) in \(text)")
                 }
-                let found = try await run(["grep", "-rlaF", secret, folder + "/cache", folder + "/wrong"])
+                // Disk images are gigabytes of nothing; what is in them was in the root.
+                let found = try await run(["grep", "-rlaF", "--exclude=*.raw", secret, folder + "/cache", folder + "/wrong"])
                 #expect(found.status == 1, "\(secret) in \(found.output)")
             }
         }
