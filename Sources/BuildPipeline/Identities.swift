@@ -15,7 +15,7 @@ struct Identities {
     init(build: MachineBuild, transaction: Transaction, keys: [FilePath], plan: DiskPlan) throws {
         let (group, machine, options) = (build.group, build.machine, build.options)
         installed = try Identity(
-            stage: "installed", version: 6,
+            stage: "installed", version: 7,
             of: Installed(
                 ownership: UserNamespace.ownership,
                 // In one order: a lock is sorted otherwise than a transaction, and the same set installs the same way.
@@ -23,7 +23,8 @@ struct Identities {
                     "\($0.nevra) \(try $0.checksum?.description ?? TreeDigest.digest(of: FilePath($0.location)) ?? "")"
                 },
                 keys: try keys.map(TreeDigest.digest), machine: machine.name,
-                transactionFlags: build.configuration.transactionFlags,
+                transactionFlags: build.configuration.transactionFlags, languages: build.configuration.languages,
+                excludedPaths: machine.description.excludedPaths,
                 repositories: Set(transaction.packages.map(\.repository)).sorted(),
                 gpgcheck: build.configuration.repositories.filter(\.gpgcheck).map(\.id),
                 tolerated: machine.description.toleratedScriptlets,
@@ -58,7 +59,9 @@ struct Identities {
         var packages: [String]
         var keys: [String?]
         var machine: String
-        var transactionFlags: [String]
+        var transactionFlags: [TransactionFlag]
+        var languages: [String]
+        var excludedPaths: [FilePath]
         /// Whose keys are recorded in the database.
         var repositories: [String]
         var gpgcheck: [String]

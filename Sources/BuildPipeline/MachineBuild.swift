@@ -195,7 +195,9 @@ struct MachineBuild: Sendable {
                     toleratedScriptlets: machine.description.toleratedScriptlets)
                 job.recordedKeys = try await fetcher.keys(of: asked)
                 job.packagesAreVerified = true
-                job.installsDocumentation = !configuration.transactionFlags.contains("nodocs")
+                job.transactionFlags = configuration.transactionFlags
+                job.languages = configuration.languages
+                job.excludedPaths = machine.description.excludedPaths
                 return try await options.worker.run(
                     job, onEvent: { progress.take($0, .install) }, onLog: { progress.log($0) })
             }

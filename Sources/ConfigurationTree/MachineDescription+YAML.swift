@@ -188,6 +188,7 @@ private struct YAMLReader {
         var outputs = description.outputs
         var hypervisors = description.hypervisors
         var tolerated = description.toleratedScriptlets
+        var excluded = description.excludedPaths
         map(
             node, "the file",
             [
@@ -196,6 +197,9 @@ private struct YAMLReader {
                 "boot": { readBoot($0, into: &boot) },
                 "outputs": { if let all: [OutputFormat] = choices($0, "outputs", "output") { outputs = all } },
                 "hypervisors": { if let all: [Hypervisor] = choices($0, "hypervisors", "hypervisor") { hypervisors = all } },
+                "excludedPaths": { node in
+                    if let nodes = list(node, "excludedPaths") { excluded = nodes.compactMap(absolutePath) }
+                },
                 "toleratedScriptlets": { node in
                     if let nodes = list(node, "toleratedScriptlets") { tolerated = nodes.compactMap(scriptlet) }
                 },
@@ -206,6 +210,7 @@ private struct YAMLReader {
         description.outputs = outputs
         description.hypervisors = hypervisors
         description.toleratedScriptlets = tolerated
+        description.excludedPaths = excluded
         if description.disks.isEmpty { fail(node, "a machine has at least one disk") }
         if description.outputs.isEmpty { fail(node, "a machine has at least one output") }
     }
@@ -348,6 +353,16 @@ private struct YAMLReader {
                 "init": { if let truth = truth($0, "init") { value.usesInit = truth } },
             ])
         boot = value
+    }
+
+    private func absolutePath(_ node: Node) -> FilePath? {
+        guard let text = text(node, "an excluded path") else { return nil }
+        let path = FilePath(text)
+        guard path.isAbsolute, path.isLexicallyNormal, path != "/" else {
+            fail(node, "'\(text)' is no path that can be left out", "an absolute one such as /usr/share/doc would be right")
+            return nil
+        }
+        return path
     }
 
     private func scriptlet(_ node: Node) -> ToleratedScriptlet? {

@@ -63,9 +63,13 @@ public struct InstallJob: WorkerJob {
     public var recordedKeys: [FilePath] = []
     public var machineName: String
     public var sourceDateEpoch: Int
-    /// In the root.
-    public var databasePath: FilePath = "/var/lib/rpm"
-    public var installsDocumentation = true
+    public var transactionFlags: [TransactionFlag] = []
+    /// `%_install_langs`: files of other languages stay out; empty for all.
+    public var languages: [String] = []
+    /// What is at or below these paths stays out, as with rpm's --excludepath.
+    public var excludedPaths: [FilePath] = []
+    /// Whether a root whose rpm reads only Berkeley DB gets its database in that form.
+    public var convertsDatabase = true
     public var toleratedScriptlets: [ToleratedScriptlet]
     public var scriptletLimits = ScriptletLimits()
 
@@ -96,11 +100,12 @@ public struct InstallJob: WorkerJob {
         let mounts = try ScriptletFileSystems(installRoot: installRoot)
         try confine()
         let transaction = try RPMTransaction(job: self, reporter: reporting)
-        let outcome = try transaction.run()
+        var outcome = try transaction.run()
+        if convertsDatabase { outcome.warnings += try transaction.convertDatabase() }
         try mounts.end()
         try transaction.coveredFiles.make(in: installRoot, folders: mounts.covered)
         let leftovers = Leftovers(root: installRoot, clock: clock)
-        try leftovers.remove(databasePath: databasePath)
+        try leftovers.remove(databasePath: transaction.database.path)
         try leftovers.settleAccounts(epoch: sourceDateEpoch)
         try clock.clampTimes(in: installRoot, to: sourceDateEpoch)
         return outcome

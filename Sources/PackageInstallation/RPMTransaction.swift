@@ -24,6 +24,8 @@ final class RPMTransaction {
     private var failures: [ScriptletResult] = []
     /// Files in the folders that are mounted over meanwhile.
     private(set) var coveredFiles = CoveredFiles()
+    private(set) var database = TargetDatabase()
+    private let excludedPaths: ExcludedPaths
 
     /// - Throws: `WorkerFailure` when librpm cannot be set up, or a key cannot be read.
     init(job: InstallJob, reporter: WorkerReporter) throws {
@@ -31,18 +33,22 @@ final class RPMTransaction {
         self.reporter = reporter
         setenv("SOURCE_DATE_EPOCH", "\(job.sourceDateEpoch)", 1)
         setenv("HOME", "/root", 1)
+        // The one locale that every target has: glibc of CentOS 7 knows no C.UTF-8, and its bash warns of that in each scriptlet.
+        setenv("LC_ALL", "C", 1)
         // dracut puts five device nodes into initramfs images that the kernel and its own /init make anyway. Ordinary users cannot make
         // them, and build the same images as root (dracut(8), DRACUT_NO_MKNOD).
         setenv("DRACUT_NO_MKNOD", "1", 1)
         try configureLibRPM()
-        // Debian's default is below the caller's home.
-        rpmPushMacro(nil, "_dbpath", nil, job.databasePath.string, RMIL_CMDLINE)
         // Mounted for the scriptlets: their content is not the package's to change.
         rpmPushMacro(
             nil, "_netsharedpath", nil, ScriptletFileSystems.directories.map(\.string).joined(separator: ":"),
             RMIL_CMDLINE)
         rpmPushMacro(nil, "_flush_io", nil, "0", RMIL_CMDLINE)
+        if !job.languages.isEmpty {
+            rpmPushMacro(nil, "_install_langs", nil, job.languages.joined(separator: ":"), RMIL_CMDLINE)
+        }
         transaction = rpmtsCreate()
+        excludedPaths = ExcludedPaths(job.excludedPaths)
         scriptOutput = try ScriptOutput()
         watch = try ScriptletWatch(job.scriptletLimits, output: scriptOutput.descriptor, reporter: reporter)
         discographer_rpm_log_up_to_information()
@@ -56,7 +62,6 @@ final class RPMTransaction {
         guard rpmtsSetRootDir(transaction, job.installRoot.string) == 0 else {
             throw WorkerFailure(kind: "librpm", message: "librpm does not take \(job.installRoot) as a root")
         }
-        try recordKeys()
         try PackageKeyring(job.keys).trust(in: transaction)
     }
 
@@ -67,12 +72,45 @@ final class RPMTransaction {
 
     /// What dnf does too: the keys by which packages are trusted become part of the root's database, before the packages.
     private func recordKeys() throws {
+        // librpm records only keys that are new to its keyring.
+        try PackageKeyring([]).trust(in: transaction)
         for path in job.recordedKeys {
             for key in try PublicKey.read(path) where !key.record(in: transaction) {
                 throw WorkerFailure(
                     kind: "signature", message: "\(path): librpm does not take the key" + log.takeErrors())
             }
         }
+        try PackageKeyring(job.keys).trust(in: transaction)
+    }
+
+    private var flags: rpmtransFlags {
+        let asked = job.transactionFlags.map { flag in
+            switch flag {
+            case .nodocs: RPMTRANS_FLAG_NODOCS
+            case .noscripts: RPMTRANS_FLAG_NOSCRIPTS
+            case .notriggers: RPMTRANS_FLAG_NOTRIGGERS
+            case .nocaps: RPMTRANS_FLAG_NOCAPS
+            case .nocontexts: RPMTRANS_FLAG_NOCONTEXTS
+            }
+        }
+        // The host's plugins (systemd_inhibit, audit, syslog ...) are for the host's own packages.
+        return (asked + [RPMTRANS_FLAG_NOPLUGINS]).reduce(rpmtsFlags(transaction)) { $0 | rpmtransFlags($1.rawValue) }
+    }
+
+    /// Gives the root's rpm the database in the form that it reads.
+    ///
+    /// - Returns: why it stays as it is, in words.
+    /// - Throws: as `BerkeleyDatabase.make`.
+    func convertDatabase() throws -> [String] {
+        guard database.needsBerkeleyDB, let version = database.rpmVersion else { return [] }
+        let berkeley = BerkeleyDatabase(root: job.installRoot, folder: database.path)
+        if let missing = berkeley.missingProgram {
+            return [
+                "rpm \(version) of this machine reads only Berkeley DB, and the machine has no \(missing) to make one: its package database stays SQLite"
+            ]
+        }
+        try berkeley.make(from: transaction)
+        return []
     }
 
     /// Installs everything.
@@ -80,14 +118,12 @@ final class RPMTransaction {
     /// - Throws: `WorkerFailure`.
     func run() throws -> InstallOutcome {
         try addPackages()
+        rpmPushMacro(nil, "_dbpath", nil, database.path.string, RMIL_CMDLINE)
+        try recordKeys()
         try check(rpmtsCheck(transaction) == 0, kind: "dependencies", what: "the packages do not fit together")
         rpmtsOrder(transaction)
-        // The host's plugins (systemd_inhibit, audit, syslog ...) are for the host's own packages.
-        _ = rpmtsSetFlags(transaction, rpmtsFlags(transaction) | rpmtransFlags(RPMTRANS_FLAG_NOPLUGINS.rawValue))
         rpmtsClean(transaction)
-        if !job.installsDocumentation {
-            _ = rpmtsSetFlags(transaction, rpmtsFlags(transaction) | rpmtransFlags(RPMTRANS_FLAG_NODOCS.rawValue))
-        }
+        _ = rpmtsSetFlags(transaction, flags)
         rpmtsSetScriptFd(transaction, scriptOutput.handle)
         rpmtsSetNotifyCallback(
             transaction,
@@ -150,8 +186,9 @@ final class RPMTransaction {
                 continue
             }
             try coveredFiles.add(header)
+            database.add(header)
             let key = UnsafeRawPointer(bitPattern: index + 1)
-            if rpmtsAddInstallElement(transaction, header, key, 0, nil) != 0 {
+            if rpmtsAddInstallElement(transaction, header, key, 0, excludedPaths.relocations) != 0 {
                 problems.append("\(package.nevra): librpm does not take it" + log.takeErrors())
             }
         }

@@ -32,7 +32,9 @@ public struct YumConfiguration: Hashable, Sendable {
     /// `main`, `all` or repositories whose excludes and includes do not count.
     public var disabledExcludes: Set<String> = []
     /// Such as `nodocs`.
-    public var transactionFlags: [String] = []
+    public var transactionFlags: [TransactionFlag] = []
+    /// `override_install_langs`: rpm's `%_install_langs`; empty for all.
+    public var languages: [String] = []
     public var localPackagesAreChecked = false
     /// Whether the packages are kept in the machine's own folder too, as hard links to the cache's.
     public var keepsPackages = true
@@ -167,11 +169,31 @@ public struct YumConfiguration: Hashable, Sendable {
         case "keepcache": option.read(into: &keepsPackages, &diagnostics)
         case "exclude", "excludepkgs": excludes += option.value.listItems
         case "plugins": option.read(into: &usesPlugins, &diagnostics)
-        case "tsflags": transactionFlags += option.value.listItems
+        case "tsflags": setFlags(option, &diagnostics)
+        case "override_install_langs":
+            languages = option.value.split { $0 == ":" || $0.isWhitespace }.map(String.init)
         case "releasever": break
         default:
             guard !Self.ignoredMainOptions.contains(option.name), !option.name.hasPrefix("color_") else { return }
             if !defaults.apply(option, &diagnostics) { unknown(option, &diagnostics) }
+        }
+    }
+
+    private mutating func setFlags(_ option: INIFile.Option, _ diagnostics: inout [Diagnostic]) {
+        for item in option.value.listItems {
+            if let flag = TransactionFlag(rawValue: item.lowercased()) {
+                if !transactionFlags.contains(flag) { transactionFlags.append(flag) }
+            } else if item.lowercased() == "nocrypto" {
+                diagnostics.append(
+                    Diagnostic(
+                        .warning, at: option.location, "tsflags 'nocrypto' has no effect",
+                        hint: "packages are always checked"))
+            } else {
+                let known = TransactionFlag.allCases.map(\.rawValue).joined(separator: ", ")
+                diagnostics.append(
+                    Diagnostic(
+                        .error, at: option.location, "tsflags '\(item)' makes no root", hint: "\(known) would be right"))
+            }
         }
     }
 

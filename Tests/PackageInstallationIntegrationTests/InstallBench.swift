@@ -58,9 +58,12 @@ struct InstallBench: Sendable {
     ///
     /// - Returns: what dnf printed.
     @discardableResult
-    func installWithDNF(_ specs: [String], into root: String, options: String = "") async throws -> String {
+    func installWithDNF(
+        _ specs: [String], into root: String, options: String = "", macros: String = ""
+    ) async throws -> String {
         var environment = minimalEnvironment
         environment["DNF_OPTIONS"] = options
+        environment["RPM_MACROS"] = macros
         return try await Self.program(Self.differential.appending("install-with-dnf")).run(
             [
                 folder.appending(root).string, folder.appending("scratch").string, "one", "\(Self.epoch)",
@@ -78,14 +81,15 @@ struct InstallBench: Sendable {
             named: list.split(separator: "\n").filter { !$0.hasPrefix("gpg-pubkey-") }.map { "\($0).rpm" })
     }
 
+    /// In the order of the repositories and then of their metadata, as dnf hands them to rpm: where dependencies leave rpm a choice, it keeps that.
     private func packages(named names: [String]) throws -> [PackageFile] {
-        try names.sorted().map { name in
-            for repository in repositories {
-                let path = repository.folder.appending(name)
-                if exists(path) { return PackageFile(path: path, nevra: name, isSigned: repository.key != nil) }
-            }
-            throw WorkerFailure(kind: "test", message: "\(name) is in no repository")
+        let found = repositories.map { repository in
+            names.sorted().map { PackageFile(path: repository.folder.appending($0), nevra: $0, isSigned: repository.key != nil) }
+                .filter { exists($0.path) }
         }
+        let missing = Set(names).subtracting(found.joined().map(\.nevra))
+        #expect(missing == [], "in no repository")
+        return Array(found.joined())
     }
 
     func job(_ packages: [PackageFile], into root: String) throws -> InstallJob {
@@ -208,6 +212,14 @@ struct TestRepository: Sendable {
         folder: FilePath(
             URL(fileURLWithPath: InstallBench.demoRepository.appending("x86_64").string).resolvingSymlinksInPath().path),
         key: InstallBench.demoRepository.appending("RPM-GPG-KEY-discographer-demo"))
+
+    static let centos = TestRepository(
+        name: "centos", folder: InstallBench.material.appending("centos76-minimal"),
+        key: InstallBench.material.pushing("centos76-minimal/RPM-GPG-KEY-CentOS-7"))
+
+    /// What the material has instead of CentOS's largest packages; unsigned.
+    static let centosStandIns = TestRepository(
+        name: "stand-ins", folder: InstallBench.material.appending("centos76-stubs"), key: nil)
 
     var configuration: String {
         """

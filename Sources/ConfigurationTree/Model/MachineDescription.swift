@@ -1,5 +1,6 @@
 // What machine.yaml says (DESIGN section 3): the virtual hardware, the disks, how it boots, and what is made of it.
 // Values only; reading them is MachineDescription+YAML.swift's.
+public import SystemPackage
 
 /// Everything `machine.yaml` can say of one machine, with the defaults filled in.
 public struct MachineDescription: Hashable, Codable, Sendable {
@@ -10,6 +11,8 @@ public struct MachineDescription: Hashable, Codable, Sendable {
     public var hypervisors: [Hypervisor] = []
     /// Scriptlets whose failure does not fail the build, each with the reason the user gave.
     public var toleratedScriptlets: [ToleratedScriptlet] = []
+    /// What packages have at or below these stays out of the root.
+    public var excludedPaths: [FilePath] = []
 
     public init() {}
 }

@@ -1,0 +1,26 @@
+internal import CRPM
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Paths that stay out, in librpm's form: relocations to nowhere, with an empty one at the end of the list. Its memory lives as long as this.
+final class ExcludedPaths {
+    private let list: UnsafeMutableBufferPointer<rpmRelocation>
+
+    init(_ paths: [FilePath]) {
+        list = .allocate(capacity: paths.count + 1)
+        list.initialize(repeating: rpmRelocation(oldPath: nil, newPath: nil))
+        for (index, path) in paths.enumerated() { list[index].oldPath = strdup(path.string) }
+    }
+
+    deinit {
+        for relocation in list { free(relocation.oldPath) }
+        list.deallocate()
+    }
+
+    var relocations: UnsafeMutablePointer<rpmRelocation>? { list.count == 1 ? nil : list.baseAddress }
+}
