@@ -47,6 +47,11 @@ public struct ExtendedAttribute: Hashable, Sendable {
     /// With its class, such as `security.capability`.
     public var name: String
     public var value: [UInt8]
+
+    public init(name: String, value: [UInt8]) {
+        self.name = name
+        self.value = value
+    }
 }
 
 /// A file's extended attributes, sorted by name, without following a link. What a user namespace says of capabilities is what its own root would
