@@ -107,6 +107,10 @@ let package = Package(
             dependencies: ["PackageInstallation", "ConfigurationTree", "HostSystem", "discographer-worker", system],
             swiftSettings: settings),
         .testTarget(
+            name: "CorpusIntegrationTests",
+            dependencies: ["PackageInstallation", "ConfigurationTree", "HostSystem", "discographer-worker", system],
+            swiftSettings: settings),
+        .testTarget(
             name: "BuildIntegrationTests",
             dependencies: ["discographer", "discographer-worker", subprocess, system],
             swiftSettings: settings),

@@ -32,6 +32,11 @@ public struct BuildFailure: Error, Sendable, CustomStringConvertible {
     public var stage: Stage
     public var cause: String
     public var log: FilePath
+    /// Where the root is kept as it stood, when that was asked for.
+    public var keptRoot: FilePath?
 
-    public var description: String { "\(machine): \(stage.rawValue) failed: \(cause)\n  the log is \(log)" }
+    public var description: String {
+        "\(machine): \(stage.rawValue) failed: \(cause)\n  the log is \(log)"
+            + (keptRoot.map { "\n  the root as it stood is \($0); 'discographer shell \(machine)' enters it" } ?? "")
+    }
 }

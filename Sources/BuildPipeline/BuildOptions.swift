@@ -20,6 +20,8 @@ public struct BuildOptions: Sendable {
     public var environment: [String: String]
     /// Each machine gets what its packages.lock says; one without a lock fails.
     public var locked = false
+    /// What a failed installation or composition has made is kept, for `discographer shell`.
+    public var keepsFailedRoots = false
     /// Nothing is asked of the network.
     public var isOffline = false
     /// Ids of repositories whose metadata may be older than what was seen before.

@@ -88,7 +88,8 @@ struct MachineBuild: Sendable {
             return true
         } catch {
             if Task.isCancelled || error is CancellationError { throw CancellationError() }
-            let failure = BuildFailure(machine: name, stage: progress.current, cause: "\(error)", log: logFile)
+            let failure = BuildFailure(
+                machine: name, stage: progress.current, cause: "\(error)", log: logFile, keptRoot: keptRoot?.place)
             progress.log("\(failure)")
             listener(.failed(machine: name, failure))
             return false
@@ -99,7 +100,10 @@ struct MachineBuild: Sendable {
         progress.openLog(logFile)
         try writeAtomically(configuration.renderedText.utf8, to: yumCache.appending("yum.conf"))
         try writeAtomically(try prettyJSON(transaction), to: yumCache.appending("transaction.json"))
-        let cache = try StageCache(folder: options.paths.minimalAppliance(machine), tools: options.tools)
+        var cache = try StageCache(folder: options.paths.minimalAppliance(machine), tools: options.tools)
+        cache.keepsFailures = options.keepsFailedRoots
+        // Of a build that is over.
+        try await cache.removeFailures()
         let plan = try DiskPlan(machine.description, group: group.name, machine: machine.name)
         let fetcher = PackageFetcher(cachePath: options.paths.cachePath, access: options.repositoryAccess)
         let keys = try await fetcher.keys(
@@ -140,6 +144,10 @@ struct MachineBuild: Sendable {
             try await ArtefactFolder(machine: machine, outputs: outputs, plan: plan, options: options)
                 .make(raws: raws, identity: identities.artefacts, at: options.paths.artefacts(machine))
         }
+    }
+
+    private var keptRoot: MachineRoot? {
+        MachineRoot.kept(for: machine, paths: options.paths, tools: options.tools)
     }
 
     private func cachedArtefacts(_ identity: Identity) -> [Artefact]? {

@@ -13,6 +13,8 @@ public struct StageCache: Sendable {
     public let folder: FilePath
     private let rm: Tool
     private static let outcomeName = "outcome.json"
+    /// What a stage that fails has made so far is kept, in `failure(of:)`.
+    public var keepsFailures = false
 
     public init(folder: FilePath, tools: ToolTable) throws {
         self.folder = folder
@@ -22,6 +24,19 @@ public struct StageCache: Sendable {
     /// Where the stage's result is, once it is there.
     public func place(_ stage: String, _ identity: Identity) -> FilePath {
         folder.appending("\(stage)-\(identity.short)")
+    }
+
+    /// Where what a failed stage had made is kept.
+    public func failure(of stage: String) -> FilePath { folder.appending("failed-\(stage)") }
+
+    /// Removes what was kept of failed stages.
+    public func removeFailures() async throws { try await remove { $0.hasPrefix("failed-") } }
+
+    /// The stage's newest result, whatever its inputs were.
+    public func newest(_ stage: String) -> FilePath? {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.string)) ?? []
+        return names.filter { $0.hasPrefix("\(stage)-") && !$0.hasSuffix(".partial") }.map { folder.appending($0) }
+            .filter { exists($0.appending(Self.outcomeName)) }.first
     }
 
     /// The stage's outcome when it ran before with these inputs.
@@ -48,6 +63,10 @@ public struct StageCache: Sendable {
             try await remove { $0.hasPrefix("\(stage)-") && $0 != final.lastComponent?.string }
             return outcome
         } catch {
+            if keepsFailures, !(error is CancellationError) {
+                try? await removeFailures()
+                if rename(partial.string, failure(of: stage).string) == 0 { throw error }
+            }
             // A cancelled task cannot run programs; the next build removes what is left.
             if !(error is CancellationError) { try? await remove { $0 == partial.lastComponent?.string } }
             throw error

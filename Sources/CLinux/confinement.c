@@ -4,11 +4,13 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/netlink.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -89,7 +91,22 @@ static int filter_system_calls(void) {
     return error == 0 ? 0 : -1;
 }
 
+// In this process's own /proc, where who leaves a chroot would find it: what is global to the host's kernel.
+static int protect_kernel_settings(void) {
+    static const char *const entries[] = {"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi"};
+    for (size_t index = 0; index < sizeof entries / sizeof *entries; index++) {
+        if (access(entries[index], F_OK) < 0) continue;
+        struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
+        if (mount(entries[index], entries[index], NULL, MS_BIND, NULL) < 0 ||
+            mount_setattr(AT_FDCWD, entries[index], 0, &attributes, sizeof attributes) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int discographer_confine(const char **failed_step) {
+    *failed_step = "making the kernel's settings read-only";
+    if (protect_kernel_settings() < 0) return -1;
     // core(5): a limit of 1 byte writes no core, and keeps a crash from the host's core_pattern program.
     *failed_step = "forbidding core dumps (setrlimit)";
     if (setrlimit(RLIMIT_CORE, &(struct rlimit){1, 1}) < 0) return -1;

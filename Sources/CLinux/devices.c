@@ -99,3 +99,8 @@ int discographer_mount_devices(const char *folder) {
     if (mount("devpts", path, "devpts", MS_NOSUID | MS_NOEXEC, "mode=0600,ptmxmode=0666") < 0 && errno != EPERM) return -1;
     return 0;
 }
+
+int discographer_allow_devices(int folder, bool allowed) {
+    struct mount_attr attributes = {.attr_set = allowed ? 0 : MOUNT_ATTR_NODEV, .attr_clr = allowed ? MOUNT_ATTR_NODEV : 0};
+    return mount_setattr(folder, "", AT_EMPTY_PATH, &attributes, sizeof attributes);
+}

@@ -91,7 +91,7 @@ static int protect_host(const discographer_isolation *isolation, const char **fa
     *failed_step = "making the host's files read-only (mount_setattr)";
     if (set_attributes(AT_FDCWD, "/", MOUNT_ATTR_RDONLY, 0, AT_RECURSIVE) < 0) return -1;
     for (size_t index = 0; index < isolation->writable_path_count; index++)
-        if (set_attributes(AT_FDCWD, isolation->writable_paths[index], MOUNT_ATTR_NODEV, MOUNT_ATTR_RDONLY, 0) < 0) return -1;
+        if (set_attributes(AT_FDCWD, isolation->writable_paths[index], 0, MOUNT_ATTR_RDONLY, 0) < 0) return -1;
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -122,6 +123,8 @@ int discographer_watch_start(const discographer_watch_limits *limits) {
 }
 
 void discographer_watch_begin(const char *last_words, size_t length) {
+    // librpm closes its own for scriptlets that it starts, and not for what Lua starts.
+    close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     pthread_mutex_lock(&watch.lock);
     clock_gettime(CLOCK_MONOTONIC, &watch.begin);
     watch.last_words = last_words;

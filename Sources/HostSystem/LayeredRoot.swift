@@ -1,6 +1,12 @@
 internal import CLinux
 public import SystemPackage
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// A root file system in two layers: the installed packages, which stay as they are in the cache, and the changes made on
 /// top of them (devices, /init, overlays). Seen as one through overlayfs, in the worker's mount namespace only.
 ///
@@ -42,6 +48,32 @@ public struct LayeredRoot: Hashable, Codable, Sendable {
         }
         try HostSystem.mount("overlay", at: mountPoint, type: "overlay", readOnly: readOnly, options: options)
     }
+}
+
+/// Mounts layers as one root that may be written to, and forgets what was written when the worker ends. No device node of it can be opened.
+///
+/// - Parameter layers: the uppermost first.
+/// - Returns: where the root is.
+/// - Throws: `HostSystemError.systemCall`.
+public func mountThrowAwayRoot(_ layers: [FilePath]) throws -> FilePath {
+    for path in layers where path.string.contains(where: { ",:\\".contains($0) }) {
+        throw HostSystemError.systemCall(
+            what: "mounting an overlay: \(path) has a ',', ':' or '\\' in its name", errno: .invalidArgument)
+    }
+    let place: FilePath = "/run"
+    try mount("tmpfs", at: place, type: "tmpfs", hasDevices: false)
+    for name in ["changes", "work", "root"] { try createDirectories(place.appending(name)) }
+    // The root's own mode and owner are those of the uppermost layer (overlayfs takes the upper folder's).
+    var status = stat()
+    if let first = layers.first, stat(first.string, &status) == 0 {
+        chown(place.appending("changes").string, status.st_uid, status.st_gid)
+        chmod(place.appending("changes").string, status.st_mode & 0o7777)
+    }
+    let lower = layers.map(\.string).joined(separator: ":")
+    try mount(
+        "overlay", at: place.appending("root"), type: "overlay", hasDevices: false,
+        options: "lowerdir=\(lower),upperdir=\(place)/changes,workdir=\(place)/work" + overlayAttributes)
+    return place.appending("root")
 }
 
 /// What overlayfs keeps its own marks in, as mount options that follow others. A user namespace may not set trusted.* attributes; with user.*

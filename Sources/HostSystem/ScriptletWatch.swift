@@ -13,7 +13,7 @@ public struct ScriptletLimits: Hashable, Codable, Sendable {
     /// 0: no limit. Half an hour is several times what the slowest known one takes (an initramfs under emulation).
     public var seconds = 1800
     /// Processes at once. Not a resource limit of the kernel's: those do not hold for root (setrlimit(2), RLIMIT_NPROC).
-    public var processes = 4096
+    public var processes = 1024
 
     public init() {}
 }
@@ -21,14 +21,21 @@ public struct ScriptletLimits: Hashable, Codable, Sendable {
 /// Watches over one scriptlet after another in a worker, and leaves nothing running between them. One in a process.
 public final class ScriptletWatch {
     private let limits: ScriptletLimits
+    private let root: FileDescriptor
     private let output: FileDescriptor
     private var lastWords = Data()
     private var standardDescriptors: [FileDescriptor] = []
 
-    /// - Parameter output: the file in memory that scriptlets print to; of more than 64 MiB, the middle is forgotten.
+    /// - Parameters:
+    ///   - root: the installroot, a mount. librpm opens the device nodes that it makes; while a scriptlet runs, none can be opened.
+    ///   - output: the file in memory that scriptlets print to; of more than 64 MiB, the middle is forgotten.
     /// - Throws: `HostSystemError.systemCall`.
-    public init(_ limits: ScriptletLimits, output: FileDescriptor, reporter: WorkerReporter) throws {
+    public init(_ limits: ScriptletLimits, root: FilePath, output: FileDescriptor, reporter: WorkerReporter) throws {
         self.limits = limits
+        self.root = try FileDescriptor.open(root, .readOnly, options: [.directory, .closeOnExec])
+        for allowed in [false, true] where discographer_allow_devices(self.root.rawValue, allowed) != 0 {
+            throw HostSystemError.systemCall(what: "keeping devices from scriptlets", errno: Errno(rawValue: errno))
+        }
         self.output = output
         var description = discographer_watch_limits(
             seconds: UInt32(clamping: limits.seconds), most_processes: UInt32(clamping: limits.processes),
@@ -51,6 +58,8 @@ public final class ScriptletWatch {
             dup2(output.rawValue, descriptor.rawValue)
             return copy < 0 ? nil : FileDescriptor(rawValue: copy)
         }
+        // It worked at the beginning.
+        _ = discographer_allow_devices(root.rawValue, false)
         lastWords.withUnsafeBytes { bytes in
             discographer_watch_begin(bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
         }
@@ -68,6 +77,7 @@ public final class ScriptletWatch {
         }
         standardDescriptors = []
         let names = stopOtherProcesses()
+        _ = discographer_allow_devices(root.rawValue, true)
         var reasons: [String] = []
         if verdict & UInt32(DISCOGRAPHER_WATCH_TIME) != 0 {
             reasons.append("it did not end within \(limits.seconds) s and was stopped")

@@ -3,6 +3,12 @@ import Foundation
 import Subprocess
 public import SystemPackage
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// The program that does jobs in processes of their own.
 public struct Worker: Sendable {
     /// Where `discographer-worker` is.
@@ -64,6 +70,19 @@ public struct Worker: Sendable {
                 job: Job.name, status: "\(result.terminationStatus)", ending: ending(of: result.closureResult.log))
         }
         return outcome
+    }
+
+    /// Becomes the session: the program that runs now ends, and its terminal and descriptors are the session's.
+    ///
+    /// - Throws: `HostSystemError.systemCall` when the worker cannot be started; it does not return otherwise.
+    public func become<Session: WorkerSession>(_ session: Session) throws -> Never {
+        let description = String(decoding: try JSONEncoder().encode(session), as: UTF8.self)
+        let strings: [String] = [program.string, Session.name, description]
+        let words: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) } + [nil]
+        let pairs = minimalEnvironment.map { "\($0.key)=\($0.value)" }.sorted()
+        let environment: [UnsafeMutablePointer<CChar>?] = pairs.map { strdup($0) } + [nil]
+        execve(program.string, words, environment)
+        throw HostSystemError.systemCall(what: "starting \(program)", errno: Errno(rawValue: errno))
     }
 
     /// The end of the log is kept for errors.

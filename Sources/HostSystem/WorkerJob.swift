@@ -17,12 +17,23 @@ public protocol WorkerJob: Codable, Sendable {
     func run(reporting: WorkerReporter) throws -> Outcome
 }
 
+/// Work that a person does by hand in an isolated process, which has the caller's terminal and takes its place.
+public protocol WorkerSession: Codable, Sendable {
+    /// How the session is called on the worker's command line.
+    static var name: String { get }
+
+    /// What the session's process may see and write.
+    var isolation: Isolation { get }
+
+    /// Does the work, in the isolated process; the result is the program's exit status.
+    func run() throws -> Int32
+}
+
 /// What an isolated process may see: always its own mounts, process ids, IPC and host name.
 public struct Isolation: Hashable, Codable, Sendable {
     /// Loopback only.
     public var network = false
-    /// Existing folders that stay writable, device nodes in them apart; the rest of the host becomes read-only, and /tmp, /var/tmp and
-    /// /run are private and empty.
+    /// Existing folders that stay writable; the rest of the host becomes read-only, and /tmp, /var/tmp and /run are private and empty.
     public var writablePaths: [FilePath]
     /// Stay visible, read-only, even where the rest is hidden.
     public var readablePaths: [FilePath]

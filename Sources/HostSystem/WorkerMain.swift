@@ -23,7 +23,12 @@ enum WorkerExit: Int32 {
 /// Reads a job from standard input, isolates this process as the job asks, does the job, and exits.
 ///
 /// Standard input stays open as the lifeline: when its other end closes, the worker and all its descendants are killed.
-public func workerMain(arguments: [String], jobs: [any WorkerJob.Type]) -> Never {
+public func workerMain(
+    arguments: [String], jobs: [any WorkerJob.Type], sessions: [any WorkerSession.Type] = []
+) -> Never {
+    if arguments.count == 3, let session = sessions.first(where: { $0.name == arguments[1] }) {
+        perform(session, description: arguments[2])
+    }
     if arguments.count == 3, arguments[1] == NamespaceEntry.name { enterNamespace(arguments[2]) }
     umask(0o022)
     signal(SIGPIPE, SIG_IGN)
@@ -41,6 +46,22 @@ public func workerMain(arguments: [String], jobs: [any WorkerJob.Type]) -> Never
     }
 }
 
+/// A session, which has this process's terminal: nobody reads messages, and nobody's end but the terminal's ends it.
+private func perform<Session: WorkerSession>(_ type: Session.Type, description: String) -> Never {
+    umask(0o022)
+    // ^C and ^\ are for what runs in the foreground.
+    signal(SIGINT, SIG_IGN)
+    signal(SIGQUIT, SIG_IGN)
+    do {
+        let session = try JSONDecoder().decode(Session.self, from: Data(description.utf8))
+        try isolate(session.isolation, lifeline: nil)
+        exit(try session.run())
+    } catch {
+        FileHandle.standardError.write(Data("\(error)\n".utf8))
+        exit(WorkerExit.failure.rawValue)
+    }
+}
+
 /// `NamespaceEntry`: the process goes on as another program, or ends.
 private func enterNamespace(_ description: String) -> Never {
     do {
@@ -55,7 +76,7 @@ private func enterNamespace(_ description: String) -> Never {
 private func perform<Job: WorkerJob>(_ type: Job.Type, reporter: WorkerReporter) throws {
     let job = try JSONDecoder().decode(Job.self, from: Data(readLine(of: .standardInput)))
     do {
-        try isolate(job.isolation)
+        try isolate(job.isolation, lifeline: .standardInput)
         let outcome = try job.run(reporting: reporter)
         let json = String(decoding: try JSONEncoder().encode(outcome), as: UTF8.self)
         reporter.send(.outcome(json))
@@ -82,7 +103,7 @@ private func readLine(of descriptor: FileDescriptor) throws -> [UInt8] {
     return line
 }
 
-private func isolate(_ isolation: Isolation) throws {
+private func isolate(_ isolation: Isolation, lifeline: FileDescriptor?) throws {
     func copies(_ paths: [FilePath]) -> [UnsafePointer<CChar>?] { paths.map { UnsafePointer(strdup($0.string)) } }
     let writable = copies(isolation.writablePaths)
     let readable = copies(visiblePaths(isolation))
@@ -99,7 +120,7 @@ private func isolate(_ isolation: Isolation) throws {
                 read_only_host: true, hidden_host: isolation.hidesHost,
                 writable_paths: writable.baseAddress, writable_path_count: writable.count,
                 readable_paths: readable.baseAddress, readable_path_count: readable.count, hostname: hostname)
-            return discographer_isolate(&description, FileDescriptor.standardInput.rawValue, &step)
+            return discographer_isolate(&description, lifeline?.rawValue ?? -1, &step)
         }
     }
     guard status == 0 else {

@@ -26,18 +26,14 @@ final class RPMTransaction {
     private(set) var coveredFiles = CoveredFiles()
     private(set) var database = TargetDatabase()
     private let excludedPaths: ExcludedPaths
+    /// Of the scriptlet that began last.
+    private var failureIsNoted = false
 
     /// - Throws: `WorkerFailure` when librpm cannot be set up, or a key cannot be read.
     init(job: InstallJob, reporter: WorkerReporter) throws {
         self.job = job
         self.reporter = reporter
-        setenv("SOURCE_DATE_EPOCH", "\(job.sourceDateEpoch)", 1)
-        setenv("HOME", "/root", 1)
-        // The one locale that every target has: glibc of CentOS 7 knows no C.UTF-8, and its bash warns of that in each scriptlet.
-        setenv("LC_ALL", "C", 1)
-        // dracut puts five device nodes into initramfs images that the kernel and its own /init make anyway. Ordinary users cannot make
-        // them, and build the same images as root (dracut(8), DRACUT_NO_MKNOD).
-        setenv("DRACUT_NO_MKNOD", "1", 1)
+        for (name, value) in scriptletEnvironment(sourceDateEpoch: job.sourceDateEpoch) { setenv(name, value, 1) }
         try configureLibRPM()
         // Mounted for the scriptlets: their content is not the package's to change.
         rpmPushMacro(
@@ -50,7 +46,8 @@ final class RPMTransaction {
         transaction = rpmtsCreate()
         excludedPaths = ExcludedPaths(job.excludedPaths)
         scriptOutput = try ScriptOutput()
-        watch = try ScriptletWatch(job.scriptletLimits, output: scriptOutput.descriptor, reporter: reporter)
+        watch = try ScriptletWatch(
+            job.scriptletLimits, root: job.installRoot, output: scriptOutput.descriptor, reporter: reporter)
         discographer_rpm_log_up_to_information()
         rpmlogSetCallback(
             { record, data in
@@ -181,6 +178,10 @@ final class RPMTransaction {
                 problems.append("\(package.nevra): \(package.path) is damaged or no package" + log.takeErrors())
                 continue
             }
+            if headerIsSource(header) != 0 {
+                problems.append("\(package.nevra): a source package; what is built of it would be right")
+                continue
+            }
             if package.isSigned && !allSigned && !isSigned(header) {
                 problems.append("\(package.nevra): not signed, and its repository asks gpgcheck")
                 continue
@@ -244,6 +245,7 @@ final class RPMTransaction {
         case RPMCALLBACK_VERIFY_START: isVerifying = true
         case RPMCALLBACK_VERIFY_STOP: isVerifying = false
         case RPMCALLBACK_SCRIPT_START:
+            failureIsNoted = false
             watch.begin("\(header.map(nevra) ?? "?") \(Self.names[Int64(amount)] ?? "scriptlet \(amount)")")
         case RPMCALLBACK_SCRIPT_STOP, RPMCALLBACK_SCRIPT_ERROR:
             scriptletEnded(header, tag: amount, failed: what == RPMCALLBACK_SCRIPT_ERROR)
@@ -270,8 +272,11 @@ final class RPMTransaction {
         if let reason = end.reason { lines.append(reason) }
         var package = header.map(nevra) ?? "?"
         var scriptlet = Self.names[Int64(tag)] ?? "scriptlet \(tag)"
-        if let line = lines.first, let named = line.firstMatch(of: /(%[a-z]+)\(([^()]+)\)/) {
-            (scriptlet, package) = (String(named.1), String(named.2))
+        // Of a long name, Lua's message has only the beginning.
+        if let line = lines.first, let named = line.firstMatch(of: /(%[a-z]+)\(([^()]+)(\))?/) {
+            // Its only other name: `%pre` of a package is `%prein` in librpm's messages.
+            scriptlet = named.1 == "%prein" ? "%pre" : String(named.1)
+            if named.3 != nil { package = String(named.2) }
         }
         if !output.isEmpty { reporter(.output(source: "\(package) \(scriptlet)", text: output)) }
         if !end.leftRunning.isEmpty {
@@ -280,7 +285,8 @@ final class RPMTransaction {
         }
         guard failed || !lines.isEmpty else { return }
         // librpm says SCRIPT_STOP with the log's line, and then SCRIPT_ERROR with nothing new.
-        if lines.isEmpty, let last = failures.last, last.package == package, last.scriptlet == scriptlet { return }
+        if lines.isEmpty, failureIsNoted { return }
+        failureIsNoted = true
         failures.append(
             ScriptletResult(
                 package: package, scriptlet: scriptlet, output: output, failure: lines.joined(separator: "\n")))

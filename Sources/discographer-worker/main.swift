@@ -5,4 +5,5 @@ import RootFilesystem
 
 workerMain(
     arguments: CommandLine.arguments,
-    jobs: [UnderlayJob.self, VerifySignatureJob.self, VerifyPackagesJob.self, InstallJob.self, ComposeJob.self, WriteDisksJob.self])
+    jobs: [UnderlayJob.self, VerifySignatureJob.self, VerifyPackagesJob.self, InstallJob.self, ComposeJob.self, WriteDisksJob.self],
+    sessions: [ShellSession.self])

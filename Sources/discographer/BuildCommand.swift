@@ -36,6 +36,11 @@ struct BuildCommand: AsyncParsableCommand {
     @Flag(help: "Install exactly what each machine's packages.lock says.")
     var locked = false
 
+    @Flag(
+        name: .customLong("keep-root"),
+        help: "Keep the root of a machine that fails as it stands then; 'discographer shell' enters it.")
+    var keepsRoot = false
+
     @Flag(help: "One JSON object per event on standard output.")
     var json = false
 
@@ -47,6 +52,7 @@ struct BuildCommand: AsyncParsableCommand {
         var options = try await tree.buildOptions(
             outputs: outputs.isEmpty ? nil : outputs, jobs: jobs, diskWriter: diskWriter)
         options.locked = locked
+        options.keepsFailedRoots = keepsRoot
         fetch.apply(to: &options)
         let configuration = try tree.readTree(options)
         try await enterUserNamespaceIfNeeded(options)

@@ -22,7 +22,7 @@ struct Discographer: AsyncParsableCommand {
         abstract: "Turns a tree of machine configuration into bootable, immutable appliances.",
         subcommands: [
             BuildCommand.self, CheckCommand.self, ResolveCommand.self, LockCommand.self, WhyCommand.self,
-            RunCommand.self,
+            RunCommand.self, ShellCommand.self,
             CleanCommand.self, DoctorCommand.self,
         ],
         defaultSubcommand: BuildCommand.self)

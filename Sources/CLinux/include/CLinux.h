@@ -12,8 +12,7 @@ typedef struct {
     /// A user namespace for a caller that is not root, for work in which owners do not matter: it knows no ids.
     bool new_user_namespace;
     bool new_network_namespace;
-    /// Everything but `writable_paths` becomes read-only, and /tmp, /var/tmp and /run are private and empty. No device node of
-    /// `writable_paths` can be opened.
+    /// Everything but `writable_paths` becomes read-only, and /tmp, /var/tmp and /run are private and empty.
     bool read_only_host;
     /// Nothing of the host is there but `writable_paths`, `readable_paths` and a minimal /dev: the process gets a root of its own, so
     /// that even who leaves a chroot finds no more.
@@ -80,6 +79,14 @@ unsigned discographer_watch_end(void);
 /// The devices are the caller's own, bound: so a user namespace may do it too, and no scriptlet changes their modes. Returns 0, or -1 with
 /// errno set.
 int discographer_mount_devices(const char *folder);
+
+/// Runs a command in a root, with this process's descriptors and terminal, and waits for it; an empty one is the root's shell.
+///
+/// Returns its exit status, or 128 + signal; -1 with errno set when it could not be started.
+int discographer_run_in_root(const char *root, char *const *command, char *const *environment);
+
+/// Whether device nodes in the mount that has `folder` can be opened. Returns 0, or -1 with errno set.
+int discographer_allow_devices(int folder, bool allowed);
 
 /// Attaches `file` to a free loop device that detaches itself on last close (LO_FLAGS_AUTOCLEAR, loop(4)).
 ///

@@ -1,0 +1,43 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void become(const char *root, char *const *command, char *const *environment) {
+    // What the caller, or its shell, had set for itself.
+    for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (chroot(root) < 0 || chdir("/") < 0) {
+        fprintf(stderr, "discographer: entering the root: %s\n", strerror(errno));
+        _exit(126);
+    }
+    if (command[0]) {
+        execvpe(command[0], command, environment);
+        fprintf(stderr, "discographer: %s: %s\n", command[0], strerror(errno));
+        _exit(errno == ENOENT ? 127 : 126);
+    }
+    static char *const shells[][2] = {{"/bin/bash", NULL}, {"/bin/sh", NULL}};
+    for (size_t index = 0; index < sizeof shells / sizeof *shells; index++) execve(shells[index][0], shells[index], environment);
+    fprintf(stderr, "discographer: the root has neither /bin/bash nor /bin/sh: %s\n", strerror(errno));
+    _exit(127);
+}
+
+int discographer_run_in_root(const char *root, char *const *command, char *const *environment) {
+    pid_t child = fork();
+    if (child < 0) return -1;
+    if (child == 0) become(root, command, environment);
+    for (;;) {
+        int status = 0;
+        // As the first process of its namespace, this one gets everybody's orphans.
+        pid_t ended = waitpid(-1, &status, 0);
+        if (ended == child) return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        if (ended < 0 && errno != EINTR) return -1;
+    }
+}

@@ -1,0 +1,53 @@
+public import ArgumentParser
+public import BuildPipeline
+import ConfigurationTree
+import Foundation
+import HostSystem
+import SystemPackage
+
+extension MachineRoot.Moment: ExpressibleByArgument {}
+
+struct ShellCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "shell",
+        abstract: "Enter a machine's root as it stood when its build failed, or as it was built.",
+        usage: "discographer shell [<options>] GROUP/MACHINE [-- COMMAND [ARGUMENT ...]]",
+        discussion:
+            "The view, the privileges and the environment are those of the packages' scriptlets. What is changed is forgotten. The exit status is the command's."
+    )
+
+    @OptionGroup var tree: TreeOptions
+
+    @Option(
+        help:
+            "Which root: failed (of 'build --keep-root'), installed (the packages) or composed (with everything); default: the first of failed, composed, installed that is there."
+    )
+    var at: MachineRoot.Moment?
+
+    func run() async throws {
+        // After `--`, words that begin with a hyphen are no options; ArgumentParser keeps all of them with the group.
+        var tree = tree
+        let command = Array(tree.groups.dropFirst())
+        tree.groups = Array(tree.groups.prefix(1))
+        let options = try await tree.buildOptions()
+        let configuration = try tree.readTree(options)
+        let machines = configuration.groups.flatMap(\.machines)
+        guard machines.count == 1, let machine = machines.first else {
+            printError("one machine can be entered, as GROUP/MACHINE; selected are \(machines.count)")
+            throw ExitCode(ExitStatus.wrongInput)
+        }
+        try await enterUserNamespaceIfNeeded(options)
+        let name = "\(machine.groupName)/\(machine.name)"
+        guard let root = MachineRoot(of: machine, at: at, paths: options.paths, tools: options.tools) else {
+            printError(
+                "\(name) has no \(at.map { "\($0.rawValue) " } ?? "")root in \(options.paths.minimalAppliance(machine)); 'discographer build --keep-root \(name)' makes or keeps one"
+            )
+            throw ExitCode(ExitStatus.machineFailed)
+        }
+        if tree.verbose { printError("\(name): the \(root.moment.rawValue) root, \(root.place)") }
+        try options.worker.become(
+            root.session(
+                command: command, sourceDateEpoch: options.sourceDateEpoch,
+                terminal: ProcessInfo.processInfo.environment["TERM"]))
+    }
+}

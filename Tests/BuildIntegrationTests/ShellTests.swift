@@ -1,0 +1,99 @@
+import Foundation
+import Testing
+
+@Suite("The shell", .enabled(if: Sandbox.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"), .serialized)
+struct ShellTests {
+    @Test("a failed root is kept when asked, entered, and cleaned; a good one is entered as it was installed and as it was composed")
+    func keptRoot() async throws {
+        try await Sandbox.withFolder { folder in
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet)
+            let cache = folder + "/cache"
+            _ = try await shell(
+                """
+                cd '\(tree)/test/machines/one'
+                printf 'boot:\\n  loader: none\\noutputs: [raw]\\n' > machine.yaml
+                mkdir rpms; cd '\(folder)'
+                printf 'Name: broken\\nVersion: 1\\nRelease: 1\\nSummary: x\\nLicense: none\\nBuildArch: noarch\\n%%description\\nx\\n%%files\\n%%post\\necho traced > /trace\\necho the words; exit 3\\n' > broken.spec
+                rpmbuild -bb --quiet --define "_topdir $PWD/top" --define "_rpmdir $PWD" broken.spec
+                mv noarch/*.rpm '\(tree)/test/machines/one/rpms/'
+                """)
+            func build(_ options: [String]) async throws -> Run {
+                try await Sandbox.discographer(["build", "-c", tree, "-s", cache] + options + ["test"])
+            }
+            func enter(_ options: [String], _ command: [String]) async throws -> Run {
+                try await Sandbox.discographer(["shell", "-c", tree, "-s", cache] + options + ["test/one", "--"] + command)
+            }
+            let failed = try await build(["--keep-root"])
+            #expect(failed.status == 1)
+            let kept = cache + "/test/one/minimal-appliance/failed-installed/root"
+            #expect(failed.output.contains("broken-1-1.noarch %post: ") && failed.output.contains("the words"), "\(failed.output)")
+            #expect(failed.output.contains(kept) && failed.output.contains("discographer shell test/one"), "\(failed.output)")
+            let log = try String(contentsOfFile: cache + "/test/one/yum/log/build.log", encoding: .utf8)
+            #expect(log.contains("broken-1-1.noarch %post:\nthe words\n"), "\(log)")
+
+            let trace = try await enter(
+                [], ["sh", "-c", "cat /trace; hostname 2>/dev/null || cat /proc/sys/kernel/hostname; echo x > /mine; exit 5"])
+            #expect(trace.output == "traced\none\n" && trace.status == 5, "\(trace.output)\(trace.errors)")
+            #expect(!FileManager.default.fileExists(atPath: kept + "/mine"), "what a shell changed stayed")
+            // What scriptlets have, and no more.
+            let environment = try await enter(
+                [], ["sh", "-c", "unset TERM PS1; env | sort; ls /root; mknod /d b 254 0; cat /d; kill -9 1; echo alive"])
+            #expect(
+                environment.output == """
+                    DRACUT_NO_MKNOD=1
+                    HOME=/root
+                    LC_ALL=C
+                    PATH=/sbin:/bin:/usr/sbin:/usr/bin:/usr/X11R6/bin
+                    PWD=/
+                    SOURCE_DATE_EPOCH=1577836800
+                    TZ=UTC
+                    alive
+
+                    """, "\(environment.output)\(environment.errors)")
+            #expect(environment.errors.contains("Permission denied"), "\(environment.errors)")
+
+            let clean = try await Sandbox.discographer(["clean", "-c", tree, "-s", cache, "test"])
+            #expect(clean.status == 0 && clean.output.contains("test/one  cleaned"), "\(clean.output)\(clean.errors)")
+            #expect(!FileManager.default.fileExists(atPath: kept))
+            let nothing = try await enter(["--at", "failed"], ["true"])
+            #expect(nothing.status == 1 && nothing.errors.contains("has no failed root"), "\(nothing.errors)")
+
+            _ = try await shell("rm -r '\(tree)/test/machines/one/rpms'")
+            #expect(try await build([]).status == 0)
+            let installed = try await enter(["--at", "installed"], ["ls", "/init"])
+            #expect(installed.status != 0)
+            let composed = try await enter([], ["ls", "/init"])
+            #expect(composed.status == 0 && composed.output == "/init\n", "\(composed.errors)")
+            #expect(try await Sandbox.traces(of: folder) == [])
+        }
+    }
+
+    @Test("on a terminal: a prompt, ^C that ends a program and not the shell, job control")
+    func terminal() async throws {
+        try await Sandbox.withFolder { folder in
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet)
+            _ = try await shell("printf 'boot:\\n  loader: none\\noutputs: [raw]\\n' > '\(tree)/test/machines/one/machine.yaml'")
+            let cache = folder + "/cache"
+            #expect(try await Sandbox.discographer(["build", "-c", tree, "-s", cache, "test"]).status == 0)
+            // tmux is a terminal, and a server of its own for this test alone.
+            let screen = try await shell(
+                """
+                cd '\(folder)'
+                tmux() { command tmux -S '\(folder)/tmux' "$@"; }
+                wait_for() { for i in $(seq 100); do tmux capture-pane -p | grep -q "$1" && return; sleep 0.1; done; tmux capture-pane -p; return 1; }
+                tmux new-session -d -x 120 -y 40 "'\(Sandbox.program)' shell -c '\(tree)' -s '\(cache)' test/one; echo ended with \\$?; sleep 100"
+                trap 'command tmux -S "\(folder)/tmux" kill-server' EXIT
+                wait_for '#'
+                tmux send-keys 'sleep 1000' Enter; sleep 1; tmux send-keys C-c; tmux send-keys 'echo interrupted $?' Enter
+                wait_for '^interrupted 130'
+                tmux send-keys 'sleep 1000 &' Enter 'jobs' Enter
+                wait_for 'Running'
+                tmux send-keys 'exit 7' Enter
+                wait_for '^ended with 7'
+                tmux capture-pane -p
+                """)
+            #expect(!screen.contains("no job control"), "\(screen)")
+            #expect(try await Sandbox.traces(of: folder) == [])
+        }
+    }
+}

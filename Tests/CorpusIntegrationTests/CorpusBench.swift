@@ -1,0 +1,144 @@
+// What the tests of the corpus share: its packages, made once; the worker under test; plain rpm as the judge; and the state of the host.
+import ConfigurationTree
+import Foundation
+import HostSystem
+import PackageInstallation
+import Synchronization
+import SystemPackage
+import Testing
+
+struct CorpusBench: Sendable {
+    private static let environment = ProcessInfo.processInfo.environment
+    static let isAsked = environment["DISCOGRAPHER_INTEGRATION"] == "1" && geteuid() == 0
+    /// The long suites: `make test-all`.
+    static let asksAll = isAsked && environment["DISCOGRAPHER_TEST_ALL"] == "1"
+    static let checkout = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
+    static let material = FilePath(environment["DISCOGRAPHER_MATERIAL"] ?? "\(checkout)/../shared/material")
+    static let hardPackages = material.appending("hard-rpms")
+    static let corpus = checkout.pushing("Tests/Corpus")
+    static let epoch = 1_600_000_000
+
+    /// Where everything of this run is; a folder of the host that packages try to reach is in it.
+    static let place = FilePath("/var/tmp/discographer-corpus-\(getpid())")
+    static let canary = place.appending("canary")
+
+    /// The packages, made when they are first asked for.
+    static let packages = Task {
+        let folder = place.appending("packages")
+        try createDirectories(canary)
+        try await program(corpus.appending("make-packages")).run([folder.string, canary.string])
+        return folder
+    }
+
+    static func program(_ path: FilePath) -> Tool { Tool(name: path.lastComponent?.string ?? "", path: path, package: "") }
+
+    static func shell(_ script: String, _ arguments: String...) async throws -> String {
+        try await program("/bin/bash").run(["-euc", script, "bash"] + arguments)
+    }
+
+    /// Does `body` with a fresh folder.
+    static func with<Value>(_ body: (FilePath) async throws -> Value) async throws -> Value {
+        let folder = place.appending("test-\(UUID().uuidString)")
+        try createDirectories(folder)
+        let result: Result<Value, any Error>
+        do { result = .success(try await body(folder)) } catch { result = .failure(error) }
+        try await program("/bin/rm").run(["-rf", "--one-file-system", folder.string])
+        return try result.get()
+    }
+
+    /// The file of a package of the corpus: `tools` for corpus-tools, or a file's whole name.
+    static func file(_ name: String) async throws -> FilePath {
+        let folder = try await packages.value
+        if name.hasSuffix(".rpm") { return folder.appending(name) }
+        let architectures = ["noarch", "x86_64"].map { folder.appending("corpus-\(name)-1-1.\($0).rpm") }
+        return try #require(architectures.first(where: exists), "\(name) is not in the corpus")
+    }
+
+    /// What the worker said of an installation.
+    struct Installation {
+        var outcome: InstallOutcome?
+        var failure: WorkerFailure?
+        var events: [WorkerEvent]
+
+        var output: String { events.map { if case .output(_, let text) = $0 { text } else { "" } }.joined() }
+        var warnings: [String] { events.compactMap { if case .warning(let text) = $0 { text } else { nil } } }
+    }
+
+    /// Installs files into the root with the worker under test.
+    static func install(
+        _ files: [FilePath], into root: FilePath, keys: [FilePath] = [], signed: (FilePath) -> Bool = { _ in false },
+        tolerated: [ToleratedScriptlet] = [], seconds: Int? = nil
+    ) async throws -> Installation {
+        try createDirectories(root)
+        let packages = files.map { PackageFile(path: $0, nevra: $0.stem ?? "", isSigned: signed($0)) }
+        var job = InstallJob(
+            installRoot: root, packages: packages, keys: keys, machineName: "corpus", sourceDateEpoch: epoch,
+            toleratedScriptlets: tolerated)
+        if let seconds { job.scriptletLimits.seconds = seconds }
+        let events = Mutex<[WorkerEvent]>([])
+        do {
+            let outcome = try await Worker(program: worker).run(job, onEvent: { event in events.withLock { $0.append(event) } })
+            return Installation(outcome: outcome, failure: nil, events: events.withLock { $0 })
+        } catch let failure as WorkerFailure {
+            return Installation(outcome: nil, failure: failure, events: events.withLock { $0 })
+        }
+    }
+
+    static func install(_ names: [String], into root: FilePath, tolerated: [ToleratedScriptlet] = [], seconds: Int? = nil)
+        async throws -> Installation
+    {
+        var files: [FilePath] = []
+        for name in names { files.append(try await file(name)) }
+        return try await install(files, into: root, tolerated: tolerated, seconds: seconds)
+    }
+
+    /// Installs with plain rpm; `nil` when it refuses, and what it says.
+    static func installWithRPM(_ files: [FilePath], into root: FilePath, keys: [FilePath] = [], signed: Bool = false) async throws
+        -> (isInstalled: Bool, words: String)
+    {
+        try createDirectories(root)
+        let options = keys.flatMap { ["--key", $0.string] } + (signed ? ["--signed"] : [])
+        do {
+            let output = try await program("/usr/bin/timeout").run(
+                ["60", corpus.appending("install-with-rpm").string, root.string] + options + files.map(\.string))
+            return (true, output)
+        } catch HostSystemError.toolFailed(_, _, let ending) {
+            return (false, ending)
+        }
+    }
+
+    /// Everything in a root, a line each.
+    static func list(_ root: FilePath) async throws -> Set<String> {
+        let output = try await program(corpus.appending("list-root")).run([root.string])
+        return Set(output.split(separator: "\n").map(String.init))
+    }
+
+    /// Whatever of the host a scriptlet could have changed.
+    static func host() async throws -> String {
+        try await shell(
+            """
+            exec 2>/dev/null
+            set +e
+            cat /proc/self/mountinfo | cut -d' ' -f3- | sort
+            losetup --list --noheadings --output NAME,BACK-FILE | grep "$1" || true
+            for name in kernel/core_pattern kernel/hostname kernel/domainname kernel/sysrq kernel/pid_max vm/swappiness fs/file-max; do
+                echo "$name $(cat /proc/sys/$name)"
+            done
+            stat -c '%n %a %U' /dev/null /dev/tty /etc/passwd /tmp
+            sha256sum /etc/passwd /etc/shadow /etc/hosts
+            ls -A "$2"
+            ls /usr/attack-was-here /etc/evil || true
+            ps -eo comm,args | grep -E '^(attack|bomb)|sleep 100[0-9]' | grep -v grep || true
+            # How far the clock is from the one that cannot be set, in units of 8 s.
+            python3 -c 'import time; print(round((time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)) / 8))'
+            """, place.string, canary.string)
+    }
+
+    /// Beside the test bundle, where `swift build` puts all products.
+    static let worker: FilePath = {
+        let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
+        var folder = FilePath(bundle).removingLastComponent()
+        while !folder.isEmpty, folder != "/", !exists(folder.appending("discographer-worker")) { folder.removeLastComponent() }
+        return folder == "/" ? checkout.pushing(".build/debug/discographer-worker") : folder.appending("discographer-worker")
+    }()
+}

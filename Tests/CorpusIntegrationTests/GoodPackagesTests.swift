@@ -1,0 +1,125 @@
+import HostSystem
+import SystemPackage
+import Testing
+
+/// What plain rpm makes of the same packages is right.
+@Suite("Good packages", .enabled(if: CorpusBench.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"), .serialized)
+struct GoodPackagesTests {
+    static let content = ["tools", "content", "accounts", "shared", "link", "through-link"]
+    static let scriptlets = ["tools"] + ["sh", "bash", "lua", "trigger", "filetrigger", "target", "other"].map { "scriptlets-\($0)" }
+
+    private static func compare(_ names: [String], prepare: String = "true", _ look: (FilePath) async throws -> Void) async throws {
+        try await CorpusBench.with { folder in
+            let (ours, theirs) = (folder.appending("ours"), folder.appending("theirs"))
+            for root in [ours, theirs] {
+                try createDirectories(root)
+                _ = try await CorpusBench.shell("cd \"$1\"; \(prepare)", root.string)
+            }
+            var files: [FilePath] = []
+            for name in names { files.append(try await CorpusBench.file(name)) }
+            let result = try await CorpusBench.install(files, into: ours)
+            #expect(result.failure == nil)
+            let judge = try await CorpusBench.installWithRPM(files, into: theirs)
+            #expect(judge.isInstalled, "\(judge.words)")
+            let (we, they) = (try await CorpusBench.list(ours), try await CorpusBench.list(theirs))
+            #expect(we.subtracting(they).sorted() == [], "only in ours")
+            #expect(they.subtracting(we).sorted() == [], "only in rpm's")
+            try await look(ours)
+        }
+    }
+
+    @Test("every kind of file is as rpm makes it")
+    func files() async throws {
+        try await Self.compare(Self.content, prepare: "mkdir linked; echo old > linked/old") { root in
+            let facts = try await CorpusBench.shell(
+                """
+                cd "$1/content"
+                stat -c '%n %a %u:%g %h' hard-1 setuid both owned block setgid
+                stat -c '%n %t:%T' block character
+                getcap caps; getfattr --only-values -n user.corpus plain; echo
+                ls | awk 'length > 100' | wc -c
+                readlink ../linked; cat ../linked/b; cat ../linked.rpmmoved/old
+                """, root.string)
+            #expect(
+                facts == """
+                    hard-1 644 0:0 3
+                    setuid 4755 0:0 1
+                    both 6711 4711:4712 1
+                    owned 640 4711:4712 1
+                    block 660 0:4712 1
+                    setgid 2775 0:4712 2
+                    block 7:c8
+                    character 1:3
+                    caps cap_net_raw=ep
+                    value
+                    494
+                    real
+                    b
+                    old
+
+                    """)
+        }
+    }
+
+    @Test("every kind of scriptlet runs when rpm runs it, by sh, bash and Lua; those of removals and checks never")
+    func scriptlets() async throws {
+        try await Self.compare(Self.scriptlets) { root in
+            let log = try readText(root.appending("log"))
+            for line in [
+                "pretrans lua true", "pre sh 1", "post sh 1", "posttrans sh 1", "pre bash bash", "post lua 1",
+                "triggerprein 1 0", "triggerin 1 1", "triggerin lua 1 1", "filetriggerin /usr/share/corpus/target",
+                "transfiletriggerin /usr/share/corpus/other", "transfiletriggerin lua /usr/share/corpus/other",
+            ] {
+                #expect(log.contains(line + "\n"), "\(line)\nin\n\(log)")
+            }
+            #expect(!log.contains("preun") && !log.contains("postun"))
+        }
+    }
+
+    @Test("what scriptlets print is theirs, Lua's too")
+    func output() async throws {
+        try await CorpusBench.with { folder in
+            let result = try await CorpusBench.install(Self.scriptlets, into: folder.appending("root"))
+            #expect(
+                result.events.contains(
+                    .output(source: "corpus-scriptlets-sh-1-1.noarch %post", text: "on standard output\non standard error\n")))
+            #expect(result.events.contains(.output(source: "corpus-scriptlets-lua-1-1.noarch %pretrans", text: "Lua prints\n")))
+            #expect(result.warnings == [])
+        }
+    }
+
+    @Test("a FIFO, on which rpm 4.18 hangs")
+    func fifo() async throws {
+        try await CorpusBench.with { folder in
+            let result = try await CorpusBench.install(["fifo"], into: folder.appending("root"))
+            #expect(result.failure == nil)
+            #expect(try await CorpusBench.shell("stat -c '%F %a %U' \"$1/root/content/fifo\"", folder.string) == "fifo 620 root\n")
+        }
+    }
+
+    @Test("of two colours of a program, the machine's own stays, whatever the order")
+    func colours() async throws {
+        for names in [
+            ["corpus-colours-1-1.i686.rpm", "corpus-colours-1-1.x86_64.rpm"], ["corpus-colours-1-1.x86_64.rpm", "corpus-colours-1-1.i686.rpm"],
+        ] {
+            try await Self.compare(names) { root in
+                let kind = try await CorpusBench.shell("file -b \"$1/usr/bin/coloured\"", root.string)
+                #expect(kind.contains("64-bit"), "\(kind)")
+            }
+        }
+    }
+
+    @Test("a file over 4 GiB", .enabled(if: CorpusBench.asksAll, "DISCOGRAPHER_TEST_ALL=1"))
+    func large() async throws {
+        try await CorpusBench.with { folder in
+            try await CorpusBench.program(CorpusBench.corpus.appending("make-packages")).run([
+                "--large", folder.appending("packages").string, CorpusBench.canary.string,
+            ])
+            let file = folder.pushing("packages/corpus-large-1-1.noarch.rpm")
+            let result = try await CorpusBench.install([file], into: folder.appending("root"))
+            #expect(result.failure == nil)
+            let facts = try await CorpusBench.shell("cd \"$1/root/content\"; stat -c %s large; tail -c 7 large; rm large", folder.string)
+            #expect(facts == "4508876807\nthe end")
+        }
+    }
+}
