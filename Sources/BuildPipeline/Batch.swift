@@ -3,6 +3,12 @@ import HostSystem
 import PackageResolution
 import SystemPackage
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Several machines, built together: walk → resolve → fetch → install → compose → disks → convert.
 ///
 /// Resolution is shared by the machines; then each goes its own way, and a machine that fails leaves the others alone.
@@ -42,11 +48,22 @@ public struct Batch: Sendable {
             diagnostics: &diagnostics)
     }
 
+    /// - Throws: `BuildProblem` with the path, for a cache that cannot be written.
+    private func checkCache() throws {
+        let path = options.paths.cachePath
+        do {
+            try createDirectories(path)
+            guard access(path.string, W_OK) == 0 else { throw Errno(rawValue: errno) }
+        } catch let error as Errno {
+            throw BuildProblem("\(path): error: the cache cannot be written: \(error)")
+        }
+    }
+
     /// Builds all; the result is the names of the machines that failed.
     ///
     /// - Throws: `CancellationError`, and what keeps every machine from being built, such as a cache that cannot be written.
     public func build() async throws -> [String] {
-        try createDirectories(options.paths.cachePath)
+        try checkCache()
         let begin = ContinuousClock.now
         for member in members {
             listener(.stageStarted(machine: "\(member.group.name)/\(member.machine.name)", .resolve))
