@@ -32,7 +32,7 @@ struct DiskWriterTests {
             offset=$(sfdisk -J '\(image)' | python3 -c 'import json, sys; print(512 * json.load(sys.stdin)["partitiontable"]["partitions"][-1]["start"])')
             mkdir -p '\(folder)/mount'
             unshare --mount bash -euc "mount -o ro,noload,loop,offset=$offset '\(image)' '\(folder)/mount'; cd '\(folder)/mount'
-            find . -path ./lost+found -prune -o -printf '%p %y %m %U:%G %n %l ' \\\\( -type f -printf '%s %T@' \\\\) -printf '\\\\n' | sort
+            find . -path ./lost+found -prune -o -printf '%p %y %m %U:%G %n %l ' \\\\( -type f -printf '%s %T@' -o -true \\\\) -printf '\\\\n' | sort
             find . \\\\( -type b -o -type c \\\\) -exec stat -c '%n %t:%T' {} + | sort
             find . -type f -print0 | sort -z | xargs -0 sha256sum
             getcap -r . | sort"
