@@ -36,7 +36,7 @@ public struct PackageLock: Hashable, Sendable {
 
     /// What is installed under this lock.
     ///
-    /// - Throws: `ResolutionError` with every reason why the lock does not fit the request: other packages are asked for now, the
+    /// - Throws: `ResolutionError` with every reason why the lock does not fit the request: `packages` asks for others, the
     ///   yum configuration decides otherwise, a local package is gone, new or has other content.
     public func transaction(for request: ResolutionRequest, lockFile: FilePath) throws -> Transaction {
         var problems = inputs.differences(to: request, lockFile: lockFile)
