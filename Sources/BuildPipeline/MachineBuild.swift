@@ -198,15 +198,14 @@ struct MachineBuild: Sendable {
                         UnderlayJob(installRoot: root, layers: underlays, sourceDateEpoch: epoch))
                 }
                 var job = InstallJob(
-                    installRoot: root, packages: try await options.worker.verified(packages, keys: keys), keys: keys,
+                    installRoot: root, packages: packages, keys: keys,
                     machineName: machine.name, sourceDateEpoch: epoch,
                     toleratedScriptlets: machine.description.toleratedScriptlets)
                 job.recordedKeys = try await fetcher.keys(of: asked)
-                job.packagesAreVerified = true
                 job.transactionFlags = configuration.transactionFlags
                 job.languages = configuration.languages
                 job.excludedPaths = machine.description.excludedPaths
-                return try await options.worker.run(
+                return try await options.worker.install(
                     job, onEvent: { progress.take($0, .install) }, onLog: { progress.log($0) })
             }
         }

@@ -16,7 +16,7 @@ public struct PackageFile: Hashable, Codable, Sendable {
     /// Whether its repository asks for a signature by one of the job's keys.
     public var isSigned: Bool
     /// Whether the header, once it is trusted, answers for the whole payload (rpm 4.14 and later).
-    public var hasPayloadDigest = false
+    var hasPayloadDigest = false
 
     public init(path: FilePath, nevra: String, isSigned: Bool) {
         self.path = path
@@ -54,9 +54,8 @@ public struct InstallJob: WorkerJob {
 
     /// An existing folder; underlays may be in it already.
     public var installRoot: FilePath
+    /// Taken as they are: `Worker.install` verifies them first.
     public var packages: [PackageFile]
-    /// Whether a `VerifyPackagesJob` found nothing wrong with them; librpm verifies them one after the other otherwise.
-    public var packagesAreVerified = false
     /// Armoured public keys: this machine's whole keyring.
     public var keys: [FilePath]
     /// Those that the root's own database gets as `gpg-pubkey`, as dnf does with keys that it had to ask for.

@@ -19,8 +19,6 @@ final class RPMTransaction {
     private let watch: ScriptletWatch
     private var opened: FD_t?
     private var finished = 0
-    /// librpm opens and closes each package twice: to verify all of them first, then to install each.
-    private var isVerifying = false
     private var failures: [ScriptletResult] = []
     /// Files in the folders that are mounted over meanwhile.
     private(set) var coveredFiles = CoveredFiles()
@@ -149,14 +147,10 @@ final class RPMTransaction {
         return InstallOutcome(packageCount: job.packages.count, failedScriptlets: failures, warnings: log.warnings)
     }
 
-    /// Reads every header; packages that cannot be read or trusted are refused together, before anything is written.
+    /// Reads every header; packages that cannot be read are refused together, before anything is written.
     private func addPackages() throws {
-        // A package's own digests are always checked; its signature when its repository asks.
-        let allSigned = job.packages.allSatisfy(\.isSigned)
-        rpmtsSetVSFlags(transaction, RPMVSF_DEFAULT.rawValue)
-        let digests = Int32(RPMSIG_DIGEST_TYPE)
-        let level = allSigned ? digests | Int32(RPMSIG_SIGNATURE_TYPE) : digests
-        rpmtsSetVfyLevel(transaction, job.packagesAreVerified ? 0 : level)
+        // Verified already, each as its repository asks, which one level for the whole transaction cannot say.
+        rpmtsSetVfyLevel(transaction, 0)
         var problems: [String] = []
         for (index, package) in job.packages.enumerated() {
             guard let file = Fopen(package.path.string, "r.ufdio"), Ferror(file) == 0 else {
@@ -167,23 +161,12 @@ final class RPMTransaction {
             var header: Header?
             let result = rpmReadPackageFile(transaction, file, package.path.string, &header)
             defer { headerFree(header) }
-            switch result {
-            case RPMRC_OK: break
-            case RPMRC_NOKEY, RPMRC_NOTTRUSTED:
-                if package.isSigned {
-                    problems.append("\(package.nevra): signed with a key that this machine does not trust (gpgkey)")
-                    continue
-                }
-            default:
+            guard [RPMRC_OK, RPMRC_NOKEY, RPMRC_NOTTRUSTED].contains(result) else {
                 problems.append("\(package.nevra): \(package.path) is damaged or no package" + log.takeErrors())
                 continue
             }
             if headerIsSource(header) != 0 {
                 problems.append("\(package.nevra): a source package; what is built of it would be right")
-                continue
-            }
-            if package.isSigned && !allSigned && !isSigned(header) {
-                problems.append("\(package.nevra): not signed, and its repository asks gpgcheck")
                 continue
             }
             try coveredFiles.add(header)
@@ -196,14 +179,6 @@ final class RPMTransaction {
         guard problems.isEmpty else {
             throw WorkerFailure(
                 kind: "signature", message: (["packages are refused:"] + problems).joined(separator: "\n  "))
-        }
-    }
-
-    /// Only signatures of the header count: it is them that rpmReadPackageFile verifies. One of header and payload together
-    /// (RPMTAG_SIGPGP, RPMTAG_SIGGPG) is not read there, so that anybody's would do.
-    private func isSigned(_ header: Header?) -> Bool {
-        [RPMTAG_RSAHEADER, RPMTAG_DSAHEADER].contains {
-            headerIsEntry(header, rpmTagVal($0.rawValue)) != 0
         }
     }
 
@@ -233,17 +208,14 @@ final class RPMTransaction {
                 return nil
             }
             opened = Fopen(job.packages[index].path.string, "r.ufdio")
-            if !isVerifying { digestFiles(!(job.packagesAreVerified && job.packages[index].hasPayloadDigest)) }
+            digestFiles(!job.packages[index].hasPayloadDigest)
             return opened.map { UnsafeMutableRawPointer($0) }
         case RPMCALLBACK_INST_CLOSE_FILE:
             Fclose(opened)
             opened = nil
-            guard !isVerifying else { break }
             finished += 1
             reporter.progress(finished, of: job.packages.count, header.map(nevra) ?? "")
         case RPMCALLBACK_INST_STOP: settleNodes(of: header)
-        case RPMCALLBACK_VERIFY_START: isVerifying = true
-        case RPMCALLBACK_VERIFY_STOP: isVerifying = false
         case RPMCALLBACK_SCRIPT_START:
             failureIsNoted = false
             watch.begin("\(header.map(nevra) ?? "?") \(Self.names[Int64(amount)] ?? "scriptlet \(amount)")")

@@ -105,7 +105,8 @@ private final class PackageVerifier {
         let level = Int32(RPMSIG_DIGEST_TYPE) | (package.isSigned ? Int32(RPMSIG_SIGNATURE_TYPE) : 0)
         rpmtsSetVfyLevel(transaction, level)
         var query = rpmQVKArguments_s()
-        guard rpmVerifySignatures(&query, transaction, file, package.path.string) == 0 else {
+        let isGood = rpmVerifySignatures(&query, transaction, file, package.path.string) == 0
+        guard isGood || !package.isSigned && onlyKeysAreMissing else {
             result.refusals.append("\(package.nevra): \(reason(isSigned: package.isSigned))")
             return
         }
@@ -126,10 +127,17 @@ private final class PackageVerifier {
         }
     }
 
+    private var said: [String] { lines.flatMap { $0.split(separator: "\n") }.map { String($0.drop { $0 == " " }) } }
+
+    private var findings: [String] { said.filter { !$0.hasSuffix(": OK") && !$0.hasSuffix(":") && !$0.isEmpty } }
+
+    /// Nobody asked for the signature, and there is no key to call it bad: `rpm -i` installs such a package with a warning.
+    private var onlyKeysAreMissing: Bool {
+        !findings.isEmpty && findings.allSatisfy { $0.hasSuffix(": NOKEY") || $0.hasSuffix(": NOTTRUSTED") }
+    }
+
     /// librpm's own words for what was not good, such as `Header V4 RSA/SHA512 Signature, key ID 0bce0e06: NOKEY`.
     private func reason(isSigned: Bool) -> String {
-        let said = lines.flatMap { $0.split(separator: "\n") }.map { String($0.drop { $0 == " " }) }
-        let findings = said.filter { !$0.hasSuffix(": OK") && !$0.hasSuffix(":") && !$0.isEmpty }
         let words = findings.joined(separator: "; ")
         if isSigned, words.contains("NOKEY") { return "signed with a key that this machine does not trust (gpgkey): \(words)" }
         if isSigned, !said.isEmpty, !said.contains(where: { $0.contains("Signature") }) {

@@ -12,9 +12,9 @@ struct BadPackagesTests {
         (["text.rpm"], "signature", ["text", "damaged or no package"]),
         (["truncated-lead.rpm"], "signature", ["truncated-lead", "damaged or no package"]),
         (["truncated-header.rpm"], "signature", ["truncated-header", "damaged or no package"]),
-        (["truncated-payload.rpm"], "transaction", ["corpus-refused-plain", "does not verify", "Payload SHA256"]),
+        (["truncated-payload.rpm"], "signature", ["truncated-payload", "damaged", "Payload SHA256"]),
         (["wrong-header-digest.rpm"], "signature", ["wrong-header-digest", "BAD"]),
-        (["wrong-payload-digest.rpm"], "transaction", ["corpus-refused-plain", "does not verify", "Payload SHA256"]),
+        (["wrong-payload-digest.rpm"], "signature", ["wrong-payload-digest", "damaged", "Payload SHA256"]),
         (
             ["corpus-refused-conflict-1-1.noarch.rpm", "corpus-refused-conflicting-1-1.noarch.rpm"], "transaction",
             ["/usr/share/corpus/conflict", "conflicts"]

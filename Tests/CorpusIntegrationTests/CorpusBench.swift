@@ -77,7 +77,7 @@ struct CorpusBench: Sendable {
         if let seconds { job.scriptletLimits.seconds = seconds }
         let events = Mutex<[WorkerEvent]>([])
         do {
-            let outcome = try await Worker(program: worker).run(job, onEvent: { event in events.withLock { $0.append(event) } })
+            let outcome = try await Worker(program: worker).install(job, onEvent: { event in events.withLock { $0.append(event) } })
             return Installation(outcome: outcome, failure: nil, events: events.withLock { $0 })
         } catch let failure as WorkerFailure {
             return Installation(outcome: nil, failure: failure, events: events.withLock { $0 })

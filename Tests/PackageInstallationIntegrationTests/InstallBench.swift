@@ -103,7 +103,7 @@ struct InstallBench: Sendable {
     }
 
     func run(_ job: InstallJob) async throws -> InstallOutcome {
-        try await Worker(program: Self.worker).run(job)
+        try await Worker(program: Self.worker).install(job)
     }
 
     /// Forty days later, for a program that it is loaded into. Not for the times of inodes: they are the kernel's.
@@ -160,7 +160,7 @@ struct InstallBench: Sendable {
         ]
         for (name, value) in changes { setenv(name, value, 1) }
         defer { for name in changes.keys { unsetenv(name) } }
-        let outcome = try await Worker(program: program).run(job)
+        let outcome = try await Worker(program: program).install(job)
         let place = inRoot.removingLastComponent()
         try await Self.program("/bin/rm").run(["-r", place.string])
         try await Self.program("/bin/touch").run(["--date=@\(Self.epoch)", place.removingLastComponent().string])
