@@ -94,7 +94,7 @@ let package = Package(
         tests("HostSystem", []),
         tests("DiskImages", ["ConfigurationTree", "HostSystem"]),
         tests("Appliances", ["ConfigurationTree", "HostSystem"]),
-        tests("PackageResolution", ["ConfigurationTree", "BuildStore"]),
+        tests("PackageResolution", ["ConfigurationTree", "BuildStore", "HostSystem"]),
         tests("RootFilesystem", []),
 
         // Real packages, loop devices and boots; only with DISCOGRAPHER_INTEGRATION=1 (`make test`).

@@ -222,8 +222,8 @@ struct MachineBuild: Sendable {
     ) async throws {
         let bash = try options.tools.tool("bash")
         let rm = try options.tools.tool("rm")
-        let files = try generatedFiles(installed, plan)
         try await progress.run(.compose) {
+            let files = try generatedFiles(installed, plan)
             _ = try await cache.make("composed", identity) { folder in
                 let scratch = options.paths.minimalAppliance(machine).appending("configuration-changes")
                 let generated = [

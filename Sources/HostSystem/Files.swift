@@ -10,11 +10,16 @@ public import SystemPackage
 
 /// The whole file as UTF-8.
 ///
-/// - Throws: `Errno` of open(2) or read(2); `Errno.illegalByteSequence` when the bytes are not UTF-8.
+/// - Throws: `Errno` of open(2) or read(2); `NotText` when the bytes are not UTF-8.
 public func readText(_ path: FilePath) throws -> String {
     let bytes = try readBytes(path)
-    guard let text = String(validating: bytes, as: UTF8.self) else { throw Errno.illegalByteSequence }
+    guard let text = String(validating: bytes, as: UTF8.self) else { throw NotText() }
     return text
+}
+
+/// The bytes of a file are not UTF-8.
+public struct NotText: Error, CustomStringConvertible {
+    public var description: String { "it is not UTF-8 text" }
 }
 
 /// The whole file.

@@ -87,11 +87,18 @@ public struct LockMismatch: Error, CustomStringConvertible {
 extension PackageLock {
     /// The lock in a file; `nil` when there is no file.
     ///
-    /// - Throws: `Errno` when it cannot be read, `ResolutionError` with everything that is wrong in it.
+    /// - Throws: `ResolutionError` with everything that is wrong with it.
     public static func read(_ file: FilePath?) throws -> PackageLock? {
         guard let file else { return nil }
         var diagnostics: [Diagnostic] = []
-        let lock = PackageLock(text: try readText(file), file: file, diagnostics: &diagnostics)
+        var lock: PackageLock?
+        do {
+            lock = PackageLock(text: try readText(file), file: file, diagnostics: &diagnostics)
+        } catch {
+            diagnostics.append(
+                Diagnostic(
+                    .error, at: SourceLocation(file: file), "cannot be read: \(error)", hint: "'discographer lock' makes it anew"))
+        }
         guard diagnostics.isEmpty else { throw ResolutionError(problems: diagnostics.map(\.description)) }
         return lock
     }

@@ -214,6 +214,10 @@ public struct YumConfiguration: Hashable, Sendable {
             diagnostics.append(
                 Diagnostic(.error, at: section.location, "the repository '\(section.name)' \(message)", hint: hint))
         }
+        // As dnf (dnf.repo.repo_id_invalid): it becomes the name of folders.
+        if let bad = section.name.first(where: { !($0.isASCII && ($0.isLetter || $0.isNumber || "-_.:".contains($0))) }) {
+            problem("has '\(bad)' in its id", hint: "letters, digits, '-', '_', '.' and ':' would be right")
+        }
         let places = ["baseurl", "mirrorlist", "metalink"]
         // A place that is no URL was reported already.
         if !section.options.contains(where: { places.contains($0.name) && !$0.value.isEmpty }) {

@@ -76,7 +76,7 @@ struct TreeOptions: ParsableArguments {
     /// The tree, its diagnostics printed; ends with status 2 when it has errors.
     func readTree(_ options: BuildOptions) throws -> ConfigurationTree {
         let tree = ConfigurationTree(at: options.paths.configPath, selecting: try selectors())
-        let all = tree.diagnostics + Batch(tree: tree, options: options, listener: { _ in }).diagnostics()
+        let all = (tree.diagnostics + Batch(tree: tree, options: options, listener: { _ in }).diagnostics()).inReadingOrder
         for diagnostic in all where diagnostic.severity != .note || verbose { printError(diagnostic.description) }
         let errors = all.filter { $0.severity == .error }.count
         guard errors == 0 else {

@@ -406,3 +406,9 @@ struct BuildPathsTests {
         for (name, value) in variables where name.hasSuffix("Path") { #expect(value.hasPrefix("/"), "\(name)") }
     }
 }
+
+@Test func diagnosticsAreReadFromTheTopOfEachFile() {
+    let places: [(FilePath, Int?)] = [("/b", 9), ("/a", 2), ("/b", nil), ("/b", 1), ("/a", 1)]
+    let sorted = places.map { Diagnostic(.error, at: SourceLocation(file: $0, line: $1), "wrong") }.inReadingOrder
+    #expect(sorted.map(\.location.description) == ["/b", "/b:1", "/b:9", "/a:1", "/a:2"])
+}

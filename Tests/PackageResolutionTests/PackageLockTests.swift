@@ -1,5 +1,7 @@
 import BuildStore
 import ConfigurationTree
+import Foundation
+import HostSystem
 import SystemPackage
 import Testing
 
@@ -70,6 +72,14 @@ struct PackageLockTests {
         let lines = lock.text.split(separator: "\n").count
         #expect(PackageLock(text: text, file: file, diagnostics: &diagnostics) == nil)
         #expect(diagnostics.map(\.location.line) == [lines + 1, lines + 2, lines + 3])
+    }
+
+    @Test func bytesThatAreNoTextAreSaidWithTheirFile() throws {
+        let folder = try ScratchFolder()
+        let path = FilePath(try folder.write("", to: "packages.lock").path)
+        try writeAtomically([0xFF, 0xFE, 0x0A], to: path)
+        let error = #expect(throws: ResolutionError.self) { try PackageLock.read(path) }
+        #expect("\(error as Any)".contains("\(path): error: cannot be read: it is not UTF-8 text"))
     }
 
     @Test func anotherVersionOfTheFormatIsOneError() {

@@ -35,6 +35,13 @@ struct YumConfigurationTests {
         #expect(configuration.renderedText.contains("cachedir=/cache/g/m/yum"))
     }
 
+    @Test func anIdIsAsDNFTakesIt() throws {
+        for (id, isGood) in [("a-b_c.d:9", true), ("a b", false), ("a/../b", false), ("ä", false)] {
+            let (_, diagnostics) = try read("[main]\n", "[\(id)]\nbaseurl=https://host/\n")
+            #expect(diagnostics.isEmpty == isGood, "\(id): \(diagnostics)")
+        }
+    }
+
     @Test func secretsComeFromTheEnvironmentAndAreNotRendered() throws {
         let (configuration, _) = try read(
             "[main]\nusername=me\npassword=${env:SECRET}\n", "[a]\nbaseurl=https://host/\n",

@@ -14,6 +14,18 @@ public struct SourceLocation: Hashable, Codable, Sendable, CustomStringConvertib
     public var description: String { line.map { "\(file):\($0)" } ?? file.string }
 }
 
+extension [Diagnostic] {
+    /// File by file in the order in which they come up, and from the top of each to its end.
+    public var inReadingOrder: [Diagnostic] {
+        var ranks: [FilePath: Int] = [:]
+        for diagnostic in self where ranks[diagnostic.location.file] == nil { ranks[diagnostic.location.file] = ranks.count }
+        return enumerated().sorted { first, second in
+            let places = [first, second].map { (ranks[$0.element.location.file] ?? 0, $0.element.location.line ?? 0, $0.offset) }
+            return places[0] < places[1]
+        }.map(\.element)
+    }
+}
+
 /// One thing the reader of a CI log has to know about the configuration: what is wrong where, and what
 /// would be right. Diagnostics are collected, never thrown one at a time.
 public struct Diagnostic: Hashable, Codable, Sendable, CustomStringConvertible {
