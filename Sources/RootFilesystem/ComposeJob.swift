@@ -147,11 +147,10 @@ public struct ComposeJob: WorkerJob {
         guard generators.contains(where: { !$0.scriptlets.isEmpty }) else { return }
         try createDirectories(scratch)
         try ConfigurationView(configPath: paths.configPath, scratch: scratch, machineCache: machineCache).mount()
-        // As root a scriptlet could write to the host's disks and kernel settings through these.
+        // As root a scriptlet could write to the host's disks through these.
         try mountMinimalDevices(at: "/dev")
-        for path in ["/proc/sys", "/proc/sysrq-trigger"] as [FilePath] where exists(path) {
-            try bindMount(path, at: path, readOnly: true)
-        }
+        // Before bash, which is started from threads that come into being then. What follows needs no more than scriptlets keep.
+        try confine()
         let scriptlets = GeneratorScriptlets(bash: bash, functionsPath: paths.functionsPath, scratch: scratch)
         for generator in generators where !generator.scriptlets.isEmpty {
             try scriptlets.run(generator, reporting: reporting)

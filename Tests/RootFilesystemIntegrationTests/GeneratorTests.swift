@@ -179,6 +179,8 @@ struct GeneratorTests {
             cat > "$machine/generator-scriptlets/1" <<'END'
             echo started
             sleep 300 &
+            # Until then it is another bash.
+            until [[ $(<"/proc/$!/comm") == sleep ]]; do :; done
             (trap '' TERM HUP; while true; do echo again >> "$cacheMachineRpmInstallRootPath/etc/motd"; sleep 0.01; done) &
             END
             """#
@@ -203,6 +205,19 @@ struct GeneratorTests {
             if echo x > "$cacheMachineMinimalAppliancePath/installed/root/etc/motd"; then echo changed the packages; fi 2>/dev/null
             echo direct > "$cacheMachineRpmInstallRootPath/etc/motd"
             echo x > /tmp/scratch; echo x > ~/scratch
+            # Privileges over files and users, and none over the kernel.
+            if mount -t tmpfs tmpfs /tmp || unshare --user true || dmesg || keyctl show; then echo asked the kernel; fi >/dev/null 2>&1
+            python3 - <<'PYTHON'
+            import ctypes
+            libc = ctypes.CDLL(None, use_errno=True)
+            # keyctl(2), bpf(2), perf_event_open(2), syslog(2) of x86_64
+            for number, arguments in (250, (0, -3, 0)), (321, (0, 0, 0)), (298, (0, 0, 0)), (103, (3, 0, 0)):
+                print(libc.syscall(number, *arguments), end=" ")
+            bounding = next(line for line in open("/proc/self/status") if line.startswith("CapBnd"))
+            print(f"{int(bounding.split()[1], 16) >> 21 & 1}")
+            PYTHON
+            chown 12:34 "$cacheMachineRpmInstallRootPath/etc/motd"; mknod "$cacheMachineRpmInstallRootPath/etc/node" c 1 3
+            setpriv --reuid 33 --regid 33 --clear-groups id -u
             END
             """#
         ) { bench in
@@ -212,9 +227,9 @@ struct GeneratorTests {
                 output.split(separator: "\n")
                     == [
                         "fd", "full", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout", "tty",
-                        "urandom", "zero", "--", "lo", "--",
+                        "urandom", "zero", "--", "lo", "--", "-1 -1 -1 -1 0", "33",
                     ])
-            #expect(try await bench.look("cat etc/motd") == ["direct"])
+            #expect(try await bench.look("cat etc/motd; stat -c '%u:%g' etc/motd; stat -c %t:%T etc/node") == ["direct", "12:34", "1:3"])
             #expect(
                 try await bench.shell(
                     "cat $installed/etc/motd; ls /etc/discographer-was-here /tmp/scratch 2>/dev/null || true")
