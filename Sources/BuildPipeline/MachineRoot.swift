@@ -15,11 +15,20 @@ public struct MachineRoot: Sendable {
     /// The uppermost first.
     let layers: [FilePath]
     private let machine: String
+    /// Keeps builds and `clean` away, and not other shells.
+    private var lock: FileLock?
 
-    /// The root of that moment; without one, the failed one if it was kept, or else the most finished one.
+    /// The root of that moment; without one, the failed one if it was kept, or else the most finished one. No build changes it while this value
+    /// lives, or the session that this process becomes.
     ///
+    /// - Parameter onWait: called when a build of the machine has to end first.
     /// - Returns: `nil` when the cache has none.
-    public init?(of machine: Machine, at moment: Moment?, paths: BuildPaths, tools: ToolTable) {
+    /// - Throws: `Errno` when the lock cannot be had.
+    public init?(of machine: Machine, at moment: Moment?, paths: BuildPaths, tools: ToolTable, onWait: () -> Void) throws {
+        let folder = paths.machineCache(machine)
+        guard exists(folder) else { return nil }
+        let lock = try FileLock(folder.appending("lock"), isShared: true, onWait: onWait)
+        try lock.outliveProgram()
         let found: MachineRoot? =
             switch moment {
             case .failed: Self.kept(for: machine, paths: paths, tools: tools)
@@ -31,6 +40,7 @@ public struct MachineRoot: Sendable {
             }
         guard let found else { return nil }
         self = found
+        self.lock = lock
     }
 
     private init(moment: Moment, place: FilePath, layers: [FilePath], machine: String) {

@@ -6,23 +6,33 @@ public import SystemPackage
     import Musl
 #endif
 
-/// Exclusive use of a folder of the cache, among all builds of this host (flock(2)); the kernel gives it back however the holder ends.
+/// Use of a folder of the cache, among all builds and shells of this host (flock(2)); the kernel gives it back however the holder ends.
 public final class FileLock: Sendable {
     private let descriptor: FileDescriptor
 
     /// Takes the lock, waiting for its holder when there is one: blocks.
     ///
-    /// - Parameter onWait: called before waiting.
+    /// - Parameters:
+    ///   - isShared: for readers; there may be several of them, while nobody writes.
+    ///   - onWait: called before waiting.
     /// - Throws: `Errno`.
-    public init(_ file: FilePath, onWait: () -> Void) throws {
+    public init(_ file: FilePath, isShared: Bool = false, onWait: () -> Void) throws {
         let descriptor = try FileDescriptor.open(
             file, .readWrite, options: [.create, .closeOnExec], permissions: [.ownerReadWrite, .groupRead, .otherRead])
         self.descriptor = descriptor
-        guard flock(descriptor.rawValue, LOCK_EX | LOCK_NB) != 0 else { return }
+        let kind = isShared ? LOCK_SH : LOCK_EX
+        guard flock(descriptor.rawValue, kind | LOCK_NB) != 0 else { return }
         onWait()
-        while flock(descriptor.rawValue, LOCK_EX) != 0 {
+        while flock(descriptor.rawValue, kind) != 0 {
             guard errno == EINTR else { throw Errno(rawValue: errno) }
         }
+    }
+
+    /// Hands the lock on to the program that this process becomes (execve(2)), which holds it until it ends.
+    ///
+    /// - Throws: `Errno`.
+    public func outliveProgram() throws {
+        guard fcntl(descriptor.rawValue, F_SETFD, 0) == 0 else { throw Errno(rawValue: errno) }
     }
 
     deinit { try? descriptor.close() }

@@ -2,6 +2,7 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,8 @@ static void become(const char *root, char *const *command, char *const *environm
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    // The lock of the machine's cache is this session's, not the command's.
+    close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     if (chroot(root) < 0 || chdir("/") < 0) {
         fprintf(stderr, "discographer: entering the root: %s\n", strerror(errno));
         _exit(126);

@@ -38,7 +38,10 @@ struct ShellCommand: AsyncParsableCommand {
         }
         try await enterUserNamespaceIfNeeded(options)
         let name = "\(machine.groupName)/\(machine.name)"
-        guard let root = MachineRoot(of: machine, at: at, paths: options.paths, tools: options.tools) else {
+        let root = try MachineRoot(of: machine, at: at, paths: options.paths, tools: options.tools) {
+            printError("\(name): a build of this machine is running; waiting for it")
+        }
+        guard let root else {
             printError(
                 "\(name) has no \(at.map { "\($0.rawValue) " } ?? "")root in \(options.paths.minimalAppliance(machine)); 'discographer build --keep-root \(name)' makes or keeps one"
             )

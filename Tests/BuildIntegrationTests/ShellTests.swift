@@ -68,6 +68,44 @@ struct ShellTests {
         }
     }
 
+    @Test("several look at a root at once; a build waits for them and they for it; the command has no descriptor of the cache")
+    func lock() async throws {
+        try await Sandbox.withFolder { folder in
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet)
+            _ = try await shell("printf 'boot:\\n  loader: none\\noutputs: [raw]\\n' > '\(tree)/test/machines/one/machine.yaml'")
+            let cache = folder + "/cache"
+            #expect(try await Sandbox.discographer(["build", "-c", tree, "-s", cache, "test"]).status == 0)
+            // flock(1) is the other build.
+            let words = try await shell(
+                """
+                cd '\(folder)'
+                enter() { '\(Sandbox.program)' shell -c '\(tree)' -s '\(cache)' test/one -- "$@"; }
+                lock=cache/test/one/lock
+                enter sh -c 'echo entered; sleep 3; echo first' > first &
+                for i in $(seq 100); do grep -q entered first && break; sleep 0.1; done
+                enter sh -c 'ls /proc/self/fd | tr "\\n" " "; echo second'
+                flock --exclusive --nonblock $lock true && echo nobody is there || echo locked
+                wait; tail -1 first
+                flock --exclusive --nonblock $lock true && echo free
+                flock --exclusive $lock sh -c 'touch held; sleep 2; rm held' &
+                until [ -e held ]; do sleep 0.1; done
+                enter true 2> waiting; [ ! -e held ] && echo waited; cat waiting
+                """)
+            #expect(
+                words
+                    == """
+                    0 1 2 3 second
+                    locked
+                    first
+                    free
+                    waited
+                    test/one: a build of this machine is running; waiting for it
+
+                    """, "\(words)")
+            #expect(try await Sandbox.traces(of: folder) == [])
+        }
+    }
+
     @Test("on a terminal: a prompt, ^C that ends a program and not the shell, job control")
     func terminal() async throws {
         try await Sandbox.withFolder { folder in
