@@ -79,7 +79,7 @@ struct MachineBuild: Sendable {
             let lockFile = cacheFolder.appending("lock")
             let lock = try await offPool { [listener, name] in
                 try FileLock(lockFile) {
-                    listener(.warning(machine: name, "another build of this machine is running; waiting for it"))
+                    listener(.warning(machine: name, "another build or a shell of this machine is running; waiting for it"))
                 }
             }
             defer { withExtendedLifetime(lock) {} }
@@ -205,6 +205,7 @@ struct MachineBuild: Sendable {
                 job.transactionFlags = configuration.transactionFlags
                 job.languages = configuration.languages
                 job.excludedPaths = machine.description.excludedPaths
+                job.scriptletLimits.seconds = machine.description.scriptletTimeLimit
                 return try await options.worker.install(
                     job, onEvent: { progress.take($0, .install) }, onLog: { progress.log($0) })
             }

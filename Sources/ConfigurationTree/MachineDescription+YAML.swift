@@ -189,6 +189,7 @@ private struct YAMLReader {
         var hypervisors = description.hypervisors
         var tolerated = description.toleratedScriptlets
         var excluded = description.excludedPaths
+        var timeLimit = description.scriptletTimeLimit
         map(
             node, "the file",
             [
@@ -199,6 +200,9 @@ private struct YAMLReader {
                 "hypervisors": { if let all: [Hypervisor] = choices($0, "hypervisors", "hypervisor") { hypervisors = all } },
                 "excludedPaths": { node in
                     if let nodes = list(node, "excludedPaths") { excluded = nodes.compactMap(absolutePath) }
+                },
+                "scriptletTimeLimit": { node in
+                    if let seconds = number(node, "scriptletTimeLimit", 1...86400) { timeLimit = seconds }
                 },
                 "toleratedScriptlets": { node in
                     if let nodes = list(node, "toleratedScriptlets") { tolerated = nodes.compactMap(scriptlet) }
@@ -211,6 +215,7 @@ private struct YAMLReader {
         description.hypervisors = hypervisors
         description.toleratedScriptlets = tolerated
         description.excludedPaths = excluded
+        description.scriptletTimeLimit = timeLimit
         if description.disks.isEmpty { fail(node, "a machine has at least one disk") }
         if description.outputs.isEmpty { fail(node, "a machine has at least one output") }
     }

@@ -10,7 +10,7 @@ public import SystemPackage
 
 /// What one scriptlet may take before it is ended.
 public struct ScriptletLimits: Hashable, Codable, Sendable {
-    /// 0: no limit. Half an hour is several times what the slowest known one takes (an initramfs under emulation).
+    /// 0: no limit.
     public var seconds = 1800
     /// Processes at once. Not a resource limit of the kernel's: those do not hold for root (setrlimit(2), RLIMIT_NPROC).
     public var processes = 1024
@@ -45,12 +45,15 @@ public final class ScriptletWatch {
         }
     }
 
+    private var outOfTime: String {
+        "it did not end within \(limits.seconds) s and was stopped ('scriptletTimeLimit' of machine.yaml)"
+    }
+
     /// A scriptlet begins; what this process itself prints meanwhile, as Lua scriptlets do, is the scriptlet's too.
     ///
     /// - Parameter scriptlet: for people, such as `bash-5.2.15-2.x86_64 %post`.
     public func begin(_ scriptlet: String) {
-        let failure = WorkerFailure(
-            kind: "scriptlet", message: "\(scriptlet): it did not end within \(limits.seconds) s and was stopped")
+        let failure = WorkerFailure(kind: "scriptlet", message: "\(scriptlet): \(outOfTime)")
         lastWords = WorkerReporter.line(.failure(failure)) ?? Data()
         fflush(nil)
         standardDescriptors = [FileDescriptor.standardOutput, .standardError].compactMap { descriptor in
@@ -80,7 +83,7 @@ public final class ScriptletWatch {
         _ = discographer_allow_devices(root.rawValue, true)
         var reasons: [String] = []
         if verdict & UInt32(DISCOGRAPHER_WATCH_TIME) != 0 {
-            reasons.append("it did not end within \(limits.seconds) s and was stopped")
+            reasons.append(outOfTime)
         }
         if verdict & UInt32(DISCOGRAPHER_WATCH_PROCESSES) != 0 {
             reasons.append("it had more than \(limits.processes) processes and was stopped")

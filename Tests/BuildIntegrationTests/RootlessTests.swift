@@ -161,6 +161,32 @@ struct RootlessTests {
         (try? String(contentsOfFile: "/proc/\(process)/comm", encoding: .utf8)) == "discographer\n"
     }
 
+    @Test("keep a failed root, and enter it; a scriptlet's time is limited by machine.yaml")
+    func keptRoot() async throws {
+        try await Sandbox.withFolder { folder in
+            let user = try await OrdinaryUser(in: folder)
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet)
+            _ = try await shell(
+                """
+                cd '\(tree)/test/machines/one'
+                printf 'boot:\\n  loader: none\\noutputs: [raw]\\nscriptletTimeLimit: 2\\n' > machine.yaml
+                mkdir rpms; cd '\(folder)'
+                printf 'Name: slow\\nVersion: 1\\nRelease: 1\\nSummary: x\\nLicense: none\\nBuildArch: noarch\\n%%description\\nx\\n%%files\\n%%post\\necho traced > /trace; chown 33:8 /trace\\nsleep 1000\\n' > slow.spec
+                rpmbuild -bb --quiet --define "_topdir $PWD/top" --define "_rpmdir $PWD" slow.spec
+                mv noarch/*.rpm '\(tree)/test/machines/one/rpms/'
+                """)
+            let places = ["-c", tree, "-s", user.home + "/cache"]
+            let failed = try await user.discographer(["build"] + places + ["--keep-root", "test"])
+            #expect(failed.status == 1)
+            #expect(
+                failed.output.contains("slow-1-1.noarch %post: ") && failed.output.contains("it did not end within 2 s"),
+                "\(failed.output)\(failed.errors)")
+            let look = try await user.discographer(["shell"] + places + ["test/one", "--", "sh", "-c", "stat -c '%n %u:%g' /trace; id -u; exit 5"])
+            #expect(look.status == 5 && look.output == "/trace 33:8\n0\n", "\(look.output)\(look.errors)")
+            #expect(try user.processes() == [])
+        }
+    }
+
     @Test("are told what they lack and what to set")
     func lacks() async throws {
         try await Sandbox.withFolder { folder in

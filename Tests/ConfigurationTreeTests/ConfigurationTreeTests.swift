@@ -364,6 +364,8 @@ struct MachineDescriptionTests {
         ("disks:\n  - partitions:\n    - mount: relative\n", "3: error: 'relative' is no mount point"),
         ("hardware:\n  networkInterfaces:\n    - name: eth0\n      macAddress: 1:2:3\n", "4: error: '1:2:3' is no MAC address"),
         ("a: [\n", "error: not YAML"),
+        ("scriptletTimeLimit: 0\n", "1: error: scriptletTimeLimit is not a whole number from 1 to 86400"),
+        ("scriptletTimeLimit: 5min\n", "1: error: scriptletTimeLimit is not a whole number from 1 to 86400"),
         ("toleratedScriptlets:\n  - package: x\n", "2: error: a tolerated scriptlet needs package, scriptlet and reason"),
     ]
 
