@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -128,23 +129,60 @@ static void copy_links(const char *root) {
     }
 }
 
+// Where the paths lead without symbolic links, and an order in which a folder comes before what is below it. The caller frees the paths.
+static int real_paths(const char *const *paths, char *real[most_paths], int order[most_paths], int count) {
+    for (int index = 0; index < count; index++) {
+        real[index] = realpath(paths[index], NULL);
+        if (!real[index]) return -1;
+        int place = index;
+        for (; place > 0 && strlen(real[order[place - 1]]) > strlen(real[index]); place--) order[place] = order[place - 1];
+        order[place] = index;
+    }
+    return 0;
+}
+
+// A link of a folder that is seen leads to where its target was put; elsewhere a path with links gets folders of that name.
+static int put_at_links(const char *root, const char *path, const char *real) {
+    int folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return -1;
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+    int found = (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
+    close(folder);
+    if (found >= 0) return close(found);
+    char place[PATH_MAX];
+    snprintf(place, sizeof place, "%s%s", root, real);
+    int tree = open_tree(AT_FDCWD, place, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    snprintf(place, sizeof place, "%s%s", root, path);
+    int result = put_back(tree, place, strlen(root));
+    if (tree >= 0) close(tree);
+    return result;
+}
+
 static int hide_host(const discographer_isolation *isolation, const char **failed_step) {
     *failed_step = "giving the process a root of its own";
     const char *paths[most_paths];
     int kept[most_paths];
     int count = keep_trees(isolation, paths, kept);
     if (count < 0) return -1;
+    // The old root is in sight until the end: names with links in them would lead there.
+    char *real[most_paths];
+    int order[most_paths];
+    if (real_paths(paths, real, order, count) < 0) return -1;
     // A folder that every host has.
     static const char root[] = "/proc";
     const size_t length = sizeof root - 1;
     if (mount("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0) return -1;
     for (int index = 0; index < count; index++) {
         char place[PATH_MAX];
-        snprintf(place, sizeof place, "%s%s", root, paths[index]);
-        if (put_back(kept[index], place, length) < 0) return -1;
-        close(kept[index]);
+        snprintf(place, sizeof place, "%s%s", root, real[order[index]]);
+        if (put_back(kept[order[index]], place, length) < 0) return -1;
+        close(kept[order[index]]);
     }
     copy_links(root);
+    for (int index = 0; index < count; index++) {
+        if (strcmp(paths[index], real[index]) != 0 && put_at_links(root, paths[index], real[index]) < 0) return -1;
+        free(real[index]);
+    }
     static const char *const empty[] = {"/proc/proc", "/proc/sys", "/proc/dev", "/proc/tmp", "/proc/run", "/proc/var", "/proc/var/tmp"};
     for (size_t index = 0; index < sizeof empty / sizeof *empty; index++)
         if (mkdir(empty[index], 0755) < 0 && errno != EEXIST) return -1;

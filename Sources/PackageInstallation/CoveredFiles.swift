@@ -10,9 +10,11 @@ import SystemPackage
     import Musl
 #endif
 
-/// A folder, device, FIFO or symbolic link of a package.
+/// A file of a package in such a folder.
 struct CoveredFile {
     var path: FilePath
+    /// The package's file on the host.
+    var package: FilePath
     var mode: mode_t
     var device: dev_t
     var owner: String
@@ -20,6 +22,10 @@ struct CoveredFile {
     /// Seconds since 1970.
     var time: Int
     var target: String
+    /// Of regular files: the name that the content has in the payload, the first one of hard links.
+    var content: FilePath?
+    /// The first by name of these files, if it is a hard link of that.
+    var link: FilePath?
 }
 
 struct CoveredFiles {
@@ -27,17 +33,15 @@ struct CoveredFiles {
     /// The names of the packages that have such files.
     private(set) var packages: Set<String> = []
 
-    private static let covered = ScriptletFileSystems.directories + [ScriptletFileSystems.temporary]
-
     /// Notes those of a package; to be called before the run, afterwards librpm has let go of the lists of files.
     ///
-    /// - Throws: `WorkerFailure` for a regular file below such a folder: its content could not be kept.
-    mutating func add(_ header: Header?) throws {
+    /// - Throws: `WorkerFailure` for one with capabilities.
+    mutating func add(_ header: Header?, package: FilePath) throws {
         guard let list = rpmfilesNew(nil, header, 0, 0) else { return }
         defer { rpmfilesFree(list) }
         let below = ScriptletFileSystems.directories.map { "\($0)/" }
         let hasSome =
-            Self.covered.contains { rpmfilesFindFN(list, $0.string) >= 0 }
+            ScriptletFileSystems.directories.contains { rpmfilesFindFN(list, $0.string) >= 0 }
             || (0..<Int32(rpmfilesDC(list))).contains { index in
                 guard let name = rpmfilesDN(list, index) else { return false }
                 return below.contains { strncmp(name, $0, $0.utf8.count) == 0 }
@@ -48,24 +52,40 @@ struct CoveredFiles {
             guard let pointer = rpmfilesFN(list, index) else { continue }
             defer { free(pointer) }
             let path = FilePath(platformString: pointer)
-            guard Self.covered.contains(path) || ScriptletFileSystems.directories.contains(where: path.starts(with:)),
+            guard ScriptletFileSystems.directories.contains(where: path.starts(with:)),
                 rpmfilesFFlags(list, index) & RPMFILE_GHOST.rawValue == 0
             else { continue }
             let mode = mode_t(rpmfilesFMode(list, index))
-            guard mode & S_IFMT != S_IFREG else {
+            if let capabilities = rpmfilesFCaps(list, index), capabilities.pointee != 0 {
                 throw WorkerFailure(
                     kind: "transaction",
-                    message:
-                        "\(String(cString: name)) has the regular file \(path): /dev, /proc and /sys of a machine hold none")
+                    message: "\(String(cString: name)) has \(path) with capabilities: such a file cannot be made in /dev, /proc or /sys")
             }
+            let (content, link) = mode & S_IFMT == S_IFREG ? names(of: index, in: list) : (nil, nil)
             files.append(
                 CoveredFile(
-                    path: path, mode: mode, device: dev_t(rpmfilesFRdev(list, index)),
+                    path: path, package: package, mode: mode, device: dev_t(rpmfilesFRdev(list, index)),
                     owner: rpmfilesFUser(list, index).map { String(cString: $0) } ?? "root",
                     group: rpmfilesFGroup(list, index).map { String(cString: $0) } ?? "root",
                     time: Int(rpmfilesFMtime(list, index)),
-                    target: rpmfilesFLink(list, index).map { String(cString: $0) } ?? ""))
+                    target: rpmfilesFLink(list, index).map { String(cString: $0) } ?? "", content: content, link: link))
         }
+    }
+
+    /// Where a regular file's content is in the payload, and which covered file before it is the same one.
+    private func names(of index: Int32, in list: rpmfiles) -> (content: FilePath, link: FilePath?) {
+        func name(_ index: Int32) -> FilePath {
+            guard let pointer = rpmfilesFN(list, index) else { return FilePath() }
+            defer { free(pointer) }
+            return FilePath(platformString: pointer)
+        }
+        var members: UnsafePointer<Int32>?
+        let count = rpmfilesFLinks(list, index, &members)
+        guard count > 1, let members else { return (name(index), nil) }
+        let all = UnsafeBufferPointer(start: members, count: Int(count)).map(name)
+        let covered = all.filter { path in ScriptletFileSystems.directories.contains(where: path.starts(with:)) }
+        let first = covered.min { $0.string < $1.string }
+        return (all[0], first == name(index) ? nil : first)
     }
 
     /// Makes them in the root's own folders, which the mounts cover for the worker's whole life.
@@ -78,16 +98,22 @@ struct CoveredFiles {
         let sorted = files.sorted { $0.path.string < $1.path.string }
         for file in sorted {
             try at(file.path, in: folders) { folder, name in
-                let permissions = file.mode & 0o7777
                 if name != "." {
                     let made: Int32 =
                         switch file.mode & S_IFMT {
-                        case S_IFDIR: mkdirat(folder, name, permissions)
+                        case S_IFDIR: mkdirat(folder, name, 0o700)
                         case S_IFLNK: symlinkat(file.target, folder, name)
+                        case S_IFREG: try makeRegularFile(file, folder, name, in: folders)
                         default: mknodat(folder, name, file.mode, file.device)
                         }
                     try check(made == 0 || errno == EEXIST, file)
                 }
+            }
+        }
+        try unpack(sorted, in: folders)
+        for file in sorted {
+            try at(file.path, in: folders) { folder, name in
+                let permissions = file.mode & 0o7777
                 try check(fchownat(folder, name, owners[file.owner], groups[file.group], AT_SYMLINK_NOFOLLOW) == 0, file)
                 if file.mode & S_IFMT != S_IFLNK { try check(fchmodat(folder, name, permissions, 0) == 0, file) }
             }
@@ -97,6 +123,35 @@ struct CoveredFiles {
             try at(file.path, in: folders) { folder, name in
                 let times = [timespec](repeating: timespec(tv_sec: file.time, tv_nsec: 0), count: 2)
                 try check(utimensat(folder, name, times, AT_SYMLINK_NOFOLLOW) == 0, file)
+            }
+        }
+    }
+
+    private func makeRegularFile(
+        _ file: CoveredFile, _ folder: Int32, _ name: String, in folders: [FilePath: FileDescriptor]
+    ) throws -> Int32 {
+        if let link = file.link {
+            var result: Int32 = -1
+            try at(link, in: folders) { linkFolder, linkName in result = linkat(linkFolder, linkName, folder, name, 0) }
+            return result
+        }
+        let opened = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        return opened < 0 ? -1 : close(opened)
+    }
+
+    /// Gives regular files their contents.
+    private func unpack(_ files: [CoveredFile], in folders: [FilePath: FileDescriptor]) throws {
+        let regular = files.filter { $0.content != nil && $0.link == nil }
+        for (package, files) in Dictionary(grouping: regular, by: \.package).sorted(by: { $0.key.string < $1.key.string }) {
+            let payload = try PackagePayload(package)
+            while let path = try payload.next() {
+                guard let file = files.first(where: { $0.content == path }) else { continue }
+                try at(file.path, in: folders) { folder, name in
+                    let opened = openat(folder, name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC)
+                    try check(opened >= 0, file)
+                    let descriptor = FileDescriptor(rawValue: opened)
+                    try descriptor.closeAfter { try payload.write(to: descriptor) }
+                }
             }
         }
     }
@@ -125,10 +180,12 @@ struct CoveredFiles {
     }
 
     /// In the database such files are "net shared"; it gets what it would have had without the mounts: they are installed as they should be.
+    /// Those that librpm left out for another reason (excluded paths) are forgotten.
     ///
     /// - Throws: `WorkerFailure` when the database cannot be written.
-    func record(in transaction: rpmts) throws {
+    mutating func record(in transaction: rpmts) throws {
         guard !packages.isEmpty else { return }
+        var shared: Set<FilePath> = []
         guard rpmtsOpenDB(transaction, O_RDWR) == 0 else {
             throw WorkerFailure(kind: "librpm", message: "the root's package database cannot be opened again")
         }
@@ -139,6 +196,8 @@ struct CoveredFiles {
             while let header = rpmdbNextIterator(iterator) {
                 let data = rpmtdNew()
                 defer { rpmtdFree(data) }
+                guard let list = rpmfilesNew(nil, header, 0, 0) else { continue }
+                defer { rpmfilesFree(list) }
                 guard headerGet(header, rpmTagVal(RPMTAG_FILESTATES.rawValue), data, headerGetFlags(HEADERGET_MINMEM.rawValue)) != 0,
                     let states = data?.pointee.data, let count = data?.pointee.count
                 else { continue }
@@ -147,9 +206,13 @@ struct CoveredFiles {
                 for index in 0..<Int(count) where bytes[index] == UInt8(RPMFILE_STATE_NETSHARED.rawValue) {
                     bytes[index] = UInt8(RPMFILE_STATE_NORMAL.rawValue)
                     rpmdbSetIteratorModified(iterator, 1)
+                    guard let pointer = rpmfilesFN(list, Int32(index)) else { continue }
+                    defer { free(pointer) }
+                    shared.insert(FilePath(platformString: pointer))
                 }
             }
         }
+        files.removeAll { !shared.contains($0.path) }
     }
 }
 

@@ -102,6 +102,7 @@ public struct InstallJob: WorkerJob {
         var outcome = try transaction.run()
         if convertsDatabase { outcome.warnings += try transaction.convertDatabase() }
         try mounts.end()
+        try transaction.temporaryFolder.clean()
         try transaction.coveredFiles.make(in: installRoot, folders: mounts.covered)
         let leftovers = Leftovers(root: installRoot, clock: clock)
         try leftovers.remove(databasePath: transaction.database.path)

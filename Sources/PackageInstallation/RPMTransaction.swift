@@ -22,6 +22,7 @@ final class RPMTransaction {
     private var failures: [ScriptletResult] = []
     /// Files in the folders that are mounted over meanwhile.
     private(set) var coveredFiles = CoveredFiles()
+    private(set) var temporaryFolder: TemporaryFolder
     private(set) var database = TargetDatabase()
     private let excludedPaths: ExcludedPaths
     /// Of the scriptlet that began last.
@@ -43,6 +44,7 @@ final class RPMTransaction {
         }
         transaction = rpmtsCreate()
         excludedPaths = ExcludedPaths(job.excludedPaths)
+        temporaryFolder = try TemporaryFolder(in: job.installRoot)
         scriptOutput = try ScriptOutput()
         watch = try ScriptletWatch(
             job.scriptletLimits, root: job.installRoot, output: scriptOutput.descriptor, reporter: reporter)
@@ -113,6 +115,7 @@ final class RPMTransaction {
     /// - Throws: `WorkerFailure`.
     func run() throws -> InstallOutcome {
         try addPackages()
+        try temporaryFolder.make()
         rpmPushMacro(nil, "_dbpath", nil, database.path.string, RMIL_CMDLINE)
         try recordKeys()
         try check(rpmtsCheck(transaction) == 0, kind: "dependencies", what: "the packages do not fit together")
@@ -169,7 +172,8 @@ final class RPMTransaction {
                 problems.append("\(package.nevra): a source package; what is built of it would be right")
                 continue
             }
-            try coveredFiles.add(header)
+            try coveredFiles.add(header, package: package.path)
+            temporaryFolder.add(header)
             database.add(header)
             let key = UnsafeRawPointer(bitPattern: index + 1)
             if rpmtsAddInstallElement(transaction, header, key, 0, excludedPaths.relocations) != 0 {

@@ -10,10 +10,8 @@ import SystemPackage
 #endif
 
 final class ScriptletFileSystems {
-    /// Not written to by packages at all.
+    /// Not written to by librpm; see `CoveredFiles`.
     static let directories: [FilePath] = ["/proc", "/sys", "/dev"]
-    /// Private, so that nothing of the scriptlets' stays in it.
-    static let temporary: FilePath = "/tmp"
 
     private let installRoot: FilePath
     /// The root's own folders, below the mounts.
@@ -23,7 +21,7 @@ final class ScriptletFileSystems {
     init(installRoot: FilePath) throws {
         self.installRoot = installRoot
         var covered: [FilePath: FileDescriptor] = [:]
-        for directory in Self.directories + [Self.temporary] {
+        for directory in Self.directories {
             let path = installRoot.pushing(directory.removingRoot())
             try createDirectories(path)
             covered[directory] = try FileDescriptor.open(path, .readOnly, options: [.directory, .noFollow, .closeOnExec])
@@ -42,7 +40,6 @@ final class ScriptletFileSystems {
         }
         try mount("sysfs", at: inRoot("/sys"), type: "sysfs", readOnly: true, hasDevices: false)
         try mountMinimalDevices(at: inRoot("/dev"))
-        try mount("tmpfs", at: inRoot("/tmp"), type: "tmpfs", hasDevices: false, options: "mode=1777")
     }
 
     deinit { for (_, folder) in covered { try? folder.close() } }
@@ -51,7 +48,7 @@ final class ScriptletFileSystems {
     ///
     /// - Throws: `HostSystemError.systemCall`.
     func end() throws {
-        for directory in ["/tmp", "/dev", "/sys", "/proc"] as [FilePath] {
+        for directory in ["/dev", "/sys", "/proc"] as [FilePath] {
             try unmount(inRoot(directory), detach: true)
         }
     }

@@ -93,11 +93,13 @@ struct CorpusBench: Sendable {
     }
 
     /// Installs with plain rpm; `nil` when it refuses, and what it says.
-    static func installWithRPM(_ files: [FilePath], into root: FilePath, keys: [FilePath] = [], signed: Bool = false) async throws
+    static func installWithRPM(
+        _ files: [FilePath], into root: FilePath, keys: [FilePath] = [], signed: Bool = false, bare: Bool = false
+    ) async throws
         -> (isInstalled: Bool, words: String)
     {
         try createDirectories(root)
-        let options = keys.flatMap { ["--key", $0.string] } + (signed ? ["--signed"] : [])
+        let options = (bare ? ["--bare"] : []) + keys.flatMap { ["--key", $0.string] } + (signed ? ["--signed"] : [])
         do {
             let output = try await program("/usr/bin/timeout").run(
                 ["60", corpus.appending("install-with-rpm").string, root.string] + options + files.map(\.string))

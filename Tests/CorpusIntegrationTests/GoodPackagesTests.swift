@@ -1,4 +1,5 @@
 import HostSystem
+import PackageInstallation
 import SystemPackage
 import Testing
 
@@ -8,7 +9,9 @@ struct GoodPackagesTests {
     static let content = ["tools", "content", "accounts", "shared", "link", "through-link"]
     static let scriptlets = ["tools"] + ["sh", "bash", "lua", "trigger", "filetrigger", "target", "other"].map { "scriptlets-\($0)" }
 
-    private static func compare(_ names: [String], prepare: String = "true", _ look: (FilePath) async throws -> Void) async throws {
+    private static func compare(
+        _ names: [String], prepare: String = "true", bare: Bool = false, _ look: (FilePath) async throws -> Void
+    ) async throws {
         try await CorpusBench.with { folder in
             let (ours, theirs) = (folder.appending("ours"), folder.appending("theirs"))
             for root in [ours, theirs] {
@@ -19,7 +22,7 @@ struct GoodPackagesTests {
             for name in names { files.append(try await CorpusBench.file(name)) }
             let result = try await CorpusBench.install(files, into: ours)
             #expect(result.failure == nil)
-            let judge = try await CorpusBench.installWithRPM(files, into: theirs)
+            let judge = try await CorpusBench.installWithRPM(files, into: theirs, bare: bare)
             #expect(judge.isInstalled, "\(judge.words)")
             let (we, they) = (try await CorpusBench.list(ours), try await CorpusBench.list(theirs))
             #expect(we.subtracting(they).sorted() == [], "only in ours")
@@ -85,6 +88,54 @@ struct GoodPackagesTests {
                     .output(source: "corpus-scriptlets-sh-1-1.noarch %post", text: "on standard output\non standard error\n")))
             #expect(result.events.contains(.output(source: "corpus-scriptlets-lua-1-1.noarch %pretrans", text: "Lua prints\n")))
             #expect(result.warnings == [])
+        }
+    }
+
+    @Test("files in /tmp, /dev, /proc and /sys, which are mounted over meanwhile, are as rpm makes them")
+    func places() async throws {
+        try await Self.compare(["places"], bare: true) { root in
+            let facts = try await CorpusBench.shell(
+                "cd \"$1\"; cat dev/inner/deep tmp/folder/file; stat -c %Y tmp dev/regular", root.string)
+            #expect(facts == "deep\nin tmp\n1500000000\n1500000000\n")
+        }
+    }
+
+    @Test("what scriptlets leave in /tmp is removed; what packages and underlays have there stays, and scriptlets see it")
+    func temporary() async throws {
+        try await CorpusBench.with { folder in
+            let root = folder.appending("root")
+            _ = try await CorpusBench.shell("mkdir -p \"$1/tmp\"; echo laid > \"$1/tmp/underlay\"", root.string)
+            let result = try await CorpusBench.install(["tools", "places", "places-user"], into: root)
+            #expect(result.failure == nil)
+            #expect(result.output == "in tmp\nlaid\n")
+            let left = try await CorpusBench.shell("cd \"$1/tmp\"; find . -mindepth 1 | sort", root.string)
+            #expect(left == "./folder\n./folder/file\n./kept\n./underlay\n")
+            #expect(try await CorpusBench.shell("ls \"$1/var/tmp\"", root.string) == "beyond\n")
+        }
+    }
+
+    @Test("files that are reached through a link of a folder that is seen itself")
+    func links() async throws {
+        try await CorpusBench.with { folder in
+            _ = try await CorpusBench.shell(
+                """
+                mkdir -p "$1"/{seen,elsewhere/deep}; ln -s ../elsewhere "$1/seen/relative"; ln -s "$1/elsewhere" "$1/seen/absolute"
+                ln -s seen "$1/alias"; ln -s seen/relative/deep "$1/through"
+                for place in seen elsewhere/deep; do cp "$2" "$3" "$1/$place"; done
+                """, folder.string, try await CorpusBench.file("tools").string, try await CorpusBench.file("places").string)
+            let names = (try await CorpusBench.file("tools").lastComponent, try await CorpusBench.file("places").lastComponent)
+            let (tools, places) = (try #require(names.0), try #require(names.1))
+            var roots = 0
+            for (first, second) in [
+                ("seen", "seen/relative/deep"), ("seen", "seen/absolute/deep"), ("alias", "alias/absolute/deep"), ("through", "seen"),
+                ("alias/relative/deep", "seen/absolute/deep"),
+            ] {
+                roots += 1
+                let files = [folder.pushing(FilePath(first)).appending(tools), folder.pushing(FilePath(second)).appending(places)]
+                let result = try await CorpusBench.install(files, into: folder.appending("root-\(roots)"))
+                #expect(result.failure == nil, "\(first), \(second)")
+                #expect(result.outcome?.packageCount == 2)
+            }
         }
     }
 
