@@ -42,8 +42,8 @@ format: ## format the Swift sources in place
 build: host-packages
 	$(SWIFT_BUILD)
 
-release: host-packages ## the optimised build, as it is installed
-	$(SWIFT_BUILD) -c release
+release: host-packages ## the optimised build, as it is installed: Swift's own libraries are part of it
+	$(SWIFT_BUILD) -c release --static-swift-stdlib
 
 host-packages:
 	@scripts/install-host-packages host-packages Tests/host-packages Tests/Repository/host-packages

@@ -7,7 +7,7 @@ public struct DiskPlan: Hashable, Codable, Sendable {
     /// Logical sectors of 512 bytes, which every hypervisor has.
     public static let sectorSize: UInt64 = 512
     /// Partitions begin at multiples of 1 MiB, as sfdisk(8) and every installer place them.
-    static let alignment: UInt64 = 1 << 20
+    package static let alignment: UInt64 = 1 << 20
     /// ext4(5) ends here; and sums of sizes up to it do not overflow.
     static let largestDisk: UInt64 = 1 << 60
 
@@ -243,8 +243,8 @@ public struct PlannedPartition: Hashable, Codable, Sendable {
 }
 
 /// GPT partition types: the UAPI group's Discoverable Partitions Specification, and GRUB's manual ("BIOS installation").
-enum PartitionType {
-    static let biosBoot = "21686148-6449-6E6F-744E-656564454649"
+package enum PartitionType {
+    package static let biosBoot = "21686148-6449-6E6F-744E-656564454649"
     static let rootX86_64 = "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709"
     static let home = "933AC7E1-2EB4-4F13-B844-0E14E2AEF915"
     static let variable = "4D21B016-B534-45C2-A9FB-5C16E091FD2D"

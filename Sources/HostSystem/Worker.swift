@@ -32,7 +32,7 @@ public struct Worker: Sendable {
     ///   - onEvent: called in order, for each thing the worker says.
     ///   - onLog: whatever the worker and its children printed besides.
     /// - Throws: `WorkerFailure` as the job threw it; `HostSystemError.workerDied` when it ended without saying why.
-    public func run<Job: WorkerJob>(
+    public func run<Job: JobDescription>(
         _ job: Job, onEvent: @escaping @Sendable (WorkerEvent) -> Void = { _ in },
         onLog: @escaping @Sendable (String) -> Void = { _ in }
     ) async throws -> Job.Outcome {
@@ -99,7 +99,7 @@ public struct Worker: Sendable {
     }
 }
 
-private struct Answer<Job: WorkerJob>: Sendable {
+private struct Answer<Job: JobDescription>: Sendable {
     var outcome: Job.Outcome?
     var failure: WorkerFailure?
     var log = ""

@@ -4,7 +4,7 @@ public import SystemPackage
 /// Work that is done in a process of its own, because it needs namespaces, changes process-wide state (librpm), or mounts.
 ///
 /// A job is one Swift type: its stored properties are all that the worker is told.
-public protocol WorkerJob: Codable, Sendable {
+public protocol JobDescription: Codable, Sendable {
     associatedtype Outcome: Codable & Sendable
 
     /// How the job is called on the worker's command line and in errors, such as `install`.
@@ -12,7 +12,11 @@ public protocol WorkerJob: Codable, Sendable {
 
     /// What the job's process may see and write.
     var isolation: Isolation { get }
+}
 
+/// A job as the worker knows it. Where that takes libraries which the pipeline does without, the conformance is in a target that the
+/// worker alone is linked with.
+public protocol WorkerJob: JobDescription {
     /// Does the work; called in the isolated process, on its main thread, before any other thread exists.
     func run(reporting: WorkerReporter) throws -> Outcome
 }

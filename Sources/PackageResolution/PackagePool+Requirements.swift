@@ -5,31 +5,39 @@ import SystemPackage
 extension PackagePool {
     /// Why each package is in the transaction. The pool is as it was when the transaction was solved.
     func requirements(of solved: SolvedTransaction, _ request: ResolutionRequest) -> RequirementGraph {
-        let indices = Dictionary(zip(solved.ids, 0...)) { first, _ in first }
+        let indices = Dictionary(zip(solved.ids, Int32(0)...)) { first, _ in first }
         var askers: [Int: [RequirementGraph.Asker]] = [:]
         for (id, origins) in solved.askers {
-            if let index = indices[id] { askers[index] = origins.compactMap(\.asker).sorted { $0.order < $1.order } }
+            if let index = indices[id] { askers[Int(index)] = origins.compactMap(\.asker).sorted { $0.order < $1.order } }
         }
-        var links = Links()
+        var builder = RequirementLinks.Builder()
+        // Most dependencies are those of many packages.
+        var capabilities: [Id: Int] = [:]
+        func capability(_ dependency: Id) -> Int {
+            if let known = capabilities[dependency] { return known }
+            let new = builder.add(text(dependency), providers: providers(of: dependency, among: indices))
+            capabilities[dependency] = new
+            return new
+        }
         for (from, id) in solved.ids.enumerated() {
             for dependency in dependencies(of: id, SOLVABLE_REQUIRES) {
-                links.add(.requires, from: from, to: providers(of: dependency, among: indices), text(dependency))
+                builder.add(.requires, from: from, capability: capability(dependency))
             }
             guard request.configuration.installsWeakDependencies else { continue }
             for dependency in dependencies(of: id, SOLVABLE_RECOMMENDS) {
-                links.add(.recommends, from: from, to: providers(of: dependency, among: indices), text(dependency))
+                builder.add(.recommends, from: from, capability: capability(dependency))
             }
             for dependency in dependencies(of: id, SOLVABLE_SUPPLEMENTS) {
+                let what = builder.add(text(dependency), providers: [Int32(from)])
                 for part in parts(of: dependency) {
-                    for other in providers(of: part, among: indices) {
-                        links.add(.supplements, from: other, to: [from], text(dependency))
+                    for other in providers(of: part, among: indices) where other != from {
+                        builder.add(.supplements, from: Int(other), to: from, capability: what)
                     }
                 }
             }
         }
         return RequirementGraph(
-            packages: solved.transaction.packages, askers: askers,
-            requirements: links.requirements { solved.transaction.packages[$0].name })
+            packages: solved.transaction.packages, askers: askers, links: builder.links(packageCount: solved.ids.count))
     }
 
     func dependencies(of id: Id, _ key: solv_knownid) -> [Id] {
@@ -54,7 +62,7 @@ extension PackagePool {
 
     func text(_ dependency: Id) -> String { pool_dep2str(pool, dependency).map { String(cString: $0) } ?? "" }
 
-    private func providers(of dependency: Id, among indices: [Id: Int]) -> [Int] {
+    private func providers(of dependency: Id, among indices: [Id: Int32]) -> [Int32] {
         providers(of: dependency).compactMap { indices[$0] }
     }
 
@@ -72,48 +80,6 @@ extension PackagePool {
 /// SYSTEMSOLVABLE of solv/pool.h: provides what the system itself has.
 private enum SystemSolvable {
     static let id: Id = 1
-}
-
-/// Requirements while they are collected.
-private struct Links {
-    private struct Link: Hashable {
-        var from: Int
-        var to: Int
-        var strength: RequirementGraph.Requirement.Strength
-    }
-
-    /// The capabilities, each with the other packages of the transaction that provide it too.
-    private var links: [Link: [(capability: String, others: [Int])]] = [:]
-
-    mutating func add(
-        _ strength: RequirementGraph.Requirement.Strength, from: Int, to providers: [Int], _ capability: String
-    ) {
-        // What a package brings itself is no reason for another one.
-        guard !providers.contains(from) else { return }
-        for to in providers {
-            let link = Link(from: from, to: to, strength: strength)
-            guard !(links[link] ?? []).contains(where: { $0.capability == capability }) else { continue }
-            links[link, default: []].append((capability, providers.filter { $0 != to }))
-        }
-    }
-
-    /// Sorted; of each the capabilities that nobody else provides first, a package's name before sonames and paths.
-    func requirements(name: (Int) -> String) -> [RequirementGraph.Requirement] {
-        links.map { link, capabilities in
-            let named = name(link.to)
-            let sorted = capabilities.sorted { left, right in
-                func order(_ one: (capability: String, others: [Int])) -> (Int, Int, Int, String) {
-                    let isName = one.capability == named || one.capability.hasPrefix(named + " ")
-                    return (one.others.isEmpty ? 0 : 1, isName ? 0 : 1, one.capability.count, one.capability)
-                }
-                return order(left) < order(right)
-            }
-            return RequirementGraph.Requirement(
-                from: link.from, to: link.to, strength: link.strength, capabilities: sorted.map(\.capability),
-                alternatives: sorted.first?.others ?? [])
-        }
-        .sorted { ($0.to, $0.from, $0.strength.rawValue) < ($1.to, $1.from, $1.strength.rawValue) }
-    }
 }
 
 extension SolverJob.Origin {

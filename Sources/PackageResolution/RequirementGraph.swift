@@ -60,18 +60,19 @@ public struct RequirementGraph: Hashable, Sendable {
     public let packages: [TransactionPackage]
     /// By index in `packages`.
     public let askers: [Int: [Asker]]
-    public let requirements: [Requirement]
-    /// Indices in `requirements`, by the package that is needed.
-    private let incoming: [Int: [Int]]
-    /// How far each package is from the nearest that was asked for.
-    private let distances: [Int: Int]
+    private let links: RequirementLinks
+    /// How far each package is from the nearest that was asked for; `nil`: nothing that was asked for leads there.
+    private let distances: [Int?]
 
     public init(packages: [TransactionPackage], askers: [Int: [Asker]], requirements: [Requirement]) {
+        self.init(packages: packages, askers: askers, links: RequirementLinks(requirements, among: packages))
+    }
+
+    init(packages: [TransactionPackage], askers: [Int: [Asker]], links: RequirementLinks) {
         self.packages = packages
         self.askers = askers
-        self.requirements = requirements
-        incoming = Dictionary(grouping: requirements.indices) { requirements[$0].to }
-        distances = Self.distances(from: askers.keys, requirements)
+        self.links = links
+        distances = Self.distances(from: askers.keys, links)
     }
 
     /// The shortest chains of requirements from what was asked for down to a package; those without a weak link come first.
@@ -79,9 +80,9 @@ public struct RequirementGraph: Hashable, Sendable {
     /// A chain begins at the last package of it that was asked for: one that was asked for needs no further reason. For a
     /// package that was asked for itself the first chain is that package alone.
     public func shortestChains(to package: Int, limit: Int) -> [Chain] {
-        guard distances[package] != nil else { return [] }
+        guard let distance = distances[package] else { return [] }
         // Best first, from the package upwards. The distances are exact, so chains come out in order of length.
-        var waiting: [(length: Int, requirements: [Int], head: Int)] = [(distances[package] ?? 0, [], package)]
+        var waiting: [(length: Int, requirements: [Int], head: Int)] = [(distance, [], package)]
         var chains: [Chain] = []
         var steps = 0
         while chains.count < limit, !waiting.isEmpty, steps < Self.mostSteps {
@@ -92,12 +93,11 @@ public struct RequirementGraph: Hashable, Sendable {
                 chains.append(chain(askers, path.requirements, to: package))
                 if !path.requirements.isEmpty { continue }
             }
-            let visited = Set(path.requirements.map { requirements[$0].to }).union([path.head])
-            let soFar = path.requirements.reduce(0) { $0 + Self.length(requirements[$1]) }
-            for one in incoming[path.head] ?? [] where !visited.contains(requirements[one].from) {
-                guard let distance = distances[requirements[one].from] else { continue }
-                waiting.append(
-                    (soFar + Self.length(requirements[one]) + distance, [one] + path.requirements, requirements[one].from))
+            let visited = Set(path.requirements.map { links[$0].to }).union([path.head])
+            let soFar = path.requirements.reduce(0) { $0 + Self.length(links[$1]) }
+            for one in links.incoming(path.head) where !visited.contains(links[one].from) {
+                guard let distance = distances[links[one].from] else { continue }
+                waiting.append((soFar + Self.length(links[one]) + distance, [one] + path.requirements, links[one].from))
             }
         }
         return chains
@@ -105,21 +105,36 @@ public struct RequirementGraph: Hashable, Sendable {
 
     /// The requirement that ends the shortest chain to a package; `nil` for one that was asked for itself.
     public func nearestRequirement(of package: Int) -> Requirement? {
-        guard askers[package] == nil else { return nil }
-        func order(_ one: Requirement) -> (Int, String) {
-            ((distances[one.from] ?? .max / 2) + Self.length(one), packages[one.from].nevra)
-        }
-        return requirers(of: package).min { order($0) < order($1) }
+        nearestLink(of: package).map { links.requirement($0, in: packages) }
+    }
+
+    /// The package that needs another one most directly, how, and how many others need it in the same way; `nil` for one that was
+    /// asked for itself.
+    public func nearestRequirer(of package: Int) -> (package: Int, strength: Requirement.Strength, others: Int)? {
+        guard let nearest = nearestLink(of: package) else { return nil }
+        let strength = links[nearest].strength
+        return (links[nearest].from, strength, links.incoming(package).count { links[$0].strength == strength } - 1)
     }
 
     /// What needs a package directly.
-    public func requirers(of package: Int) -> [Requirement] { (incoming[package] ?? []).map { requirements[$0] } }
+    public func requirers(of package: Int) -> [Requirement] {
+        links.incoming(package).map { links.requirement($0, in: packages) }
+    }
+
+    private func nearestLink(of package: Int) -> Int? {
+        guard askers[package] == nil else { return nil }
+        func length(_ link: Int) -> Int { (distances[links[link].from] ?? .max / 2) + Self.length(links[link]) }
+        return links.incoming(package).min { left, right in
+            let (one, other) = (length(left), length(right))
+            return one == other ? packages[links[left].from].nevra < packages[links[right].from].nevra : one < other
+        }
+    }
 
     /// A bound for transactions in which everything requires everything.
     private static let mostSteps = 20_000
 
     /// A weak link is worse than any number of real ones.
-    private static func length(_ requirement: Requirement) -> Int { requirement.isWeak ? 1_000_000 : 1 }
+    private static func length(_ link: RequirementLinks.Link) -> Int { link.strength == .requires ? 1 : 1_000_000 }
 
     private func isBetter(
         _ left: (length: Int, requirements: [Int], head: Int), _ right: (length: Int, requirements: [Int], head: Int)
@@ -129,31 +144,33 @@ public struct RequirementGraph: Hashable, Sendable {
     }
 
     private func names(_ path: (length: Int, requirements: [Int], head: Int)) -> String {
-        ([path.head] + path.requirements.map { requirements[$0].to }).map { packages[$0].nevra }.joined(separator: " ")
+        ([path.head] + path.requirements.map { links[$0].to }).map { packages[$0].nevra }.joined(separator: " ")
     }
 
     private func chain(_ askers: [Asker], _ path: [Int], to package: Int) -> Chain {
         Chain(
-            askers: askers, packages: path.map { requirements[$0].from } + [package],
-            requirements: path.map { requirements[$0] })
+            askers: askers, packages: path.map { links[$0].from } + [package],
+            requirements: path.map { links.requirement($0, in: packages) })
     }
 
-    private static func distances(from asked: some Sequence<Int>, _ requirements: [Requirement]) -> [Int: Int] {
-        let outgoing = Dictionary(grouping: requirements, by: \.from)
+    private static func distances(from asked: some Sequence<Int>, _ links: RequirementLinks) -> [Int?] {
+        let outgoing = links.outgoing()
         var waiting = Array(asked)
-        var distances = Dictionary(uniqueKeysWithValues: waiting.map { ($0, 0) })
+        var distances = [Int?](repeating: nil, count: links.packageCount)
+        for package in waiting { distances[package] = 0 }
         while !waiting.isEmpty {
-            var next: Set<Int> = []
+            var next: [Int] = []
             for package in waiting {
-                for requirement in outgoing[package] ?? [] {
-                    let distance = (distances[package] ?? 0) + length(requirement)
-                    if distance < distances[requirement.to] ?? .max {
-                        distances[requirement.to] = distance
-                        next.insert(requirement.to)
+                guard let reached = distances[package] else { continue }
+                for link in outgoing(package) {
+                    let distance = reached + length(links[link])
+                    if distance < distances[links[link].to] ?? .max {
+                        distances[links[link].to] = distance
+                        next.append(links[link].to)
                     }
                 }
             }
-            waiting = next.sorted()
+            waiting = next
         }
         return distances
     }

@@ -1,4 +1,5 @@
 import DiskImages
+import DiskWriting
 import HostSystem
 import PackageInstallation
 import RootFilesystem

@@ -58,7 +58,8 @@ struct ResolveCommand: AsyncParsableCommand {
             ("WHY", .left),
         ])
         let sorted = graph.packages.indices.sorted {
-            (graph.packages[$0].name, graph.packages[$0].nevra) < (graph.packages[$1].name, graph.packages[$1].nevra)
+            let (one, other) = (graph.packages[$0], graph.packages[$1])
+            return one.name == other.name ? one.nevra < other.nevra : one.name < other.name
         }
         for index in sorted {
             let package = graph.packages[index]
@@ -67,11 +68,10 @@ struct ResolveCommand: AsyncParsableCommand {
                 graph.reason(index, configPath),
             ])
         }
-        printLine(
+        let title =
             "\(machine.fullName): \(counted(graph.packages.count, "package")), \(transaction.downloadSize) to fetch, \(transaction.installedSize) installed"
-        )
-        for line in table.lines() { printLine(line) }
-        printLine("")
+        // One write: thousands of lines are nothing to watch growing.
+        printLine(([title] + table.lines()).joined(separator: "\n") + "\n")
     }
 
     private func printDifferences(_ batch: Batch) async throws -> Bool {
@@ -118,15 +118,14 @@ extension RequirementGraph {
             let isItsName = asker.text == packages[package].name
             return location.text(below: configPath) + (isItsName ? "" : " '\(asker.text)'")
         }
-        guard let nearest = nearestRequirement(of: package) else { return "" }
-        let others = Set(requirers(of: package).filter { $0.strength == nearest.strength }.map(\.from)).count - 1
+        guard let nearest = nearestRequirer(of: package) else { return "" }
         let verb =
             switch nearest.strength {
             case .requires: "needed by"
             case .recommends: "recommended by"
             case .supplements: "goes with"
             }
-        return "\(verb) \(packages[nearest.from].name)" + (others > 0 ? " and \(others) more" : "")
+        return "\(verb) \(packages[nearest.package].name)" + (nearest.others > 0 ? " and \(nearest.others) more" : "")
     }
 }
 

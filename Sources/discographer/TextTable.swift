@@ -12,17 +12,24 @@ struct TextTable {
     /// The title line and the rows, each after `indentation`.
     func lines(indentation: String = "  ", withTitles: Bool = true) -> [String] {
         let all = (withTitles ? [columns.map(\.title)] : []) + rows
-        let widths = columns.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+        let widths = columns.indices.map { column in all.reduce(0) { max($0, Self.width($1[column])) } }
         return all.map { row in
             var line = indentation
             for (index, text) in row.enumerated() {
-                let padding = String(repeating: " ", count: widths[index] - text.count)
+                let padding = repeatElement(" " as Character, count: widths[index] - Self.width(text))
                 let isLast = index == row.count - 1
-                line += columns[index].alignment == .right ? padding + text : isLast ? text : text + padding
+                if columns[index].alignment == .right { line += padding }
+                line += text
+                if columns[index].alignment == .left && !isLast { line += padding }
                 if !isLast { line += "  " }
             }
-            while line.last == " " { line.removeLast() }
+            while line.utf8.last == UInt8(ascii: " ") { line.removeLast() }
             return line
         }
+    }
+
+    /// Counting characters takes its time; what is all ASCII, as nearly everything is, has one a byte.
+    private static func width(_ text: String) -> Int {
+        text.utf8.allSatisfy { $0 < 0x80 } ? text.utf8.count : text.count
     }
 }

@@ -3,7 +3,7 @@ import HostSystem
 import SystemPackage
 import Testing
 
-@testable import DiskImages
+@testable import DiskWriting
 
 /// What is written is read back by e2fsprogs' own programs.
 @Suite("ext4, as e2fsck and debugfs see it")

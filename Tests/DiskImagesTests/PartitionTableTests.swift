@@ -5,6 +5,7 @@ import SystemPackage
 import Testing
 
 @testable import DiskImages
+@testable import DiskWriting
 
 /// What util-linux says of the tables and swap areas that plans become.
 @Suite("Partition tables and swap, as util-linux sees them", .serialized)

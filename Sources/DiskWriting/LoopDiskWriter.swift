@@ -1,4 +1,5 @@
 import ConfigurationTree
+import DiskImages
 import HostSystem
 import SystemPackage
 

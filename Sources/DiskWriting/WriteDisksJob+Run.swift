@@ -1,0 +1,69 @@
+import ConfigurationTree
+public import DiskImages
+public import HostSystem
+public import SystemPackage
+
+/// Fills the planned file systems of raw images from a root. All writers get images that have their partition tables and empty file systems.
+protocol DiskWriter {
+    func fill(_ disks: [PlannedDisk], images: [FilePath], from root: FilePath, reporting: WorkerReporter) throws
+}
+
+extension WriteDisksJob: WorkerJob {
+    /// - Throws: `WorkerFailure`, `HostSystemError`.
+    public func run(reporting: WorkerReporter) throws -> [FilePath] {
+        try root.mount(readOnly: true)
+        let scratch = output.appending("scratch")
+        try createDirectories(scratch)
+        var images: [FilePath] = []
+        for disk in plan.disks {
+            let image = output.appending("\(disk.name).raw")
+            try makeEmptyDisk(disk, image: image, scratch: scratch)
+            images.append(image)
+        }
+        let filler: any DiskWriter =
+            switch writer {
+            case .direct: DirectDiskWriter(plan: plan, epoch: sourceDateEpoch)
+            case .loop: LoopDiskWriter(plan: plan, tools: tools, scratch: scratch)
+            case .guestfs: GuestfsDiskWriter(plan: plan, tools: tools, scratch: scratch, usesKVM: usesKVM)
+            }
+        try filler.fill(plan.disks, images: images, from: root.mountPoint, reporting: reporting)
+        return images
+    }
+
+    private func makeEmptyDisk(_ disk: PlannedDisk, image: FilePath, scratch: FilePath) throws {
+        let descriptor = try FileDescriptor.open(
+            image, .readWrite, options: [.create, .truncate, .closeOnExec],
+            permissions: [.ownerReadWrite, .groupRead, .otherRead])
+        try descriptor.closeAfter { try descriptor.resize(to: Int64(disk.size.bytes)) }
+        if let script = disk.sfdiskScript {
+            try tools.sfdisk.runBlocking(["--quiet", "--no-tell-kernel", image.string], input: script)
+        }
+        for partition in disk.partitions { try makeFileSystem(partition, image: image, scratch: scratch) }
+        // The first disk is the one that a BIOS starts.
+        if installsGRUB, disk == plan.disks.first, let boot = plan.boot {
+            try GRUBForBIOS(mkimage: tools.grubMkimage).install(on: image, disk: disk, boot: boot, scratch: scratch)
+        }
+    }
+
+    private func makeFileSystem(_ partition: PlannedPartition, image: FilePath, scratch: FilePath) throws {
+        var environment = minimalEnvironment
+        // mke2fs(8) takes its clock from here, and so writes the same superblock every time.
+        environment["E2FSPROGS_FAKE_TIME"] = "\(sourceDateEpoch)"
+        environment["SOURCE_DATE_EPOCH"] = "\(sourceDateEpoch)"
+        switch partition.fileSystem {
+        case .ext4:
+            // GRUB 2.06 does not read the two features that mke2fs 1.47 turns on.
+            try tools.mkfsExt4.runBlocking(
+                ["-q", "-F", "-U", partition.uuid, "-O", "^metadata_csum_seed,^orphan_file", "-m", "1"]
+                    + (partition.label.map { ["-L", $0] } ?? [])
+                    + [
+                        "-E",
+                        "offset=\(partition.start),hash_seed=\(partition.hashSeed),lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0,nodiscard",
+                        image.string, "\(partition.size / 1024)k",
+                    ], environment: environment)
+        case .swap:
+            try SwapArea(mkswap: tools.mkswap).make(partition, image: image, scratch: scratch)
+        default: break
+        }
+    }
+}
