@@ -19,8 +19,17 @@ extension Batch {
     }
 
     /// What each machine would get, and why each package.
-    public func explain() async throws -> [(machine: Machine, graph: Result<RequirementGraph, any Error>)] {
-        zip(members, try await resolver.explain(requests, progress: progress, report: report)).map { ($0.machine, $1) }
+    ///
+    /// - Parameters:
+    ///   - ordered: whether packages have to be in the order of installation.
+    ///   - each: called in the tree's order, on a thread that may block.
+    public func explain(
+        ordered: Bool, each: @escaping @Sendable (Machine, Result<RequirementGraph, any Error>) -> Void
+    ) async throws {
+        let machines = members.map(\.machine)
+        try await resolver.explain(requests, ordered: ordered, progress: progress, report: report) { index, graph in
+            each(machines[index], graph)
+        }
     }
 
     /// Why each machine would get the packages that the specs name, or would not.
@@ -33,7 +42,7 @@ extension Batch {
     /// The lock that each machine's packages.lock would be now.
     public func locks() async throws -> [(machine: Machine, lock: Result<PackageLock, any Error>)] {
         let requests = requests
-        let results = try await resolver.resolve(requests, progress: progress, report: report)
+        let results = try await resolver.resolve(requests, ordered: false, progress: progress, report: report)
         return zip(zip(members, requests), results).map { member, result in
             (member.0.machine, Result { try PackageLock(try result.get(), answering: member.1) })
         }
@@ -66,8 +75,11 @@ extension Batch {
 
     private var names: String { members.map { "\($0.group.name)/\($0.machine.name)" }.joined(separator: ", ") }
 
-    private var report: @Sendable (String) -> Void {
-        { [listener, names] in listener(.warning(machine: names, $0)) }
+    private var report: @Sendable (Int?, String) -> Void {
+        let machines = members.map { "\($0.group.name)/\($0.machine.name)" }
+        return { [listener, names] index, text in
+            listener(.warning(machine: index.map { machines[$0] } ?? names, text))
+        }
     }
 
     private var progress: @Sendable (FetchProgress) -> Void {

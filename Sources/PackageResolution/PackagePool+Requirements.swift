@@ -10,6 +10,13 @@ extension PackagePool {
         for (id, origins) in solved.askers {
             if let index = indices[id] { askers[Int(index)] = origins.compactMap(\.asker).sorted { $0.order < $1.order } }
         }
+        return RequirementGraph(
+            packages: solved.transaction.packages, askers: askers,
+            links: links(among: solved.ids, indices, weak: request.configuration.installsWeakDependencies))
+    }
+
+    private func links(among ids: [Id], _ indices: [Id: Int32], weak: Bool) -> RequirementLinks {
+        if let known = lastLinks, known.ids == ids, known.weak == weak { return known.links }
         var builder = RequirementLinks.Builder()
         // Most dependencies are those of many packages.
         var capabilities: [Id: Int] = [:]
@@ -19,11 +26,11 @@ extension PackagePool {
             capabilities[dependency] = new
             return new
         }
-        for (from, id) in solved.ids.enumerated() {
+        for (from, id) in ids.enumerated() {
             for dependency in dependencies(of: id, SOLVABLE_REQUIRES) {
                 builder.add(.requires, from: from, capability: capability(dependency))
             }
-            guard request.configuration.installsWeakDependencies else { continue }
+            guard weak else { continue }
             for dependency in dependencies(of: id, SOLVABLE_RECOMMENDS) {
                 builder.add(.recommends, from: from, capability: capability(dependency))
             }
@@ -36,8 +43,9 @@ extension PackagePool {
                 }
             }
         }
-        return RequirementGraph(
-            packages: solved.transaction.packages, askers: askers, links: builder.links(packageCount: solved.ids.count))
+        let links = builder.links(packageCount: ids.count)
+        lastLinks = (ids, weak, links)
+        return links
     }
 
     func dependencies(of id: Id, _ key: solv_knownid) -> [Id] {
@@ -51,8 +59,13 @@ extension PackagePool {
 
     /// The solvables that provide a dependency, as far as they can be seen.
     func providers(of dependency: Id) -> [Id] {
+        providers(at: Int(pool_whatprovides(pool, dependency)))
+    }
+
+    /// A list of solvables as libsolv keeps them, by where it begins.
+    func providers(at place: Int) -> [Id] {
         var providers: [Id] = []
-        var place = Int(pool_whatprovides(pool, dependency))
+        var place = place
         while case let id = pool.pointee.whatprovidesdata[place], id != 0 {
             if id != SystemSolvable.id { providers.append(id) }
             place += 1

@@ -25,6 +25,12 @@ final class PackagePool {
     private var currentModules: ModuleFilter?
     private let considered = UnsafeMutablePointer<Map>.allocate(capacity: 1)
     private var localFiles: [Id: FilePath] = [:]
+    /// Whether transactions are wanted in the order of installation.
+    var ordersTransactions = true
+    /// The last question to the solver, and its answer.
+    var lastDecisions: (question: SolverQuestion, decisions: SolverDecisions)?
+    /// The last transaction of which was asked who needs whom in it.
+    var lastLinks: (ids: [Id], weak: Bool, links: RequirementLinks)?
     /// Paths that primary.xml leaves out and that libsolv looks up when a dependency that matters names one.
     private var lazyPaths: [Id] = []
     private var obsoletesByName: [Id: [(solvable: Id, dependency: Id)]] = [:]
@@ -122,6 +128,12 @@ final class PackagePool {
         }
         solvablesInIndex = end
         return obsoletesByName
+    }
+
+    /// A bit for each package, 1 for those that are not hidden; `nil`: none is.
+    var consideredBits: [UInt8]? {
+        guard pool.pointee.considered != nil, let bits = considered.pointee.map else { return nil }
+        return Array(UnsafeBufferPointer(start: bits, count: Int(considered.pointee.size)))
     }
 
     /// Whether the package is not hidden.

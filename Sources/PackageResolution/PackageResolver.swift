@@ -2,6 +2,7 @@ import BuildStore
 internal import CSolv
 import ConfigurationTree
 import HostSystem
+import Synchronization
 public import SystemPackage
 
 /// Finds out what has to be installed. One pool serves all machines of a batch that use the same repositories.
@@ -16,24 +17,32 @@ public struct PackageResolver: Sendable {
     /// The transactions of several machines, in the order of `requests`; a machine's failure is its own.
     ///
     /// - Parameters:
+    ///   - ordered: whether the packages have to be in the order of installation, which takes its time; else they are in any order.
     ///   - progress: told how far the fetching of metadata is.
-    ///   - report: told what is worth a line in the log.
+    ///   - report: told what is worth a line in the log, and the index of the request that it is about; `nil`: it is about all.
     /// - Throws: `CancellationError`, `Errno` when the cache cannot be written.
     public func resolve(
-        _ requests: [ResolutionRequest], progress: @escaping @Sendable (FetchProgress) -> Void = { _ in },
-        report: @escaping @Sendable (String) -> Void
+        _ requests: [ResolutionRequest], ordered: Bool = true,
+        progress: @escaping @Sendable (FetchProgress) -> Void = { _ in }, report: @escaping @Sendable (Int?, String) -> Void
     ) async throws -> [Result<Transaction, any Error>] {
-        try await solve(requests, progress, report) { pool, request in
+        let results = Results<Transaction>(count: requests.count)
+        try await solve(requests, ordered: ordered, progress, report, each: results.put) { pool, request, report in
             try pool.solved(request, report: report).transaction
         }
+        return results.all
     }
 
-    /// The transactions, and why each package is in them.
+    /// The transactions, and why each package is in them: of large batches there are too many to keep.
+    ///
+    /// - Parameters:
+    ///   - ordered: as in `resolve`.
+    ///   - each: called in the order of `requests`, on a thread that may block, with the request's index.
     public func explain(
-        _ requests: [ResolutionRequest], progress: @escaping @Sendable (FetchProgress) -> Void = { _ in },
-        report: @escaping @Sendable (String) -> Void
-    ) async throws -> [Result<RequirementGraph, any Error>] {
-        try await solve(requests, progress, report) { pool, request in
+        _ requests: [ResolutionRequest], ordered: Bool = true,
+        progress: @escaping @Sendable (FetchProgress) -> Void = { _ in }, report: @escaping @Sendable (Int?, String) -> Void,
+        each: @escaping @Sendable (Int, Result<RequirementGraph, any Error>) -> Void
+    ) async throws {
+        try await solve(requests, ordered: ordered, progress, report, each: each) { pool, request, report in
             pool.requirements(of: try pool.solved(request, report: report), request)
         }
     }
@@ -41,41 +50,65 @@ public struct PackageResolver: Sendable {
     /// Why each machine's transaction has the packages that the specs name, or has not.
     public func reasons(
         for specs: [String], in requests: [ResolutionRequest],
-        progress: @escaping @Sendable (FetchProgress) -> Void = { _ in }, report: @escaping @Sendable (String) -> Void
+        progress: @escaping @Sendable (FetchProgress) -> Void = { _ in }, report: @escaping @Sendable (Int?, String) -> Void
     ) async throws -> [Result<[PackageReason], any Error>] {
-        try await solve(requests, progress, report) { pool, request in
+        let results = Results<[PackageReason]>(count: requests.count)
+        try await solve(requests, ordered: true, progress, report, each: results.put) { pool, request, report in
             try pool.reasons(for: specs, in: try pool.solved(request, report: report), request)
         }
+        return results.all
     }
 
     /// All packages of these names that the request's repositories have.
     func packages(named names: Set<String>, _ request: ResolutionRequest) async throws -> [TransactionPackage] {
-        try await solve([request], { _ in }, { _ in }) { pool, _ in
+        let results = Results<[TransactionPackage]>(count: 1)
+        try await solve([request], ordered: false, { _ in }, { _, _ in }, each: results.put) { pool, _, _ in
             (2..<pool.pool.pointee.nsolvables)
                 .filter { pool.isPackage($0) && names.contains(pool.name(of: $0)) }
                 .map { pool.package($0, reason: .dependency) }
-        }.first?.get() ?? []
+        }
+        return try results.all.first?.get() ?? []
     }
 
     private func solve<Value: Sendable>(
-        _ requests: [ResolutionRequest], _ progress: @escaping @Sendable (FetchProgress) -> Void,
-        _ report: @escaping @Sendable (String) -> Void,
-        _ body: @escaping @Sendable (PackagePool, ResolutionRequest) throws -> Value
-    ) async throws -> [Result<Value, any Error>] {
+        _ requests: [ResolutionRequest], ordered: Bool, _ progress: @escaping @Sendable (FetchProgress) -> Void,
+        _ report: @escaping @Sendable (Int?, String) -> Void,
+        each: @escaping @Sendable (Int, Result<Value, any Error>) -> Void,
+        _ body: @escaping @Sendable (PackagePool, ResolutionRequest, (String) -> Void) throws -> Value
+    ) async throws {
         var store = store
         store.progress = progress
         try createDirectories(store.folder)
-        let metadata = try await load(Set(requests.flatMap(\.configuration.repositories)), store, report: report)
-        return try await store.blocking { [store] in
-            var results: [Result<Value, any Error>?] = Array(repeating: nil, count: requests.count)
+        let metadata = try await load(Set(requests.flatMap(\.configuration.repositories)), store) { report(nil, $0) }
+        try await store.blocking { [store] in
             let sets = Dictionary(grouping: requests.indices) { PoolKey(requests[$0]) }
-            for (key, members) in sets {
+            // Results leave in the order of the requests; most batches have one set of repositories, and then none waits.
+            var waiting: [Int: Result<Value, any Error>] = [:]
+            var next = 0
+            for (key, members) in sets.sorted(by: { $0.value[0] < $1.value[0] }) {
                 let pool = Result { try makePool(for: key, metadata, store) }
-                for member in members { results[member] = Result { try body(try pool.get(), requests[member]) } }
-                if store.downloader.cancellation.isCancelled { throw CancellationError() }
+                if let pool = try? pool.get() { pool.ordersTransactions = ordered }
+                for member in members {
+                    waiting[member] = Result { try body(try pool.get(), requests[member]) { report(member, $0) } }
+                    if store.downloader.cancellation.isCancelled { throw CancellationError() }
+                    while let result = waiting.removeValue(forKey: next) {
+                        each(next, result)
+                        next += 1
+                    }
+                }
             }
-            return results.compactMap(\.self)
         }
+    }
+
+    /// Results that are all wanted at once.
+    private final class Results<Value: Sendable>: Sendable {
+        private let results: Mutex<[Result<Value, any Error>?]>
+
+        init(count: Int) { results = Mutex(Array(repeating: nil, count: count)) }
+
+        @Sendable func put(_ index: Int, _ result: Result<Value, any Error>) { results.withLock { $0[index] = result } }
+
+        var all: [Result<Value, any Error>] { results.withLock { $0.compactMap(\.self) } }
     }
 
     /// All repositories' repomd.xml, at the same time.
@@ -176,29 +209,50 @@ extension PackagePool {
     }
 
     private func solve(_ job: inout SolverJob, _ request: ResolutionRequest) throws -> SolvedTransaction {
+        let decisions = try decisions(on: &job, request)
+        let askers = job.askers(in: pool)
+        var packages = decisions.packages
+        for (index, id) in decisions.ids.enumerated() {
+            if let askers = askers[id] { packages[index].reason = askers.allSatisfy(\.isMember) ? .group : .user }
+        }
+        return SolvedTransaction(transaction: Transaction(packages: packages), ids: decisions.ids, askers: askers)
+    }
+
+    /// What the solver decides; machines that ask for the same, as those of a group often do, are not solved twice.
+    private func decisions(on job: inout SolverJob, _ request: ResolutionRequest) throws -> SolverDecisions {
+        let question = SolverQuestion(job, in: self, installsWeakDependencies: request.configuration.installsWeakDependencies)
+        if let known = lastDecisions, known.question == question { return known.decisions }
+        lastDecisions = nil
+        let decisions = try solve(&job, question, request)
+        lastDecisions = (question, decisions)
+        return decisions
+    }
+
+    private func solve(
+        _ job: inout SolverJob, _ question: SolverQuestion, _ request: ResolutionRequest
+    ) throws -> SolverDecisions {
         guard let solver = solver_create(pool) else { throw Errno.noMemory }
-        defer { solver_free(solver) }
+        var isFreed = false
+        defer { if !isFreed { solver_free(solver) } }
         solver.setInstallationFlags()
-        solver_set_flag(solver, SOLVER_FLAG_IGNORE_RECOMMENDED, request.configuration.installsWeakDependencies ? 0 : 1)
+        solver_set_flag(solver, SOLVER_FLAG_IGNORE_RECOMMENDED, question.installsWeakDependencies ? 0 : 1)
+        // They are for finding ids of texts, which the solver does not; the next text that is looked for brings them back. The
+        // solver's own data is what a run needs most memory for.
+        pool_freeidhashes(pool)
         guard solver_solve(solver, &job.queue) == 0 else {
             throw ResolutionError(problems(of: solver, job, request))
         }
         guard let transaction = solver_create_transaction(solver) else { throw Errno.noMemory }
-        defer { transaction_free(transaction) }
-        transaction_order(transaction, 0)
-        let askers = job.askers(in: pool)
+        if ordersTransactions { transaction_order(transaction, 0) }
         let steps = transaction.pointee.steps.ids
-        let packages = steps.map { id in
+        let ids = ordersTransactions ? steps : steps.sorted()
+        transaction_free(transaction)
+        let reasons: [TransactionPackage.Reason] = ids.map { id in
             var rule: Id = 0
-            let why = solver_describe_decision(solver, id, &rule)
-            let reason: TransactionPackage.Reason =
-                if let askers = askers[id] {
-                    askers.allSatisfy(\.isMember) ? .group : .user
-                } else {
-                    why == SOLVER_REASON_WEAKDEP ? .weakDependency : .dependency
-                }
-            return package(id, reason: reason)
+            return solver_describe_decision(solver, id, &rule) == SOLVER_REASON_WEAKDEP ? .weakDependency : .dependency
         }
-        return SolvedTransaction(transaction: Transaction(packages: packages), ids: steps, askers: askers)
+        solver_free(solver)
+        isFreed = true
+        return SolverDecisions(ids: ids, packages: zip(ids, reasons).map { package($0, reason: $1) })
     }
 }

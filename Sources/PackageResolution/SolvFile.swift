@@ -35,6 +35,7 @@ struct SolvFile: Sendable {
     func add(to repo: UnsafeMutablePointer<Repo>, flags: Int32 = 0) -> Bool {
         guard let stream = fopen(path.string, "re") else { return false }
         defer { fclose(stream) }
+        discographer_read_alone(stream)
         return repo_add_solv(repo, stream, flags) == 0
     }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import HostSystem
 import SystemPackage
 
 #if canImport(Glibc)
@@ -29,6 +30,7 @@ struct Discographer: AsyncParsableCommand {
 
     static func main() async {
         signal(SIGPIPE, SIG_IGN)
+        useOneHeap()
         let work = Task { try await perform() }
         let interruption = Interruption { work.cancel() }
         do {

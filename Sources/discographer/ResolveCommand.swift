@@ -2,6 +2,7 @@ import ArgumentParser
 import BuildPipeline
 import ConfigurationTree
 import PackageResolution
+import Synchronization
 import SystemPackage
 
 struct ResolveCommand: AsyncParsableCommand {
@@ -37,21 +38,29 @@ struct ResolveCommand: AsyncParsableCommand {
     }
 
     private func printTransactions(_ batch: Batch) async throws -> Bool {
-        var failed = false
-        for result in try await batch.explain() {
-            switch result.graph {
-            case .success(let graph) where json: try printJSON(ResolvedMachine(result.machine.fullName, graph))
-            case .success(let graph): printTable(result.machine, graph, batch.configPath)
-            case .failure(let error):
-                failed = true
-                if json { try printJSON(ResolutionJSON.Failure(result.machine.fullName, error)) }
-                printError("\(result.machine.fullName): \(error)")
+        let failures = Mutex<[any Error]>([])
+        let json = json
+        let configPath = batch.configPath
+        // The table is sorted by name.
+        try await batch.explain(ordered: json) { machine, graph in
+            do {
+                switch graph {
+                case .success(let graph) where json: try printJSON(ResolvedMachine(machine.fullName, graph))
+                case .success(let graph): Self.printTable(machine, graph, configPath)
+                case .failure(let error):
+                    failures.withLock { $0.append(error) }
+                    if json { try printJSON(ResolutionJSON.Failure(machine.fullName, error)) }
+                    printError("\(machine.fullName): \(error)")
+                }
+            } catch {
+                failures.withLock { $0.append(error) }
+                printError("\(machine.fullName): \(error)")
             }
         }
-        return failed
+        return failures.withLock { !$0.isEmpty }
     }
 
-    private func printTable(_ machine: Machine, _ graph: RequirementGraph, _ configPath: FilePath) {
+    private static func printTable(_ machine: Machine, _ graph: RequirementGraph, _ configPath: FilePath) {
         let transaction = Transaction(packages: graph.packages)
         var table = TextTable([
             ("PACKAGE", .left), ("VERSION", .left), ("ARCH", .left), ("REPOSITORY", .left), ("SIZE", .right),

@@ -45,7 +45,7 @@ struct ChoiceOfPackagesTests {
         let request = ResolutionRequest(
             requests: requests, localPackages: [], configuration: configuration, architecture: "x86_64")
         let results = try await PackageResolver(cachePath: FilePath(folder.url.appendingPathComponent("cache").path))
-            .resolve([request]) { _ in }
+            .resolve([request]) { _, _ in }
         return Set(try #require(results.first).get().packages.map(\.nevra))
     }
 

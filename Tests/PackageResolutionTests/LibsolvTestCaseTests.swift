@@ -60,7 +60,7 @@ struct LibsolvTestCaseTests {
                 requests: step.requests.map { PackageRequest(.install, $0, at: place) }, localPackages: [],
                 configuration: configuration, architecture: test.architecture)
             let results = try await PackageResolver(cachePath: FilePath(folder.url.appendingPathComponent("cache").path))
-                .resolve([request]) { _ in }
+                .resolve([request]) { _, _ in }
             let mine = try? results.first?.get().packages.map(\.nevra)
             if mine.map(Set.init) != step.expected {
                 wrong.append("step \(number + 1): \(mine?.sorted() ?? ["none"]), not \(step.expected?.sorted() ?? ["none"])")

@@ -36,7 +36,7 @@ struct SolvFileTests {
 
     private func resolve() async throws -> [TransactionPackage] {
         let resolver = PackageResolver(cachePath: FilePath(folder.path("cache")))
-        return try #require(try await resolver.resolve([request]) { _ in }.first).get().packages
+        return try #require(try await resolver.resolve([request]) { _, _ in }.first).get().packages
     }
 
     /// The kept files by name.

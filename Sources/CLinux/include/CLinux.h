@@ -7,6 +7,9 @@
 #include <sys/types.h>
 #include <sys/xattr.h>
 
+/// All threads allocate from one heap (mallopt(3), M_ARENA_MAX).
+void discographer_use_one_heap(void);
+
 /// What an isolated process may see; see `discographer_isolate`.
 typedef struct {
     /// A user namespace for a caller that is not root, for work in which owners do not matter: it knows no ids.

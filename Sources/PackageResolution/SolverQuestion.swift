@@ -1,0 +1,32 @@
+internal import CSolv
+
+/// All that the solver's answer depends on, as long as the pool holds the same packages.
+struct SolverQuestion: Hashable {
+    /// The job: how, and the solvables or the dependency that it is about.
+    private var elements: [[Id]]
+    private var considered: [UInt8]?
+    private var solvableCount: Id
+    private var filelists: Bool
+    let installsWeakDependencies: Bool
+
+    init(_ job: borrowing SolverJob, in pool: PackagePool, installsWeakDependencies: Bool) {
+        let queue = job.queue.ids
+        elements = stride(from: 0, to: queue.count - 1, by: 2).map { index in
+            let (how, what) = (queue[index], queue[index + 1])
+            guard how & SOLVER_SELECTMASK == SOLVER_SOLVABLE_ONE_OF else { return [how, what] }
+            // Where the list lies is another place each time.
+            return [how] + pool.providers(at: Int(what))
+        }
+        considered = pool.consideredBits
+        solvableCount = pool.pool.pointee.nsolvables
+        filelists = pool.hasFilelists
+        self.installsWeakDependencies = installsWeakDependencies
+    }
+}
+
+/// The solver's answer.
+struct SolverDecisions {
+    var ids: [Id]
+    /// The same as values; none is known to have been asked for.
+    var packages: [TransactionPackage]
+}
