@@ -32,6 +32,7 @@ lint: host-packages ## formatting of the Swift sources, and the shell functions
 		Tests/Differential/resolve-with-dnf
 
 bench: release repository large-repository ## compare with dnf, zypper and rpm, side by side in one run; as root
+	@scripts/install-host-packages Benchmarks/host-packages
 	Benchmarks/run
 	Benchmarks/installation
 	Benchmarks/resolution .build/release/discographer
