@@ -51,6 +51,7 @@ struct AttackTests {
                 ])
             #expect(values("signals") == ["sent"] && lines.contains("Lua: still here"))
             #expect(values("stranger") == [])
+            #expect(values("disks") == ["not waited for"])
             #expect(
                 values("mounted").allSatisfy { path in ["/", "/proc", "/sys", "/dev", "/tmp"].contains { path == $0 || path.hasPrefix($0 + "/") } })
             let mode = try await CorpusBench.shell("stat -c %a \"$1/usr/share\"", root.string)

@@ -18,8 +18,11 @@ struct CorpusBench: Sendable {
     static let corpus = checkout.pushing("Tests/Corpus")
     static let epoch = 1_600_000_000
 
-    /// Where everything of this run is; a folder of the host that packages try to reach is in it.
-    static let place = FilePath("/var/tmp/discographer-corpus-\(getpid())")
+    /// Where everything of this run is; a folder of the host that packages try to reach is in it. Goes when the tests end.
+    static let place: FilePath = {
+        atexit { system("/bin/rm -rf --one-file-system /var/tmp/discographer-corpus-\(getpid())") }
+        return FilePath("/var/tmp/discographer-corpus-\(getpid())")
+    }()
     static let canary = place.appending("canary")
 
     /// The packages, made when they are first asked for.
