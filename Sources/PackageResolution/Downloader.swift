@@ -35,6 +35,7 @@ struct Downloader: Sendable {
         defer { run.end() }
         var reported = ContinuousClock.now
         progress(run.progress())
+        try run.copyLocalFiles(cancellation, progress)
         while !run.isDone {
             if cancellation.isCancelled { throw CancellationError() }
             let now = ContinuousClock.now
@@ -95,6 +96,29 @@ private struct FetchRun {
             files: finishedFiles, totalFiles: downloads.count, bytes: finishedBytes + underway, totalBytes: totalBytes,
             finished: name)
     }
+
+    /// Files of this host's, as many at once as there are cores. What cannot be had like that waits for libcurl.
+    mutating func copyLocalFiles(_ cancellation: Cancellation, _ report: (FetchProgress) -> Void) throws {
+        let copies = waiting.enumerated().compactMap { position, attempt in
+            LocalCopy(attempt.download).map { (position: position, copy: $0) }
+        }
+        var made: Set<Int> = []
+        for begin in stride(from: 0, to: copies.count, by: Self.copiesAtOnce) {
+            if cancellation.isCancelled { throw CancellationError() }
+            let some = Array(copies[begin..<min(begin + Self.copiesAtOnce, copies.count)])
+            for (one, isMade) in zip(some, concurrently(some) { $0.copy.make() }) where isMade {
+                let attempt = waiting[one.position]
+                made.insert(one.position)
+                mirrors[attempt.index] = attempt.places.first?.mirror
+                finish(attempt.download)
+                report(progress(finished: attempt.download.name))
+            }
+        }
+        waiting = waiting.indices.filter { !made.contains($0) }.map { waiting[$0] }
+    }
+
+    /// Enough for all cores, and few enough for a cancelled fetch to end soon.
+    private static let copiesAtOnce = 16
 
     /// Begins as many of the waiting transfers as the options allow.
     mutating func start(_ now: ContinuousClock.Instant) {

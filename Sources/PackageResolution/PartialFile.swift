@@ -1,5 +1,6 @@
 // A file while it is fetched. It lies beside its destination as `NAME.partial`, locked, so that two builds never write to
 // one, and stays when a build ends early: the next one goes on from there.
+import HostSystem
 import SystemPackage
 
 #if canImport(Glibc)
@@ -57,6 +58,21 @@ final class PartialFile {
     func append(_ bytes: UnsafeRawBufferPointer) throws {
         try descriptor.writeAll(bytes)
         size += UInt64(bytes.count)
+    }
+
+    /// Copies a regular file, by the kernel alone where the file systems allow it.
+    ///
+    /// - Throws: `Errno`; `Errno.invalidArgument` for what is no file of that size.
+    func fill(from source: FilePath, size wanted: UInt64?) throws {
+        let input = try FileDescriptor.open(source, .readOnly, options: [.nonBlocking, .closeOnExec])
+        try input.closeAfter {
+            var status = stat()
+            guard fstat(input.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }
+            let count = UInt64(status.st_size)
+            guard status.st_mode & S_IFMT == S_IFREG, wanted == nil || wanted == count else { throw Errno.invalidArgument }
+            try copyContents(of: input, to: descriptor)
+            size = count
+        }
     }
 
     /// Begins anew.
