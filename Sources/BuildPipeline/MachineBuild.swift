@@ -198,9 +198,8 @@ struct MachineBuild: Sendable {
                         UnderlayJob(installRoot: root, layers: underlays, sourceDateEpoch: epoch))
                 }
                 var job = InstallJob(
-                    installRoot: root, packages: packages, keys: keys,
-                    machineName: machine.name, sourceDateEpoch: epoch,
-                    toleratedScriptlets: machine.description.toleratedScriptlets)
+                    installRoot: root, packages: packages, keys: keys, machineName: machine.name,
+                    sourceDateEpoch: epoch, toleratedScriptlets: machine.description.toleratedScriptlets)
                 job.recordedKeys = try await fetcher.keys(of: asked)
                 job.transactionFlags = configuration.transactionFlags
                 job.languages = configuration.languages

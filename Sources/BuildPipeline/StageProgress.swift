@@ -59,6 +59,7 @@ final class StageProgress: Sendable {
         case .warning(let text):
             log("warning: \(text)")
             listener(.warning(machine: machine, text))
+        case .done: break
         }
     }
 

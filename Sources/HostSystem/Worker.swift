@@ -29,11 +29,13 @@ public struct Worker: Sendable {
     /// Cancelling the task kills the worker and all its descendants; so does the death of this process, whatever its cause.
     ///
     /// - Parameters:
+    ///   - words: said to the job while it is done, a line each (`WorkerReporter.nextWord`).
     ///   - onEvent: called in order, for each thing the worker says.
     ///   - onLog: whatever the worker and its children printed besides.
     /// - Throws: `WorkerFailure` as the job threw it; `HostSystemError.workerDied` when it ended without saying why.
     public func run<Job: JobDescription>(
-        _ job: Job, onEvent: @escaping @Sendable (WorkerEvent) -> Void = { _ in },
+        _ job: Job, words: AsyncStream<String> = .nothing,
+        onEvent: @escaping @Sendable (WorkerEvent) -> Void = { _ in },
         onLog: @escaping @Sendable (String) -> Void = { _ in }
     ) async throws -> Job.Outcome {
         var line = try JSONEncoder().encode(job)
@@ -51,7 +53,13 @@ public struct Worker: Sendable {
             configuration, input: .inputWriter, output: .sequence, error: .sequence
         ) { [line] execution -> Answer<Job> in
             async let log = Self.collect(execution.standardError, forward: onLog)
-            _ = try await execution.standardInputWriter.write(Array(line))
+            let writer = execution.standardInputWriter
+            _ = try await writer.write(Array(line))
+            // Ends with this scope. That nobody listens any more is told by the answer, or by its absence.
+            async let _: Void = {
+                for await word in words { _ = try? await writer.write(Array("\(word)\n".utf8)) }
+                _ = try? await writer.write(Array("\n".utf8))
+            }()
             var answer = Answer<Job>()
             var reader = LineReader()
             for try await chunk in execution.standardOutput {
@@ -60,7 +68,7 @@ public struct Worker: Sendable {
                 }
             }
             answer.log = try await log
-            try await execution.standardInputWriter.finish()
+            try await writer.finish()
             return answer
         }
         try Task.checkCancellation()
@@ -97,6 +105,10 @@ public struct Worker: Sendable {
         }
         return kept
     }
+}
+
+extension AsyncStream<String> {
+    public static var nothing: AsyncStream<String> { AsyncStream { $0.finish() } }
 }
 
 private struct Answer<Job: JobDescription>: Sendable {

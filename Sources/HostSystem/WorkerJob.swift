@@ -66,6 +66,8 @@ public enum WorkerEvent: Codable, Hashable, Sendable {
     /// What a scriptlet or a program printed; `source` says which, such as `bash-5.2.15-2.x86_64 %post`.
     case output(source: String, text: String)
     case warning(String)
+    /// Something that other work waits for, in the job's own words.
+    case done(String)
 }
 
 /// Why a worker's job failed, typed enough for the caller to decide by case.

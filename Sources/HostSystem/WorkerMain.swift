@@ -74,7 +74,8 @@ private func enterNamespace(_ description: String) -> Never {
 }
 
 private func perform<Job: WorkerJob>(_ type: Job.Type, reporter: WorkerReporter) throws {
-    let job = try JSONDecoder().decode(Job.self, from: Data(readLine(of: .standardInput)))
+    guard let description = try reporter.input.nextLine() else { throw Errno.brokenPipe }
+    let job = try JSONDecoder().decode(Job.self, from: Data(description))
     do {
         try isolate(job.isolation, lifeline: .standardInput)
         let outcome = try job.run(reporting: reporter)
@@ -87,20 +88,6 @@ private func perform<Job: WorkerJob>(_ type: Job.Type, reporter: WorkerReporter)
         reporter.send(.failure(WorkerFailure(kind: "\(Swift.type(of: error))", message: "\(error)")))
         exit(WorkerExit.failure.rawValue)
     }
-}
-
-/// Byte by byte is slow, but nothing after the line may be taken from the lifeline; so in chunks until the newline, which is the last byte.
-private func readLine(of descriptor: FileDescriptor) throws -> [UInt8] {
-    var line: [UInt8] = []
-    let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
-    defer { chunk.deallocate() }
-    while line.last != UInt8(ascii: "\n") {
-        let count = try descriptor.read(into: chunk)
-        guard count > 0 else { throw Errno.brokenPipe }
-        line.append(contentsOf: chunk[..<count])
-    }
-    line.removeLast()
-    return line
 }
 
 private func isolate(_ isolation: Isolation, lifeline: FileDescriptor?) throws {

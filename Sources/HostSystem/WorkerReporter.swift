@@ -11,9 +11,11 @@ import SystemPackage
 /// 1 and 2 is its log.
 public final class WorkerReporter: Sendable {
     let messages: FileDescriptor
+    let input: WorkerInput
 
     /// Takes over standard output: what was descriptor 1 becomes the message channel, and 1 is joined with 2.
     init() throws {
+        input = try WorkerInput()
         messages = try FileDescriptor.standardOutput.duplicate()
         guard fcntl(messages.rawValue, F_SETFD, FD_CLOEXEC) == 0 else { throw Errno(rawValue: errno) }
         _ = try FileDescriptor.standardError.duplicate(as: .standardOutput)
@@ -23,6 +25,18 @@ public final class WorkerReporter: Sendable {
 
     public func progress(_ completed: Int, of total: Int, _ item: String) {
         send(.event(.progress(completed: completed, total: total, item: item)))
+    }
+
+    /// Other work waits for what was done; see `WorkerEvent.done`.
+    public func done(_ what: String) { send(.event(.done(what))) }
+
+    /// Waits for the next thing that the pipeline has to say (`Worker.run`'s `words`); `nil` when there is nothing more.
+    ///
+    /// - Throws: `Errno` of read(2).
+    public func nextWord() throws -> String? {
+        // The pipe stays open as the lifeline: an empty line is the end.
+        guard let line = try input.nextLine(), !line.isEmpty else { return nil }
+        return String(decoding: line, as: UTF8.self)
     }
 
     public func warn(_ text: String) { send(.event(.warning(text))) }

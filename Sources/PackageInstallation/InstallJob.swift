@@ -15,8 +15,6 @@ public struct PackageFile: Hashable, Codable, Sendable {
     public var nevra: String
     /// Whether its repository asks for a signature by one of the job's keys.
     public var isSigned: Bool
-    /// Whether the header, once it is trusted, answers for the whole payload (rpm 4.14 and later).
-    var hasPayloadDigest = false
 
     public init(path: FilePath, nevra: String, isSigned: Bool) {
         self.path = path
@@ -54,7 +52,7 @@ public struct InstallJob: WorkerJob {
 
     /// An existing folder; underlays may be in it already.
     public var installRoot: FilePath
-    /// Taken as they are: `Worker.install` verifies them first.
+    /// Taken when `Worker.install` says that they are good.
     public var packages: [PackageFile]
     /// Armoured public keys: this machine's whole keyring.
     public var keys: [FilePath]

@@ -19,6 +19,9 @@ final class RPMTransaction {
     private let watch: ScriptletWatch
     private var opened: FD_t?
     private var finished = 0
+    private let gate: VerificationGate
+    /// The packages whose header, which is trusted, answers for the whole payload (rpm 4.14 and later).
+    private var havePayloadDigest: Set<Int> = []
     private var failures: [ScriptletResult] = []
     /// Files in the folders that are mounted over meanwhile.
     private(set) var coveredFiles = CoveredFiles()
@@ -32,6 +35,7 @@ final class RPMTransaction {
     init(job: InstallJob, reporter: WorkerReporter) throws {
         self.job = job
         self.reporter = reporter
+        gate = VerificationGate(reporter)
         for (name, value) in scriptletEnvironment(sourceDateEpoch: job.sourceDateEpoch) { setenv(name, value, 1) }
         try configureLibRPM()
         // Mounted for the scriptlets: their content is not the package's to change.
@@ -130,6 +134,7 @@ final class RPMTransaction {
                 let own = Unmanaged<RPMTransaction>.fromOpaque(data).takeUnretainedValue()
                 return own.notified(header.map { OpaquePointer($0) }, what, amount, total, key)
             }, Unmanaged.passUnretained(self).toOpaque())
+        try gate.waitForHeaders()
         let result = standingInForNodes { rpmtsRun(transaction, nil, RPMPROB_FILTER_NONE.rawValue) }
         rpmtsSetNotifyCallback(transaction, nil, nil)
         // First: a failing %pre or %pretrans keeps its package out, which is all that librpm says of it in the end.
@@ -152,7 +157,7 @@ final class RPMTransaction {
 
     /// Reads every header; packages that cannot be read are refused together, before anything is written.
     private func addPackages() throws {
-        // Verified already, each as its repository asks, which one level for the whole transaction cannot say.
+        // Others verify each as its repository asks, which one level for the whole transaction cannot say.
         rpmtsSetVfyLevel(transaction, 0)
         var problems: [String] = []
         for (index, package) in job.packages.enumerated() {
@@ -172,6 +177,7 @@ final class RPMTransaction {
                 problems.append("\(package.nevra): a source package; what is built of it would be right")
                 continue
             }
+            if headerIsEntry(header, rpmTagVal(RPMTAG_PAYLOADDIGEST.rawValue)) != 0 { havePayloadDigest.insert(index) }
             try coveredFiles.add(header, package: package.path)
             temporaryFolder.add(header)
             database.add(header)
@@ -211,8 +217,12 @@ final class RPMTransaction {
             guard let key, case let index = Int(bitPattern: key) - 1, job.packages.indices.contains(index) else {
                 return nil
             }
+            do { try gate.wait(for: job.packages[index]) } catch {
+                log.errors.append("\(error)")
+                return nil
+            }
             opened = Fopen(job.packages[index].path.string, "r.ufdio")
-            digestFiles(!job.packages[index].hasPayloadDigest)
+            digestFiles(!havePayloadDigest.contains(index))
             return opened.map { UnsafeMutableRawPointer($0) }
         case RPMCALLBACK_INST_CLOSE_FILE:
             Fclose(opened)

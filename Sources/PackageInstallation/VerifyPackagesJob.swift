@@ -10,24 +10,23 @@ public import SystemPackage
 
 /// What the verification of package files found.
 public struct PackageVerification: Hashable, Codable, Sendable {
-    /// The good files whose payload has a digest in the header: what is unpacked of them needs no digests of its own.
-    public var payloadDigests: Set<FilePath> = []
     /// A line each: the package and why it is not to be installed.
     public var refusals: [String] = []
 
     public init() {}
 
-    public mutating func add(_ other: PackageVerification) {
-        payloadDigests.formUnion(other.payloadDigests)
-        refusals += other.refusals
-    }
+    public mutating func add(_ other: PackageVerification) { refusals += other.refusals }
 }
 
-/// Checks digests and signatures of package files, as `rpmkeys --checksig` does, before anything of them is installed.
+/// Checks digests and signatures of package files, as `rpmkeys --checksig` does: of all of them the headers first, then the payloads in the
+/// packages' order.
 ///
-/// librpm does so within the transaction, a file after the other; several of these jobs use several cores.
+/// librpm does so within the transaction, a file after the other; several of these jobs use several cores. They say `WorkerEvent.done` of
+/// `allHeaders`, when there is nothing against any of the job's packages so far, and of the path of each package that is good as a whole.
 public struct VerifyPackagesJob: WorkerJob {
     public typealias Outcome = PackageVerification
+
+    static let allHeaders = "headers"
 
     public static let name = "verify"
 
@@ -40,14 +39,14 @@ public struct VerifyPackagesJob: WorkerJob {
         self.keys = keys
     }
 
-    /// Jobs that have the same work, as near as may be.
+    /// Jobs that have the same work, as near as may be, and each in the packages' order.
     public static func jobs(_ count: Int, packages: [PackageFile], keys: [FilePath]) -> [VerifyPackagesJob] {
         var shares = Array(repeating: (bytes: Int64(0), packages: [PackageFile]()), count: max(1, count))
         let sizes = packages.map { package in
             var status = stat()
             return (stat(package.path.string, &status) == 0 ? Int64(status.st_size) : 0, package)
         }
-        for (size, package) in sizes.sorted(by: { ($1.0, $0.1.nevra) < ($0.0, $1.1.nevra) }) {
+        for (size, package) in sizes {
             guard let lightest = shares.indices.min(by: { shares[$0].bytes < shares[$1].bytes }) else { break }
             shares[lightest].bytes += size
             shares[lightest].packages.append(package)
@@ -66,7 +65,14 @@ public struct VerifyPackagesJob: WorkerJob {
     public func run(reporting: WorkerReporter) throws -> PackageVerification {
         let verifier = try PackageVerifier(keys: keys)
         var result = PackageVerification()
-        for package in packages { verifier.verify(package, into: &result) }
+        func verify(_ package: PackageFile) {
+            if let refusal = verifier.refusal(of: package) { result.refusals.append(refusal) } else { reporting.done(package.path.string) }
+        }
+        let isGood = packages.map(verifier.acceptsHeader)
+        // As a whole: it says why, or there is a signature of header and payload together alone, as packages for rpm 3 have.
+        for (package, isGood) in zip(packages, isGood) where !isGood { verify(package) }
+        if result.refusals.isEmpty { reporting.done(Self.allHeaders) }
+        for (package, isGood) in zip(packages, isGood) where isGood { verify(package) }
         return result
     }
 }
@@ -95,36 +101,29 @@ private final class PackageVerifier {
         rpmtsFree(transaction)
     }
 
-    func verify(_ package: PackageFile, into result: inout PackageVerification) {
-        guard let file = Fopen(package.path.string, "r.ufdio"), Ferror(file) == 0 else {
-            result.refusals.append("\(package.nevra): \(package.path) cannot be opened")
-            return
-        }
+    /// Whether the header alone is as good as the package has to be.
+    func acceptsHeader(of package: PackageFile) -> Bool {
+        guard let file = Fopen(package.path.string, "r.ufdio"), Ferror(file) == 0 else { return false }
         defer { Fclose(file) }
-        lines = []
-        let level = Int32(RPMSIG_DIGEST_TYPE) | (package.isSigned ? Int32(RPMSIG_SIGNATURE_TYPE) : 0)
-        rpmtsSetVfyLevel(transaction, level)
-        var query = rpmQVKArguments_s()
-        let isGood = rpmVerifySignatures(&query, transaction, file, package.path.string) == 0
-        guard isGood || !package.isSigned && onlyKeysAreMissing else {
-            result.refusals.append("\(package.nevra): \(reason(isSigned: package.isSigned))")
-            return
-        }
-        guard lseek(Fileno(file), 0, SEEK_SET) == 0, let header = header(of: file, package) else { return }
-        defer { headerFree(header) }
-        if headerIsEntry(header, rpmTagVal(RPMTAG_PAYLOADDIGEST.rawValue)) != 0 { result.payloadDigests.insert(package.path) }
+        return verify(package, in: file, flags: RPMVSF_NEEDPAYLOAD.rawValue)
     }
 
-    private func header(of file: FD_t, _ package: PackageFile) -> Header? {
-        guard let again = fdDup(Fileno(file)) else { return nil }
-        defer { Fclose(again) }
-        var header: Header?
-        switch rpmReadPackageFile(transaction, again, package.path.string, &header) {
-        case RPMRC_OK, RPMRC_NOKEY, RPMRC_NOTTRUSTED: return header
-        default:
-            headerFree(header)
-            return nil
+    /// Why the package, header and payload, is not to be installed; `nil` when it may be.
+    func refusal(of package: PackageFile) -> String? {
+        guard let file = Fopen(package.path.string, "r.ufdio"), Ferror(file) == 0 else {
+            return "\(package.nevra): \(package.path) cannot be opened"
         }
+        defer { Fclose(file) }
+        return verify(package, in: file) ? nil : "\(package.nevra): \(reason(isSigned: package.isSigned))"
+    }
+
+    private func verify(_ package: PackageFile, in file: FD_t, flags: UInt32 = 0) -> Bool {
+        lines = []
+        rpmtsSetVfyLevel(transaction, Int32(RPMSIG_DIGEST_TYPE) | (package.isSigned ? Int32(RPMSIG_SIGNATURE_TYPE) : 0))
+        rpmtsSetVfyFlags(transaction, flags)
+        var query = rpmQVKArguments_s()
+        let isGood = rpmVerifySignatures(&query, transaction, file, package.path.string) == 0
+        return isGood || !package.isSigned && onlyKeysAreMissing
     }
 
     private var said: [String] { lines.flatMap { $0.split(separator: "\n") }.map { String($0.drop { $0 == " " }) } }

@@ -1,43 +1,78 @@
-import Foundation
+// Installing what is verified meanwhile.
+//
+// A package's bytes are checked before they are used, each kind before its use: nothing begins, not even a %pretrans, before the headers of all
+// packages - dependencies, scriptlets, names, modes - have the digests and signatures that they must have; and no payload is opened before it has
+// the digest that its header gives. So what a bad package brings is never unpacked, and a machine's root with other packages in it already is
+// thrown away with its stage. What was gained by letting payloads be read by other processes while earlier packages are unpacked is in docs/benchmarks.md.
 public import HostSystem
+import Synchronization
 import SystemPackage
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 extension Worker {
-    /// Verifies all packages of the job, and installs them when none is refused.
+    /// Verifies the job's packages by its keys, on all cores, and installs them at the same time.
     ///
     /// - Parameters:
     ///   - onEvent: called in order, for each thing the installation says.
     ///   - onLog: whatever the installation printed besides.
-    /// - Throws: `WorkerFailure` of kind `signature` with every package that is refused, and as `InstallJob` and `run` throw.
+    /// - Throws: `WorkerFailure` of kind `signature` with every package that is refused, before any other failure; as `InstallJob` and `run` otherwise.
     public func install(
         _ job: InstallJob, onEvent: @escaping @Sendable (WorkerEvent) -> Void = { _ in },
         onLog: @escaping @Sendable (String) -> Void = { _ in }
     ) async throws -> InstallOutcome {
-        var job = job
-        job.packages = try await verified(job.packages, keys: job.keys)
-        return try await run(job, onEvent: onEvent, onLog: onLog)
+        let (words, speaker) = AsyncStream.makeStream(of: String.self)
+        async let outcome = run(job, words: words, onEvent: onEvent, onLog: onLog)
+        let verification = try await verify(job.packages, keys: job.keys) { speaker.yield($0) }
+        // Whichever comes first, a refusal is the reason that is told; it ends the installation.
+        guard verification.refusals.isEmpty else {
+            throw WorkerFailure(
+                kind: "signature",
+                message: (["packages are refused:"] + verification.refusals.sorted()).joined(separator: "\n  "))
+        }
+        speaker.finish()
+        return try await outcome
     }
 
-    /// Verifies the files on all cores and returns them with what was learnt of each.
-    ///
-    /// Verifying the demo's 222 packages (272 MB) takes one core 0.74 s of user time (`rpmkeys --checksig`), which librpm spends inside the
-    /// transaction, and twice where the digests of unpacked files are counted.
-    ///
-    /// - Throws: `WorkerFailure` of kind `signature` with every package that is refused.
-    private func verified(_ packages: [PackageFile], keys: [FilePath]) async throws -> [PackageFile] {
-        let jobs = VerifyPackagesJob.jobs(ProcessInfo.processInfo.activeProcessorCount, packages: packages, keys: keys)
-        let found = try await withThrowingTaskGroup(of: PackageVerification.self) { group in
-            for job in jobs { group.addTask { try await run(job) } }
+    private func verify(
+        _ packages: [PackageFile], keys: [FilePath], onGood: @escaping @Sendable (String) -> Void
+    ) async throws -> PackageVerification {
+        let jobs = VerifyPackagesJob.jobs(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), packages: packages, keys: keys)
+        let headers = Countdown(jobs.count) { onGood(VerifyPackagesJob.allHeaders) }
+        return try await withThrowingTaskGroup(of: PackageVerification.self) { group in
+            for job in jobs {
+                group.addTask {
+                    try await run(job) { event in
+                        guard case .done(let what) = event else { return }
+                        if what == VerifyPackagesJob.allHeaders { headers.step() } else { onGood(what) }
+                    }
+                }
+            }
             return try await group.reduce(into: PackageVerification()) { $0.add($1) }
         }
-        guard found.refusals.isEmpty else {
-            throw WorkerFailure(
-                kind: "signature", message: (["packages are refused:"] + found.refusals.sorted()).joined(separator: "\n  "))
+    }
+}
+
+/// Does something once, when the last of several has come.
+private final class Countdown: Sendable {
+    private let left: Mutex<Int>
+    private let end: @Sendable () -> Void
+
+    init(_ count: Int, end: @escaping @Sendable () -> Void) {
+        left = Mutex(count)
+        self.end = end
+        if count == 0 { end() }
+    }
+
+    func step() {
+        let isLast = left.withLock { left in
+            left -= 1
+            return left == 0
         }
-        return packages.map { package in
-            var package = package
-            package.hasPayloadDigest = found.payloadDigests.contains(package.path)
-            return package
-        }
+        if isLast { end() }
     }
 }

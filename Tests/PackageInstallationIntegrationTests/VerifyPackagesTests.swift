@@ -47,6 +47,58 @@ struct VerifyPackagesTests {
         }
     }
 
+    @Test("of payloads goes on while others are installed: nothing of a bad one comes into the root, and all bad ones are told")
+    func badPayloads() async throws {
+        try await InstallBench.with { bench in
+            let packages = try ["setup", "filesystem", "netbase", "tzdata"].map { name in
+                try Self.package(name, in: bench) { bytes in
+                    if ["netbase", "tzdata"].contains(name) { bytes[bytes.count - 100] ^= 1 }
+                }
+            }
+            let failure = await #expect(throws: WorkerFailure.self) { try await bench.run(try bench.job(packages, into: "root")) }
+            #expect(failure?.kind == "signature")
+            for name in ["netbase", "tzdata"] { #expect(failure?.message.contains("\n  \(name): damaged") == true, "\(failure?.message ?? "")") }
+            #expect(!exists(bench.folder.appending("root/etc/protocols")))
+            #expect(!exists(bench.folder.appending("root/usr/share/zoneinfo")))
+        }
+    }
+
+    @Test("of headers comes before everything: no scriptlet runs when one of them is bad")
+    func badHeader() async throws {
+        try await InstallBench.with { bench in
+            let packages = try ["setup", "filesystem", "tzdata"].map { name in
+                try Self.package(name, in: bench) { bytes in
+                    guard name == "tzdata" else { return }
+                    // Lead, signatures, header (rpm's docs/manual/format.md): the first byte behind the header's index.
+                    let magic: [UInt8] = [0x8e, 0xad, 0xe8, 0x01]
+                    let signatures = try #require(bytes.firstRange(of: magic))
+                    let header = try #require(bytes[signatures.upperBound...].firstRange(of: magic)).lowerBound
+                    let entries = bytes[(header + 8)..<(header + 12)].reduce(0) { $0 << 8 | Int($1) }
+                    bytes[header + 16 + 16 * entries] ^= 1
+                }
+            }
+            let failure = await #expect(throws: WorkerFailure.self) { try await bench.run(try bench.job(packages, into: "root")) }
+            #expect(failure?.kind == "signature")
+            #expect(failure?.message.contains("tzdata: damaged") == true, "\(failure?.message ?? "")")
+            // The %pretrans of filesystem makes it.
+            #expect(!exists(bench.folder.appending("root/usr")))
+        }
+    }
+
+    /// A copy of the demo's package with changed bytes.
+    private static func package(
+        _ name: String, in bench: InstallBench, change: (inout [UInt8]) throws -> Void
+    ) throws -> PackageFile {
+        let folder = TestRepository.demo.folder
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.string)
+        let file = try #require(names.first { $0.hasPrefix("\(name)-") && $0.dropFirst(name.count + 1).first?.isNumber == true })
+        var bytes = try readBytes(folder.appending(file))
+        try change(&bytes)
+        let copy = bench.folder.appending(file)
+        try writeAtomically(bytes, to: copy)
+        return PackageFile(path: copy, nevra: name, isSigned: true)
+    }
+
     private func refusals(_ packages: [PackageFile], keys: [FilePath]) async throws -> [String] {
         var result = PackageVerification()
         for job in VerifyPackagesJob.jobs(2, packages: packages, keys: keys) {

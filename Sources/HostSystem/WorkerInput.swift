@@ -1,0 +1,45 @@
+import Synchronization
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// What the pipeline says to a worker: a line for the job, and then, while the job is done, a line for each thing that it may have to wait for.
+final class WorkerInput: Sendable {
+    private let descriptor: FileDescriptor
+    /// Read, and not asked for yet.
+    private let rest = Mutex<[UInt8]>([])
+
+    /// Reads from standard input, which stays open as the lifeline. Nothing that the worker starts gets the descriptor.
+    ///
+    /// - Throws: `Errno` of fcntl(2).
+    init() throws {
+        let copy = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+        guard copy >= 0 else { throw Errno(rawValue: errno) }
+        descriptor = FileDescriptor(rawValue: copy)
+    }
+
+    /// Waits for the next line; `nil` when the pipeline has nothing more to say.
+    ///
+    /// - Throws: `Errno` of read(2).
+    func nextLine() throws -> [UInt8]? {
+        try rest.withLock { rest in
+            var searched = 0
+            while true {
+                if let end = rest[searched...].firstIndex(of: UInt8(ascii: "\n")) {
+                    defer { rest.removeFirst(end + 1) }
+                    return Array(rest[..<end])
+                }
+                searched = rest.count
+                let chunk = try [UInt8](unsafeUninitializedCapacity: 1 << 16) { buffer, count in
+                    count = try descriptor.read(into: UnsafeMutableRawBufferPointer(buffer))
+                }
+                guard !chunk.isEmpty else { return nil }
+                rest += chunk
+            }
+        }
+    }
+}
