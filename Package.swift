@@ -22,10 +22,13 @@ let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// What is linked and how much of it is touched at the start counts in every run's time and memory (docs/benchmarks.md):
-/// no library that nothing is used of, and relocations in the packed form, which lld alone writes.
+/// no library that nothing is used of, no table of symbols for plug-ins, and relocations in the packed form, which lld alone writes.
 let linking: [LinkerSetting] = [
     .unsafeFlags(
-        ["-use-ld=lld", "-Xlinker", "--as-needed", "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs"],
+        [
+            "-use-ld=lld", "-Xlinker", "--as-needed", "-Xlinker", "--no-export-dynamic", "-Xlinker", "-z", "-Xlinker",
+            "pack-relative-relocs",
+        ],
         .when(platforms: [.linux], configuration: .release))
 ]
 

@@ -9,7 +9,8 @@ extension PackagePool {
         -> [PackageReason]
     {
         let graph = requirements(of: solved, request)
-        if specs.contains(where: { $0.hasPrefix("/") }) && !hasFilelists { try loadFilelists() }
+        let paths = specs.filter(needsFilelists)
+        if !paths.isEmpty { try loadFilelists(of: paths) }
         return withEverythingVisible { isHidden in
             let words = ProblemWords(pool: self, request: request, isHidden: isHidden)
             let absences = Absences(words: words, transaction: solved.ids)

@@ -33,16 +33,13 @@ extension PackagePool {
         guard contents else { return Match() }
         let provided = providers(ofCapability: text)
         if !provided.isEmpty { return Match(ids: provided) }
-        return Match(ids: namesFile(text) ? owners(ofFile: text) : [])
+        return Match(ids: text.namesFile ? owners(ofFile: text) : [])
     }
 
-    /// Whether `match` needs the complete lists of files for this text.
+    /// Whether `match` needs more of the lists of files for this text than is there.
     func needsFilelists(_ text: String) -> Bool {
-        // What createrepo puts into primary.xml.
-        namesFile(text) && !text.hasPrefix("/etc/") && !text.contains("bin/") && text != "/usr/lib/sendmail"
+        text.isOutsidePrimary && !(text.isGlob ? filelists == .complete : filelists.know(text.withoutTrailingSlash))
     }
-
-    private func namesFile(_ text: String) -> Bool { text.hasPrefix("/") || text.hasPrefix("*/") }
 
     /// The packages that are not hidden and have that name, version, release and architecture, globs allowed.
     func solvables(fitting spec: PackageSpec) -> [Id] {
@@ -132,8 +129,7 @@ extension PackagePool {
     }
 
     private func owners(ofFile path: String) -> [Id] {
-        var path = path
-        if path.count > 1 && path.hasSuffix("/") { path.removeLast() }
+        let path = path.withoutTrailingSlash
         var iterator = Dataiterator()
         let how = SEARCH_FILES | (path.isGlob ? SEARCH_GLOB : SEARCH_STRING)
         dataiterator_init(&iterator, pool, nil, 0, Id(SOLVABLE_FILELIST.rawValue), path, Int32(how))
@@ -168,6 +164,18 @@ extension PackagePool {
             + (withEpoch && !evr.contains(":") ? "0:" : "") + evr + "."
             + String(cString: pool_id2str(pool, solvable.arch))
     }
+}
+
+extension String {
+    fileprivate var namesFile: Bool { hasPrefix("/") || hasPrefix("*/") }
+
+    /// Whether it is a path, or a pattern, that createrepo leaves out of primary.xml.
+    var isOutsidePrimary: Bool {
+        namesFile && !hasPrefix("/etc/") && !contains("bin/") && self != "/usr/lib/sendmail"
+    }
+
+    /// As lists of files name a folder.
+    var withoutTrailingSlash: String { count > 1 && hasSuffix("/") ? String(dropLast()) : self }
 }
 
 /// `[epoch:]version[-release]`, taken apart.

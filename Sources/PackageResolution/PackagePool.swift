@@ -18,7 +18,7 @@ final class PackagePool {
     let repositories: [RepositoryMetadata]
     let architecture: String
     let baseArchitecture: String
-    private(set) var hasFilelists = false
+    private(set) var filelists = Filelists.none
     private var comps: Comps?
     /// By `module_platform_id`.
     private var modules: [String?: ModuleFilter] = [:]
@@ -31,6 +31,8 @@ final class PackagePool {
     var lastDecisions: (question: SolverQuestion, decisions: SolverDecisions)?
     /// The last transaction of which was asked who needs whom in it.
     var lastLinks: (ids: [Id], weak: Bool, links: RequirementLinks)?
+    /// Paths that requests name and that primary.xml leaves out: when any is looked for, all are.
+    var expectedPaths: Set<String> = []
     /// Paths that primary.xml leaves out and that libsolv looks up when a dependency that matters names one.
     private var lazyPaths: [Id] = []
     private var obsoletesByName: [Id: [(solvable: Id, dependency: Id)]] = [:]
@@ -80,22 +82,51 @@ final class PackagePool {
         try store.readXML(.primary, of: metadata, into: repo)
     }
 
-    /// Adds the complete lists of files: needed only when a request or a dependency names a file that primary.xml leaves out.
-    func loadFilelists() throws {
-        hasFilelists = true
-        solvablesInProvides = 0
-        pool_set_flag(pool, POOL_FLAG_ADDFILEPROVIDESFILTERED, 0)
-        for (metadata, file) in zip(repositories, try store.solvFiles(.filelists, of: repositories)) {
-            guard let repo = repository(metadata.repository.id) else { continue }
-            if let file, file.add(to: repo, flags: SolvFile.extensionFlags) { continue }
-            try store.readXML(.filelists, of: metadata, into: repo)
+    /// How much of the lists of files is there besides what primary.xml has.
+    enum Filelists: Hashable {
+        case none, complete
+        /// Whatever is known of these paths.
+        case of(WantedFiles)
+
+        func know(_ path: String) -> Bool {
+            switch self {
+            case .none: false
+            case .complete: true
+            case .of(let files): files.paths.contains(path)
+            }
         }
     }
 
+    /// Adds what the lists of files say of these paths and of all that dependencies name: needed only when a request or a dependency
+    /// names a file that primary.xml leaves out. A pattern takes the complete lists.
+    ///
+    /// - Throws: `DownloadError`, `ResolutionError` for metadata that cannot be had or read.
+    func loadFilelists(of paths: [String] = []) throws {
+        guard filelists != .complete else { return }
+        var part = SolvFile.Part.filelists
+        var known = Filelists.complete
+        if !paths.contains(where: \.isGlob) {
+            var wanted = expectedPaths.union(paths.map(\.withoutTrailingSlash)).union(pathsInStrings())
+            if case .of(let files) = filelists { wanted.formUnion(files.paths) }
+            part = .files(WantedFiles(wanted))
+            known = .of(WantedFiles(wanted))
+        }
+        solvablesInProvides = 0
+        pool_set_flag(pool, POOL_FLAG_ADDFILEPROVIDESFILTERED, 0)
+        for (metadata, file) in zip(repositories, try store.solvFiles(part, of: repositories)) {
+            guard let repo = repository(metadata.repository.id) else { continue }
+            if let file, file.add(to: repo, flags: SolvFile.extensionFlags) { continue }
+            try store.readXML(part, of: metadata, into: repo)
+        }
+        filelists = known
+    }
+
     /// Whether a dependency that the last solution took into account names a file that is not in primary.xml. Only then can the
-    /// complete lists make a difference.
+    /// lists of files make a difference.
     var asksForFilelists: Bool {
-        !hasFilelists && lazyPaths.contains { pool.pointee.whatprovides[Int($0)] != 0 }
+        lazyPaths.contains {
+            pool.pointee.whatprovides[Int($0)] != 0 && !filelists.know(String(cString: pool_id2str(pool, $0)))
+        }
     }
 
     /// All comps groups and environments, those of several repositories merged.
@@ -187,7 +218,7 @@ final class PackagePool {
         if solvablesInProvides != pool.pointee.nsolvables {
             pool_addfileprovides(pool)
             pool_createwhatprovides(pool)
-            lazyPaths = hasFilelists ? [] : pathsOutsidePrimary()
+            lazyPaths = filelists == .complete ? [] : pathIDs().filter { pool.pointee.whatprovides[Int($0)] == 0 }
             solvablesInProvides = pool.pointee.nsolvables
         }
         var hidden: Set<Id> = []
@@ -249,13 +280,15 @@ final class PackagePool {
         return excluded
     }
 
-    private func pathsOutsidePrimary() -> [Id] {
+    /// The pool's strings that are paths: dependencies, nearly all of them.
+    private func pathIDs() -> [Id] {
         (1..<pool.pointee.ss.nstrings).filter { id in
-            guard pool.pointee.whatprovides[Int(id)] == 0 else { return false }
             let text = pool.pointee.ss.stringspace + Int(pool.pointee.ss.strings[Int(id)])
             return text.pointee == CChar(UInt8(ascii: "/"))
         }
     }
+
+    private func pathsInStrings() -> [String] { pathIDs().map { String(cString: pool_id2str(pool, $0)) } }
 
     /// The module stream that hides the packages of this name, such as `nodejs:20`.
     func moduleStream(hiding name: String) -> String? { currentModules?.streamsByName[name] }

@@ -87,7 +87,10 @@ public struct PackageResolver: Sendable {
             var next = 0
             for (key, members) in sets.sorted(by: { $0.value[0] < $1.value[0] }) {
                 let pool = Result { try makePool(for: key, metadata, store) }
-                if let pool = try? pool.get() { pool.ordersTransactions = ordered }
+                if let pool = try? pool.get() {
+                    pool.ordersTransactions = ordered
+                    pool.expectedPaths = Set(members.lazy.flatMap { requests[$0].paths }.filter { !$0.isGlob }.map(\.withoutTrailingSlash))
+                }
                 for member in members {
                     waiting[member] = Result { try body(try pool.get(), requests[member]) { report(member, $0) } }
                     if store.downloader.cancellation.isCancelled { throw CancellationError() }
@@ -152,12 +155,16 @@ public struct PackageResolver: Sendable {
     }
 }
 
+extension ResolutionRequest {
+    /// What it asks for that only lists of files know.
+    fileprivate var paths: [String] { requests.filter { $0.kind == .install && $0.spec.isOutsidePrimary }.map(\.spec) }
+}
+
 extension PackagePool {
     /// - Throws: `ResolutionError` with every problem in words.
     func solution(for request: ResolutionRequest, report: (String) -> Void) throws -> SolvedTransaction {
-        if !hasFilelists, request.requests.contains(where: { $0.kind == .install && needsFilelists($0.spec) }) {
-            try loadFilelists()
-        }
+        let paths = request.paths.filter(needsFilelists)
+        if !paths.isEmpty { try loadFilelists(of: paths) }
         var remarks: [String] = []
         let result = Result { try solve(request) { remarks.append($0) } }
         guard asksForFilelists else {

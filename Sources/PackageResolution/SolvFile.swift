@@ -12,8 +12,13 @@ import SystemPackage
 
 /// One part of a repository's metadata as libsolv writes it: made once per content, whole and as it was written whenever it is read.
 struct SolvFile: Sendable {
-    enum Part: String, Sendable {
+    enum Part: Hashable, Sendable {
         case primary, filelists
+        /// Of filelists.xml what is wanted.
+        case files(WantedFiles)
+
+        /// As repomd.xml calls the metadata.
+        var type: String { self == .primary ? "primary" : "filelists" }
     }
 
     let path: FilePath
@@ -23,11 +28,16 @@ struct SolvFile: Sendable {
     /// Raised when `MetadataStore.make` puts something else into the file.
     private static let version = 1
 
-    fileprivate init(_ part: Part, of metadata: RepositoryMetadata, in folder: FilePath) {
-        let checksum = metadata.files[part.rawValue]?.checksum.hexadecimal ?? ""
+    fileprivate init(_ part: Part, of metadata: RepositoryMetadata, in folder: FilePath) throws {
+        let checksum = metadata.files[part.type]?.checksum.hexadecimal ?? ""
         // Lists of files count the packages of their primary.xml.
-        let key = part == .primary ? checksum : "\(metadata.contentKey)-\(checksum)"
-        path = folder.appending("\(key)-\(part.rawValue).solv")
+        var key = part == .primary ? checksum : "\(metadata.contentKey)-\(checksum)"
+        var name = part.type
+        if case .files(let wanted) = part {
+            key = try wanted.name(with: key)
+            name = "files"
+        }
+        path = folder.appending("\(key)-\(name).solv")
         origin = "discographer \(Self.version) libsolv \(LIBSOLV_VERSION_STRING) \(key)"
     }
 
@@ -83,13 +93,13 @@ extension MetadataStore {
     ///
     /// - Throws: `DownloadError`, `ResolutionError` for metadata that cannot be had or read.
     func solvFiles(_ part: SolvFile.Part, of repositories: [RepositoryMetadata]) throws -> [SolvFile?] {
-        let files = repositories.map { metadata in
-            metadata.files[part.rawValue] == nil ? nil : SolvFile(part, of: metadata, in: folder)
+        let files = try repositories.map { metadata in
+            metadata.files[part.type] == nil ? nil : try SolvFile(part, of: metadata, in: folder)
         }
         let isIntact = concurrently(files) { $0?.isIntact ?? true }
         let missing = repositories.indices.filter { !isIntact[$0] }
         // All at once, rather than one after another when each is read.
-        try fetch(missing.map { (part.rawValue, repositories[$0]) })
+        try fetch(missing.map { (part.type, repositories[$0]) })
         let made = try concurrently(missing) { index in
             try files[index].map { try make($0, part, of: repositories[index]) } ?? false
         }
@@ -104,7 +114,7 @@ extension MetadataStore {
         defer { pool_free(pool) }
         pool_setdisttype(pool, Int32(DISTTYPE_RPM))
         guard let repo = repo_create(pool, metadata.repository.id) else { throw Errno.noMemory }
-        if part == .filelists {
+        if part != .primary {
             guard let primary = try solvFiles(.primary, of: [metadata])[0], primary.add(to: repo) else { return false }
         }
         let before = repo.pointee.nrepodata
@@ -112,7 +122,7 @@ extension MetadataStore {
         guard let writer = repowriter_create(repo) else { throw Errno.noMemory }
         defer { repowriter_free(writer) }
         repowriter_set_keyfilter(writer, SolvFile.keyFilter, nil)
-        if part == .filelists {
+        if part != .primary {
             repowriter_set_repodatarange(writer, before, repo.pointee.nrepodata)
             repowriter_set_flags(writer, REPOWRITER_NO_STORAGE_SOLVABLE)
         }
@@ -123,18 +133,25 @@ extension MetadataStore {
     func readXML(
         _ part: SolvFile.Part, of metadata: RepositoryMetadata, into repo: UnsafeMutablePointer<Repo>
     ) throws {
-        guard let path = try file(part.rawValue, of: metadata) else { return }
+        guard let path = try file(part.type, of: metadata) else { return }
         guard let stream = solv_xfopen(path.string, "r") else { throw Errno(rawValue: errno) }
         defer { fclose(stream) }
-        let result =
-            switch part {
-            case .primary: repo_add_rpmmd(repo, stream, nil, 0)
-            // The "language" FL is libsolv's name for the lists of files.
-            case .filelists: repo_add_rpmmd(repo, stream, "FL", SolvFile.extensionFlags)
+        let result: Int32
+        switch part {
+        case .primary: result = repo_add_rpmmd(repo, stream, nil, 0)
+        // The "language" FL is libsolv's name for the lists of files.
+        case .filelists: result = repo_add_rpmmd(repo, stream, "FL", SolvFile.extensionFlags)
+        case .files(let wanted):
+            guard var kept = wanted.filter({ fread($0.baseAddress, 1, $0.count, stream) }) else {
+                return try readXML(.filelists, of: metadata, into: repo)
             }
+            guard ferror(stream) == 0, let text = fmemopen(&kept, kept.count, "r") else { throw Errno(rawValue: errno) }
+            defer { fclose(text) }
+            result = repo_add_rpmmd(repo, text, "FL", SolvFile.extensionFlags)
+        }
         guard result == 0 else {
             throw ResolutionError(problems: [
-                "\(part.rawValue) metadata of \(metadata.repository.id) cannot be read: "
+                "\(part.type) metadata of \(metadata.repository.id) cannot be read: "
                     + String(cString: pool_errstr(repo.pointee.pool))
             ])
         }

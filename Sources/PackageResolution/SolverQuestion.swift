@@ -6,7 +6,7 @@ struct SolverQuestion: Hashable {
     private var elements: [[Id]]
     private var considered: [UInt8]?
     private var solvableCount: Id
-    private var filelists: Bool
+    private var filelists: PackagePool.Filelists
     let installsWeakDependencies: Bool
 
     init(_ job: borrowing SolverJob, in pool: PackagePool, installsWeakDependencies: Bool) {
@@ -19,7 +19,7 @@ struct SolverQuestion: Hashable {
         }
         considered = pool.consideredBits
         solvableCount = pool.pool.pointee.nsolvables
-        filelists = pool.hasFilelists
+        filelists = pool.filelists
         self.installsWeakDependencies = installsWeakDependencies
     }
 }

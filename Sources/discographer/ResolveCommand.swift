@@ -79,8 +79,15 @@ struct ResolveCommand: AsyncParsableCommand {
         }
         let title =
             "\(machine.fullName): \(counted(graph.packages.count, "package")), \(transaction.downloadSize) to fetch, \(transaction.installedSize) installed"
-        // One write: thousands of lines are nothing to watch growing.
-        printLine(([title] + table.lines()).joined(separator: "\n") + "\n")
+        // Thousands of lines are nothing to watch growing, and nothing to keep either.
+        var text = title
+        for line in table.lines() {
+            text += "\n" + line
+            guard text.utf8.count > 1 << 15 else { continue }
+            _ = try? FileDescriptor.standardOutput.writeAll(text.utf8)
+            text = ""
+        }
+        printLine(text + "\n")
     }
 
     private func printDifferences(_ batch: Batch) async throws -> Bool {

@@ -10,10 +10,10 @@ struct TextTable {
     mutating func add(_ row: [String]) { rows.append(row) }
 
     /// The title line and the rows, each after `indentation`.
-    func lines(indentation: String = "  ", withTitles: Bool = true) -> [String] {
+    func lines(indentation: String = "  ", withTitles: Bool = true) -> some Sequence<String> {
         let all = (withTitles ? [columns.map(\.title)] : []) + rows
         let widths = columns.indices.map { column in all.reduce(0) { max($0, Self.width($1[column])) } }
-        return all.map { row in
+        return all.lazy.map { [columns] row in
             var line = indentation
             for (index, text) in row.enumerated() {
                 let padding = repeatElement(" " as Character, count: widths[index] - Self.width(text))
