@@ -70,8 +70,8 @@ struct ArtefactFolder {
         try writeAtomically(
             try prettyJSON(ArtefactManifest(identity: identity, artefacts: artefacts)),
             to: fresh.appending(ArtefactManifest.name))
-        if rename(folder.string, old.string) != 0, errno != ENOENT { throw Errno(rawValue: errno) }
-        guard rename(fresh.string, folder.string) == 0 else { throw Errno(rawValue: errno) }
+        if rename(folder.string, old.string) != 0, errno != ENOENT { throw FileError(folder, Errno(rawValue: errno)) }
+        guard rename(fresh.string, folder.string) == 0 else { throw FileError(folder, Errno(rawValue: errno)) }
         try await rm.run(["-rf", "--one-file-system", old.string])
         return artefacts
     }

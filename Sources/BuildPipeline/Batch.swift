@@ -53,9 +53,9 @@ public struct Batch: Sendable {
         let path = options.paths.cachePath
         do {
             try createDirectories(path)
-            guard access(path.string, W_OK) == 0 else { throw Errno(rawValue: errno) }
-        } catch let error as Errno {
-            throw BuildProblem("\(path): error: the cache cannot be written: \(error)")
+            guard access(path.string, W_OK) == 0 else { throw FileError(path, Errno(rawValue: errno)) }
+        } catch let error as FileError {
+            throw BuildProblem("\(error.path): error: the cache cannot be written: \(error.errno)")
         }
     }
 

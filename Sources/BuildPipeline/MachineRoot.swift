@@ -23,7 +23,7 @@ public struct MachineRoot: Sendable {
     ///
     /// - Parameter onWait: called when a build of the machine has to end first.
     /// - Returns: `nil` when the cache has none.
-    /// - Throws: `Errno` when the lock cannot be had.
+    /// - Throws: `FileError` when the lock cannot be had.
     public init?(of machine: Machine, at moment: Moment?, paths: BuildPaths, tools: ToolTable, onWait: () -> Void) throws {
         let folder = paths.machineCache(machine)
         guard exists(folder) else { return nil }

@@ -1,3 +1,4 @@
+import HostSystem
 public import SystemPackage
 
 #if canImport(Glibc)
@@ -15,16 +16,21 @@ public final class FileLock: Sendable {
     /// - Parameters:
     ///   - isShared: for readers; there may be several of them, while nobody writes.
     ///   - onWait: called before waiting.
-    /// - Throws: `Errno`.
+    /// - Throws: `FileError`.
     public init(_ file: FilePath, isShared: Bool = false, onWait: () -> Void) throws {
-        let descriptor = try FileDescriptor.open(
-            file, .readWrite, options: [.create, .closeOnExec], permissions: [.ownerReadWrite, .groupRead, .otherRead])
+        let descriptor: FileDescriptor
+        do {
+            descriptor = try FileDescriptor.open(
+                file, .readWrite, options: [.create, .closeOnExec], permissions: [.ownerReadWrite, .groupRead, .otherRead])
+        } catch let error as Errno {
+            throw FileError(file, error)
+        }
         self.descriptor = descriptor
         let kind = isShared ? LOCK_SH : LOCK_EX
         guard flock(descriptor.rawValue, kind | LOCK_NB) != 0 else { return }
         onWait()
         while flock(descriptor.rawValue, kind) != 0 {
-            guard errno == EINTR else { throw Errno(rawValue: errno) }
+            guard errno == EINTR else { throw FileError(file, Errno(rawValue: errno)) }
         }
     }
 

@@ -52,8 +52,9 @@ public struct StageCache: Sendable {
     public func make<Outcome: Encodable>(
         _ stage: String, _ identity: Identity, _ body: (FilePath) async throws -> Outcome
     ) async throws -> Outcome {
-        try await remove { $0.hasPrefix("\(stage)-") && $0.hasSuffix(".partial") }
         let final = place(stage, identity)
+        // A result whose outcome cannot be read, such as after a power cut, would be in the way of the new one.
+        try await remove { $0.hasPrefix("\(stage)-") && ($0.hasSuffix(".partial") || $0 == final.lastComponent?.string) }
         let partial = FilePath("\(final).partial")
         try createDirectories(partial)
         do {

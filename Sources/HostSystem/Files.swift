@@ -22,6 +22,16 @@ public struct NotText: Error, CustomStringConvertible {
     public var description: String { "it is not UTF-8 text" }
 }
 
+/// What the kernel says about a file, with its name: what `Errno` alone leaves out.
+public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
+    public var path: FilePath
+    public var errno: Errno
+
+    public init(_ path: FilePath, _ errno: Errno) { (self.path, self.errno) = (path, errno) }
+
+    public var description: String { "\(path): \(errno)" }
+}
+
 /// The whole file.
 ///
 /// - Throws: `Errno` of open(2) or read(2).
@@ -40,7 +50,7 @@ public func readBytes(_ path: FilePath) throws -> [UInt8] {
 
 /// Writes the file whole or not at all: into a neighbour that then takes its name (rename(2)).
 ///
-/// - Throws: `Errno`; nothing is left behind then.
+/// - Throws: `FileError`; nothing is left behind then.
 public func writeAtomically(
     _ bytes: some Sequence<UInt8>, to path: FilePath,
     permissions: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead]
@@ -51,23 +61,27 @@ public func writeAtomically(
             temporary, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: permissions)
         try descriptor.closeAfter { _ = try descriptor.writeAll(bytes) }
         guard rename(temporary.string, path.string) == 0 else { throw Errno(rawValue: errno) }
-    } catch {
+    } catch let error as Errno {
         unlink(temporary.string)
-        throw error
+        throw FileError(path, error)
     }
 }
 
 /// Makes the folder and those above it that are missing (mode 0755).
 ///
-/// - Throws: `Errno` of mkdir(2), with the first folder that could not be made.
+/// - Throws: `FileError` with the first folder that could not be made, or that is none.
 public func createDirectories(_ path: FilePath, permissions: CInterop.Mode = 0o755) throws {
     if mkdir(path.string, permissions) == 0 { return }
+    let above = path.removingLastComponent()
     switch errno {
-    case EEXIST: return
-    case ENOENT where !path.removingLastComponent().isEmpty && path.removingLastComponent() != path:
-        try createDirectories(path.removingLastComponent(), permissions: permissions)
-        guard mkdir(path.string, permissions) == 0 || errno == EEXIST else { throw Errno(rawValue: errno) }
-    default: throw Errno(rawValue: errno)
+    case EEXIST:
+        var status = stat()
+        guard stat(path.string, &status) == 0 else { throw FileError(path, Errno(rawValue: errno)) }
+        guard status.st_mode & S_IFMT == S_IFDIR else { throw FileError(path, .notDirectory) }
+    case let error where (error == ENOENT || error == ENOTDIR) && !above.isEmpty && above != path:
+        try createDirectories(above, permissions: permissions)
+        guard mkdir(path.string, permissions) == 0 || errno == EEXIST else { throw FileError(path, Errno(rawValue: errno)) }
+    default: throw FileError(path, Errno(rawValue: errno))
     }
 }
 

@@ -22,7 +22,7 @@ struct INIFile {
     var sections: [Section] = []
 
     init(text: String, file: FilePath, diagnostics: inout [Diagnostic]) {
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (index, line) in text.lines.enumerated() {
             let location = SourceLocation(file: file, line: index + 1)
             let trimmed = line.trimmed
             if trimmed.isEmpty || trimmed.hasPrefix("#") || trimmed.hasPrefix(";") { continue }
@@ -34,7 +34,13 @@ struct INIFile {
                 continue
             }
             if trimmed.hasPrefix("["), trimmed.hasSuffix("]") {
-                sections.append(Section(name: trimmed.dropFirst().dropLast().trimmed, location: location))
+                let name = trimmed.dropFirst().dropLast().trimmed
+                if name.isEmpty {
+                    diagnostics.append(
+                        Diagnostic(
+                            .error, at: location, "a section without a name", hint: "'[main]' or '[repository]' would be right"))
+                }
+                sections.append(Section(name: name, location: location))
                 continue
             }
             guard let equals = trimmed.firstIndex(where: { $0 == "=" || $0 == ":" }) else {
@@ -56,6 +62,13 @@ struct INIFile {
             sections[section].options.append(
                 Option(name: name, value: value, writtenValue: value, location: location))
         }
+    }
+}
+
+extension String {
+    /// Without their ends, be these LF or CR LF, and without a byte order mark: libdnf minds neither.
+    var lines: [Substring] {
+        drop { $0 == "\u{FEFF}" }.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
     }
 }
 

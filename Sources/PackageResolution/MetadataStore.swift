@@ -205,11 +205,20 @@ struct MetadataStore: Sendable {
         return path(of: type, metadata)
     }
 
-    /// Fetches several metadata files at once, those that are not there yet. Blocks.
+    /// Fetches several metadata files at once, those that are not there yet or are damaged. Blocks.
     func fetch(_ files: [(type: String, metadata: RepositoryMetadata)]) throws {
         var downloads: [Download] = []
         for (type, metadata) in files {
-            guard let file = metadata.files[type], let path = path(of: type, metadata), !exists(path) else { continue }
+            guard let file = metadata.files[type], let path = path(of: type, metadata) else { continue }
+            // A file that lost its end, such as when the power went, would be in the way for ever.
+            do {
+                if try Checksum(file.checksum.algorithm, ofFile: path) == file.checksum { continue }
+                removeFile(path)
+            } catch Errno.noSuchFileOrDirectory {
+                // It was not fetched yet.
+            } catch let error as Errno {
+                throw FileError(path, error)
+            }
             let repository = metadata.repository
             downloads.append(
                 Download(

@@ -73,7 +73,7 @@ public struct PackageFetcher: Sendable {
     /// Makes the folder hold these packages and no others: as hard links, or as copies (that share their blocks where the file
     /// system can) when the folder is on another file system than the store.
     ///
-    /// - Throws: `Errno`.
+    /// - Throws: `FileError`.
     public func link(_ packages: [TransactionPackage], into target: FilePath) async throws {
         try await offPool { [self] in
             try createDirectories(target)
@@ -85,7 +85,7 @@ public struct PackageFetcher: Sendable {
                 removeFile(target.appending(name))
             }
             for (name, path) in wanted where Glibc.link(path.string, target.appending(name).string) != 0 {
-                try copy(path, to: target.appending(name))
+                do { try copy(path, to: target.appending(name)) } catch let error as Errno { throw FileError(path, error) }
             }
         }
     }

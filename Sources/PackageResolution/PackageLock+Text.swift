@@ -52,6 +52,7 @@ extension PackageLock {
                     problem(index + 1, "not a locked package: \(line)")
                     continue
                 }
+                if let defect = package.defect { problem(index + 1, "\(package.nevra): \(defect)") }
                 if packages.contains(where: { $0.nevra == package.nevra }) {
                     problem(index + 1, "\(package.nevra) is locked twice")
                 }

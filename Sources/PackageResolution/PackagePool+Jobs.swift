@@ -20,7 +20,7 @@ extension PackagePool {
         // `setup` brings the users and groups that every other package's files belong to.
         let isForbidden = request.requests.contains { $0.kind == .forbid && $0.spec == "setup" }
         if !isForbidden, !add("setup", to: &job, for: .always("setup"), configuration) {
-            report("warning: no repository has the package 'setup'")
+            report("no repository has the package 'setup'")
         }
         for (id, path) in zip(local, request.localPackages) { install([id], &job, for: .local(path), configuration) }
         var seen: Set<Comps.Member> = []
@@ -34,7 +34,7 @@ extension PackagePool {
             for member in groups.flatMap(\.members) where kinds.contains(member.kind.rawValue) {
                 guard seen.insert(member).inserted else { continue }
                 if !add(member, to: &job, for: .member(member.name, of: one), configuration) {
-                    report("\(one.location): warning: no repository has '\(member.name)' of the group '@\(one.spec)'")
+                    report("\(one.location): no repository has '\(member.name)' of the group '@\(one.spec)'")
                 }
             }
         }

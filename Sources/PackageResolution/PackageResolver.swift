@@ -260,6 +260,8 @@ extension PackagePool {
         }
         solver_free(solver)
         isFreed = true
-        return SolverDecisions(ids: ids, packages: zip(ids, reasons).map { package($0, reason: $1) })
+        let packages = zip(ids, reasons).map { package($0, reason: $1) }
+        try Transaction(packages: packages).checkDescriptions()
+        return SolverDecisions(ids: ids, packages: packages)
     }
 }

@@ -29,6 +29,9 @@ struct RepositoryMetadata: Sendable {
 
     /// A name for what the metadata says: equal names, equal content.
     var contentKey: String { files["primary"]?.checksum.hexadecimal ?? "" }
+
+    /// 1 TiB: whoever says more does not know it.
+    private static let largestSize: UInt64 = 1 << 40
 }
 
 extension RepositoryMetadata {
@@ -68,6 +71,9 @@ extension RepositoryMetadata {
                 let algorithm = Checksum.Algorithm(solvType: kind)
             else { continue }
             let size = pool_lookup_num(pool, position, Id(REPOSITORY_REPOMD_SIZE.rawValue), 0)
+            guard size <= Self.largestSize else {
+                throw MetadataError(problems: ["repomd.xml of \(repository.id) says that \(type) has \(size) bytes"])
+            }
             files[type] = .init(
                 location: location, checksum: Checksum(algorithm, String(cString: digest)), size: size == 0 ? nil : size
             )

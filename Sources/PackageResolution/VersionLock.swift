@@ -45,7 +45,7 @@ enum VersionLock {
         }
         guard let text = read(list, &diagnostics) else { return [] }
         var entries: [String] = []
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (index, line) in text.lines.enumerated() {
             let entry = line.trimmed
             guard !entry.isEmpty, !line.hasPrefix("#") else { continue }
             let normal = withEpochInside(entry)

@@ -15,7 +15,8 @@ public struct WrittenOption: Hashable, Codable, Sendable {
 
     /// Options that bear on which packages are chosen; the others are about how files are transferred, checked and installed.
     private static let bearing: Set<String> = [
-        "baseurl", "best", "cost", "enablegroups", "exactarch", "exclude", "exclude_from_weak", "excludepkgs", "group_package_types",
+        "basearch", "baseurl", "best", "cost", "disable_excludes",
+        "enablegroups", "exactarch", "exclude", "exclude_from_weak", "excludepkgs", "group_package_types",
         "includepkgs", "install_weak_deps", "installonlypkgs", "metalink", "mirrorlist", "module_hotfixes",
         "module_platform_id", "multilib_policy", "obsoletes", "priority", "protected_packages", "releasever",
         "plugins", "skip_broken", "skip_if_unavailable", "strict",

@@ -60,10 +60,15 @@ public struct YumConfiguration: Hashable, Sendable {
         let main = Self.read(folder.configurationTemplate, &substitution, &diagnostics)
         renderedText = main.text
         writtenOptions = WrittenOption.variables(of: folder) + main.written
-        if let release = main.file.sections.first(where: { $0.name == "main" })?.options.last(where: {
-            $0.name == "releasever"
-        }) {
-            substitution.plain["releasever"] = release.value
+        let mainOptions = main.file.sections.filter { $0.name == "main" }.flatMap(\.options)
+        for option in mainOptions where ["releasever", "basearch"].contains(option.name) && !option.value.isEmpty {
+            substitution.plain[option.name] = option.value
+        }
+        for option in mainOptions where option.name == "arch" && option.value != architecture {
+            diagnostics.append(
+                Diagnostic(
+                    .error, at: option.location, "'\(option.writtenValue)' is not what the machine is",
+                    hint: "hardware.architecture of machine.yaml says \(architecture)"))
         }
         var defaults = Repository(id: "", name: "")
         for section in main.file.sections where section.name == "main" {
@@ -76,6 +81,12 @@ public struct YumConfiguration: Hashable, Sendable {
             let read = Self.read(file, &substitution, &diagnostics)
             writtenOptions += read.written
             for section in read.file.sections { add(section, defaults: defaults, &diagnostics) }
+        }
+        if repositories.isEmpty {
+            diagnostics.append(
+                Diagnostic(
+                    .warning, at: SourceLocation(file: folder.path.appending("repositories")), "no repository is enabled",
+                    hint: "only packages of rpms/ can be installed"))
         }
         applyDisabledExcludes()
         if usesPlugins { versionLocks = VersionLock.entries(of: folder, &substitution, &diagnostics) }
@@ -115,9 +126,10 @@ public struct YumConfiguration: Hashable, Sendable {
             }
         }
         var silent: [Diagnostic] = []
-        let rendered = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let rendered = text.lines
             .map { line in
-                if line.hasPrefix("#") { return String(line) }
+                // What was commented out may be a password too.
+                if line.hasPrefix("#") { return withoutPassword(SecretMask()(String(line))) }
                 let expanded = substitution.expand(
                     String(line), at: SourceLocation(file: path), keepSecrets: true, &silent)
                 return withoutPassword(SecretMask()(expanded))
@@ -168,11 +180,13 @@ public struct YumConfiguration: Hashable, Sendable {
         case "localpkg_gpgcheck": option.read(into: &localPackagesAreChecked, &diagnostics)
         case "keepcache": option.read(into: &keepsPackages, &diagnostics)
         case "exclude", "excludepkgs": excludes += option.value.listItems
+        case "disable_excludes": disabledExcludes.formUnion(option.value.listItems)
+        case "module_platform_id": modulePlatform = option.value.isEmpty ? nil : option.value
         case "plugins": option.read(into: &usesPlugins, &diagnostics)
         case "tsflags": setFlags(option, &diagnostics)
         case "override_install_langs":
             languages = option.value.split { $0 == ":" || $0.isWhitespace }.map(String.init)
-        case "releasever": break
+        case "releasever", "basearch", "arch": break
         default:
             guard !Self.ignoredMainOptions.contains(option.name), !option.name.hasPrefix("color_") else { return }
             if !defaults.apply(option, &diagnostics) { unknown(option, &diagnostics) }
@@ -209,7 +223,7 @@ public struct YumConfiguration: Hashable, Sendable {
                 if !repository.apply(option, &diagnostics) { unknown(option, &diagnostics) }
             }
         }
-        guard enabled else { return }
+        guard enabled, !section.name.isEmpty else { return }
         func problem(_ message: String, hint: String) {
             diagnostics.append(
                 Diagnostic(.error, at: section.location, "the repository '\(section.name)' \(message)", hint: hint))

@@ -1,6 +1,5 @@
 import ArgumentParser
 import HostSystem
-import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -29,12 +28,17 @@ struct Discographer: AsyncParsableCommand {
         defaultSubcommand: BuildCommand.self)
 
     static func main() async {
+        openClosedStandardStreams()
         signal(SIGPIPE, SIG_IGN)
         useOneHeap()
         let work = Task { try await perform() }
         let interruption = Interruption { work.cancel() }
         do {
             try await work.value
+            if let reason = reasonForLostOutput() {
+                printError("discographer: standard output cannot be written: \(reason)")
+                end(ExitStatus.machineFailed)
+            }
         } catch let wrong as CommandLineError {
             report(wrong.error)
         } catch let code as ExitCode {
@@ -74,11 +78,5 @@ struct Discographer: AsyncParsableCommand {
 private struct CommandLineError: Error {
     var error: any Error
 }
-
-/// A line on standard output, at once: whoever reads a build's log reads it while it grows.
-func printLine(_ text: String) { _ = try? FileDescriptor.standardOutput.writeAll((text + "\n").utf8) }
-
-/// A line on standard error.
-func printError(_ text: String) { _ = try? FileDescriptor.standardError.writeAll((text + "\n").utf8) }
 
 private func end(_ status: Int32) -> Never { exit(status) }

@@ -91,7 +91,7 @@ struct TreeOptions: ParsableArguments {
         var options = try await buildOptions()
         fetch.apply(to: &options)
         return Batch(tree: try readTree(options), options: options) { event in
-            if case .warning(let machine, let text) = event { printError("\(machine): \(text)") }
+            if case .warning(let machine, let text) = event { printError("\(machine): warning: \(text)") }
         }
     }
 

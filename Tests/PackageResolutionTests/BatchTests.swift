@@ -78,6 +78,6 @@ struct BatchTests {
         _ = try await resolver.resolve([
             Self.request(["tool", "-setup"], at: "one", repository), Self.request(["tool"], at: "two", repository),
         ]) { index, text in said.withLock { $0[index] = text } }
-        #expect(said.withLock { $0 } == [1: "warning: no repository has the package 'setup'"])
+        #expect(said.withLock { $0 } == [1: "no repository has the package 'setup'"])
     }
 }

@@ -1,5 +1,6 @@
 import BuildStore
 import Foundation
+import HostSystem
 import Synchronization
 import SystemPackage
 import Testing
@@ -95,6 +96,33 @@ struct MetadataStoreTests {
         #expect(error.description.contains(server.mirror("good/repo")))
         let left = try FileManager.default.contentsOfDirectory(atPath: cache.string)
         #expect(left.allSatisfy { $0.hasSuffix("repomd.xml") || $0 == "seen" }, "\(left)")
+    }
+
+    @Test func keptMetadataThatIsDamagedIsFetchedAnew() async throws {
+        try publish("repo", revision: 1)
+        let metadata = try #require(try await load(repository("good/repo")))
+        let store = MetadataStore(folder: cache, access: RepositoryAccess())
+        let path = try #require(try store.file("primary", of: metadata))
+        for damaged in ["", "<metadata", "<METADATA/>"] {
+            try damaged.write(toFile: path.string, atomically: false, encoding: .utf8)
+            _ = try store.file("primary", of: metadata)
+            #expect(try String(contentsOfFile: path.string, encoding: .utf8) == "<metadata/>")
+        }
+        try FileManager.default.removeItem(atPath: path.string)
+        try FileManager.default.createDirectory(atPath: path.string, withIntermediateDirectories: false)
+        let error = try #require(throws: FileError.self) { _ = try store.file("primary", of: metadata) }
+        #expect(error.path == path)
+    }
+
+    @Test func aSizeThatCannotBeTrueIsRefused() async throws {
+        try publish("repo", revision: 1)
+        let file = folder.path("served/repo/repodata/repomd.xml")
+        let text = try String(contentsOfFile: file, encoding: .utf8)
+        for size in ["-1", "18446744073709551615"] {
+            try text.replacing(/<size>\d+/, with: "<size>\(size)").write(toFile: file, atomically: true, encoding: .utf8)
+            let error = try await #require(throws: MetadataError.self) { _ = try await load(repository("good/repo")) }
+            #expect(error.description.contains("says that primary has"), "\(error)")
+        }
     }
 
     @Test func whatIsNoRepomdIsRefused() async throws {

@@ -35,8 +35,66 @@ struct YumConfigurationTests {
         #expect(configuration.renderedText.contains("cachedir=/cache/g/m/yum"))
     }
 
+    @Test func basearchMayBeSaidAndArchMustBeTheMachines() throws {
+        let (configuration, diagnostics) = try read(
+            "[main]\nbasearch=x86_64_v3\narch=i686\n", "[a]\nbaseurl=https://host/$basearch/\n")
+        #expect(configuration.repositories.first?.baseURLs == ["https://host/x86_64_v3/"])
+        #expect(diagnostics.map(\.location.line) == [3] && "\(diagnostics)".contains("hardware.architecture"), "\(diagnostics)")
+    }
+
+    /// As with dnf, which was tried.
+    @Test(arguments: ["\r\n", "\n"], ["", "\u{FEFF}"])
+    func windowsMayHaveWrittenTheFile(end: String, mark: String) throws {
+        let (configuration, diagnostics) = try read(
+            mark + "[main]\n# password=of old\npassword=written down\nbest=1\n".replacing("\n", with: end),
+            mark + "[a]\nbaseurl=https://host/one\n  https://host/two\n".replacing("\n", with: end))
+        #expect(diagnostics.isEmpty, "\(diagnostics)")
+        #expect(configuration.best)
+        #expect(configuration.repositories.first?.baseURLs == ["https://host/one", "https://host/two"])
+        #expect(!configuration.renderedText.contains("written down") && !configuration.renderedText.contains("of old"))
+    }
+
+    /// Only what is known has an effect: docs/yum.conf.md promises these.
+    @Test func everyOptionOfTheDocumentationIsKnown() throws {
+        let document = try String(
+            contentsOfFile: URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../docs/yum.conf.md",
+            encoding: .utf8)
+        let table = document.split(separator: "\n").filter { $0.hasPrefix("| `") }.compactMap { $0.split(separator: "|").first }
+        let options = table.flatMap { $0.matches(of: /`([a-z_]+)`/) }.map { String($0.output.1) }
+        #expect(options.count > 60)
+        for option in options {
+            let (_, diagnostics) = try read("[main]\n\(option)=1\n", "[a]\nbaseurl=https://host/\n\(option)=1\n")
+            let unknown = diagnostics.filter { $0.message.hasPrefix("nobody knows") }
+            #expect(unknown.count < 2, "\(option) is known neither in [main] nor of repositories")
+        }
+    }
+
+    @Test func excludesCanBeDisabled() throws {
+        let repositories = "[a]\nbaseurl=https://host/\nexcludepkgs=x\nincludepkgs=y\n[b]\nbaseurl=https://host/\nexclude=z\n"
+        func excludes(_ disabled: String) throws -> [[String]] {
+            let (configuration, diagnostics) = try read("[main]\nexcludepkgs=m\ndisable_excludes=\(disabled)\n", repositories)
+            #expect(diagnostics.isEmpty, "\(diagnostics)")
+            return [configuration.excludes] + configuration.repositories.map { $0.excludes + $0.includes }
+        }
+        #expect(try excludes("") == [["m"], ["x", "y"], ["z"]])
+        #expect(try excludes("main") == [[], ["x", "y"], ["z"]])
+        #expect(try excludes("a, main") == [[], [], ["z"]])
+        #expect(try excludes("all") == [[], [], []])
+    }
+
+    @Test func thePlatformOfModulesIsTakenOver() throws {
+        let repositories = "[a]\nbaseurl=https://host/\n"
+        #expect(try read("[main]\nmodule_platform_id=platform:el9\n", repositories).0.modulePlatform == "platform:el9")
+        #expect(try read("[main]\n", repositories).0.modulePlatform == nil)
+    }
+
+    @Test func withoutAnyRepositoryThereIsAWarning() throws {
+        let (_, diagnostics) = try read("[main]\n", "[a]\nbaseurl=https://host/\nenabled=0\n")
+        #expect(diagnostics.map(\.severity) == [.warning] && "\(diagnostics)".contains("no repository is enabled"))
+    }
+
     @Test func anIdIsAsDNFTakesIt() throws {
-        for (id, isGood) in [("a-b_c.d:9", true), ("a b", false), ("a/../b", false), ("ä", false)] {
+        for (id, isGood) in [("a-b_c.d:9", true), ("", false), ("a b", false), ("a/../b", false), ("ä", false)] {
             let (_, diagnostics) = try read("[main]\n", "[\(id)]\nbaseurl=https://host/\n")
             #expect(diagnostics.isEmpty == isGood, "\(id): \(diagnostics)")
         }

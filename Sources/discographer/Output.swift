@@ -1,0 +1,46 @@
+// Standard output and standard error, a line at a time.
+import Synchronization
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// A line on standard output, at once: whoever reads a build's log reads it while it grows.
+func printLine(_ text: String) {
+    do { try write(text + "\n", to: STDOUT_FILENO) } catch { lostOutput.withLock { $0 = $0 ?? error } }
+}
+
+/// A line on standard error.
+func printError(_ text: String) { try? write(text + "\n", to: STDERR_FILENO) }
+
+/// Why something that was printed on standard output is lost, such as on a full disk; `nil` when all is there, or when nobody
+/// wants it: the reader has gone.
+func reasonForLostOutput() -> Errno? { lostOutput.withLock { $0 == .brokenPipe ? nil : $0 } }
+
+/// Gives standard input, output and error a place where the caller closed them: the next files that are opened would become
+/// them, and what is printed would go into a file of the cache.
+func openClosedStandardStreams() {
+    // open(2) takes the lowest number that is free.
+    for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) == -1 { _ = open("/dev/null", O_RDWR) }
+}
+
+private let lostOutput = Mutex<Errno?>(nil)
+
+private func write(_ text: String, to descriptor: CInt) throws(Errno) {
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+        let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        if count >= 0 {
+            rest = rest.dropFirst(count)
+        } else if errno == EAGAIN {
+            // A pipe that another program made non-blocking, and that is full: its reader is slow.
+            var wanted = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            poll(&wanted, 1, -1)
+        } else if errno != EINTR {
+            throw Errno(rawValue: errno)
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import Foundation
+import Testing
+
+/// What a power cut, a full disk or a wrong hand leaves: builds mend what they can, and name what they cannot.
+@Suite("Damage", .enabled(if: Sandbox.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"))
+struct DamagedCacheTests {
+    /// A machine of one empty package, built once.
+    private func withBuiltMachine(_ body: (_ arguments: [String], _ cache: String) async throws -> Void) async throws {
+        try await Sandbox.withFolder { folder in
+            try await SmallRepository.make(at: folder + "/repository", [SmallPackage("a")])
+            let tree = try SmallRepository.tree(
+                in: folder, machines: ["one": "a\n"], repositories: ["r": "baseurl=file://\(folder)/repository\ngpgcheck=0"])
+            // Small, so that the disks can be compared in no time.
+            try "disks:\n  - size: 64MiB\n".write(toFile: tree + "/g/machines/one/machine.yaml", atomically: true, encoding: .utf8)
+            let arguments = ["-c", tree, "-s", folder + "/cache", "g"]
+            let run = try await Sandbox.discographer(["build"] + arguments)
+            try #require(run.status == 0, "\(run.output)\(run.errors)")
+            try await body(arguments, folder + "/cache")
+        }
+    }
+
+    @Test("files of the cache that lost their content do not keep the next build from the same result")
+    func emptyFiles() async throws {
+        try await withBuiltMachine { arguments, cache in
+            let before = try await shell("sha256sum < '\(cache)/g/one/artefacts/one.raw'")
+            for files in ["repositories/*", "repositories/seen/*", "packages/*/*/*", "g/one/minimal-appliance/*/outcome.json"] {
+                _ = try await shell(
+                    """
+                    cd '\(cache)'
+                    for file in \(files); do [ ! -f "$file" ] || truncate -s 0 "$file"; done
+                    rm -r g/one/artefacts
+                    """)
+                let run = try await Sandbox.discographer(["build"] + arguments)
+                #expect(run.status == 0, "\(files): \(run.output)\(run.errors)")
+                #expect(try await shell("sha256sum < '\(cache)/g/one/artefacts/one.raw'") == before, "\(files)")
+            }
+        }
+    }
+
+    private static let wrongHands: [(String, String)] = [
+        ("rm g/one/lock; mkdir g/one/lock", "/g/one/lock: Is a directory"),
+        ("rm -r g; touch g", "/g: Not a directory"),
+        ("rm -r g/one/yum; ln -s /nonexistent g/one/yum", "/g/one/yum: No such file or directory"),
+    ]
+
+    @Test("what is no folder where one has to be is named", arguments: wrongHands)
+    func names(_ change: String, _ message: String) async throws {
+        try await withBuiltMachine { arguments, cache in
+            _ = try await shell("cd '\(cache)'; \(change)")
+            let run = try await Sandbox.discographer(["build"] + arguments)
+            #expect(run.status == 1)
+            #expect((run.output + run.errors).contains(cache + message), "\(run.output)\(run.errors)")
+        }
+    }
+
+    @Test("output that is lost on a full disk is an error; a reader that has enough is none")
+    func lostOutput() async throws {
+        try await withBuiltMachine { arguments, _ in
+            let words = arguments.map { "'\($0)'" }.joined(separator: " ")
+            for command in ["resolve", "resolve --json", "build"] {
+                let full = try await run(["bash", "-c", "exec '\(Sandbox.program)' \(command) \(words) > /dev/full"])
+                #expect(full.status == 1)
+                #expect(full.errors.contains("standard output cannot be written: No space left on device"), "\(full.errors)")
+                let enough = try await run(["bash", "-c", "set -o pipefail; '\(Sandbox.program)' \(command) \(words) | head -c 1"])
+                #expect(enough.status == 0, "\(enough.errors)")
+                let closed = try await run(["bash", "-c", "exec '\(Sandbox.program)' \(command) \(words) >&- 2>&-"])
+                #expect(closed.status == 0)
+            }
+        }
+    }
+}
