@@ -71,6 +71,30 @@ final class RPMTransaction {
         rpmtsFree(transaction)
     }
 
+    /// - Throws: `WorkerFailure` for a form that the build host's librpm does not write.
+    private func chooseBackend() throws {
+        guard let (name, file) = database.backend else { return }
+        rpmPushMacro(nil, "_db_backend", nil, name, RMIL_CMDLINE)
+        let folder = job.installRoot.pushing(database.path.removingRoot())
+        // A form that librpm does not know is opened like others, as a database that takes nothing and makes no file.
+        guard rpmtsOpenDB(transaction, O_RDWR | O_CREAT) == 0, try makesFiles(in: folder) else {
+            let version = RPMVERSION.map { String(cString: $0) } ?? ""
+            throw WorkerFailure(
+                kind: "librpm",
+                message:
+                    "\(file) of the packages has the package database in the form '\(name)' (%_db_backend), which librpm \(version) of the build host does not write; a build host whose rpm was built with it, or packages with 'sqlite', would be right"
+                    + log.takeErrors())
+        }
+    }
+
+    private func makesFiles(in folder: FilePath) throws -> Bool {
+        var isThere = false
+        try walk(folder) { path, status in
+            if status.st_mode & S_IFMT == S_IFREG, path.lastComponent?.string != ".rpm.lock" { isThere = true }
+        }
+        return isThere
+    }
+
     /// What dnf does too: the keys by which packages are trusted become part of the root's database, before the packages.
     private func recordKeys() throws {
         // librpm records only keys that are new to its keyring.
@@ -120,7 +144,12 @@ final class RPMTransaction {
     func run() throws -> InstallOutcome {
         try addPackages()
         try temporaryFolder.make()
+        for (index, files) in database.macroFiles.sorted(by: { $0.key < $1.key }) {
+            try gate.wait(for: job.packages[index])
+            try database.read(files, of: job.packages[index].path)
+        }
         rpmPushMacro(nil, "_dbpath", nil, database.path.string, RMIL_CMDLINE)
+        try chooseBackend()
         try recordKeys()
         try check(rpmtsCheck(transaction) == 0, kind: "dependencies", what: "the packages do not fit together")
         rpmtsOrder(transaction)
@@ -180,7 +209,7 @@ final class RPMTransaction {
             if headerIsEntry(header, rpmTagVal(RPMTAG_PAYLOADDIGEST.rawValue)) != 0 { havePayloadDigest.insert(index) }
             try coveredFiles.add(header, package: package.path)
             temporaryFolder.add(header)
-            database.add(header)
+            database.add(header, number: index)
             let key = UnsafeRawPointer(bitPattern: index + 1)
             if rpmtsAddInstallElement(transaction, header, key, 0, excludedPaths.relocations) != 0 {
                 problems.append("\(package.nevra): librpm does not take it" + log.takeErrors())

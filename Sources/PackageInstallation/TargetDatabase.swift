@@ -1,5 +1,6 @@
 // Where the distribution that is installed keeps its RPM database, and in which form its own rpm reads it. Both are told by the packages.
 internal import CRPM
+import HostSystem
 import SystemPackage
 
 #if canImport(Glibc)
@@ -9,14 +10,41 @@ import SystemPackage
 #endif
 
 struct TargetDatabase {
-    /// In the root. Fedora from 36 on and openSUSE own the second folder, and have a link to it in the place of the first.
-    private(set) var path: FilePath = "/var/lib/rpm"
+    /// In the root.
+    var path: FilePath { settings["_dbpath"].map { FilePath($0.value) } ?? (hasImageState ? Self.imageState : "/var/lib/rpm") }
+    /// What macros of the packages ask for, as `sqlite` or `ndb`, and the file that does.
+    var backend: (name: String, file: FilePath)? { settings["_db_backend"].map { ($0.value, $0.file) } }
     /// The version of the package `rpm`, if it is installed.
     private(set) var rpmVersion: String?
 
-    private static let imageState: FilePath = "/usr/lib/sysimage/rpm"
+    private struct Setting {
+        var value: String
+        var file: FilePath
 
-    mutating func add(_ header: Header?) {
+        /// rpm reads macro files in this order, and the last definition counts (rpm(8), "macrofiles").
+        static func precedes(_ one: FilePath, _ other: FilePath) -> Bool { (rank(one), one.string) < (rank(other), other.string) }
+
+        private static func rank(_ file: FilePath) -> Int {
+            if file == "/usr/lib/rpm/macros" { return 0 }
+            if file.starts(with: "/etc/rpm") { return 3 }
+            return file.starts(with: "/usr/lib/rpm/macros.d") ? 1 : 2
+        }
+    }
+
+    private var settings: [String: Setting] = [:]
+    /// The numbers of packages that have macro files, and these.
+    private(set) var macroFiles: [Int: Set<FilePath>] = [:]
+    private var hasImageState = false
+
+    /// Fedora from 36 on and openSUSE own this folder, and have a link to it in the place of the old one.
+    private static let imageState: FilePath = "/usr/lib/sysimage/rpm"
+    /// What stands before paths there. Others, and commands, have a meaning on the running machine only.
+    private static let folders = [
+        "%{_usr}": "/usr", "%{_prefix}": "/usr", "%{_var}": "/var", "%{_localstatedir}": "/var", "%_usr": "/usr", "%_var": "/var",
+    ]
+
+    /// - Parameter number: the package's.
+    mutating func add(_ header: Header?, number: Int) {
         if let name = headerGetString(header, rpmTagVal(RPMTAG_NAME.rawValue)), strcmp(name, "rpm") == 0,
             let version = headerGetString(header, rpmTagVal(RPMTAG_VERSION.rawValue))
         {
@@ -24,7 +52,55 @@ struct TargetDatabase {
         }
         guard let list = rpmfilesNew(nil, header, 0, 0) else { return }
         defer { rpmfilesFree(list) }
-        if rpmfilesFindFN(list, Self.imageState.string) >= 0 { path = Self.imageState }
+        if rpmfilesFindFN(list, Self.imageState.string) >= 0 { hasImageState = true }
+        let files = Self.macroFiles(in: list)
+        if !files.isEmpty { macroFiles[number] = files }
+    }
+
+    /// Reads macro files of a package that has been verified.
+    ///
+    /// - Throws: `WorkerFailure` when its payload cannot be read.
+    mutating func read(_ files: Set<FilePath>, of package: FilePath) throws {
+        var wanted = files
+        let payload = try PackagePayload(package)
+        while !wanted.isEmpty, let file = try payload.next() {
+            guard wanted.remove(file) != nil else { continue }
+            define(String(decoding: try payload.bytes(), as: UTF8.self), in: file)
+        }
+    }
+
+    private static func macroFiles(in list: rpmfiles) -> Set<FilePath> {
+        let isThere = (0..<Int32(rpmfilesDC(list))).contains { index in
+            rpmfilesDN(list, index).map { strncmp($0, "/usr/lib/rpm/", 13) == 0 || strncmp($0, "/etc/rpm/", 9) == 0 } ?? false
+        }
+        guard isThere else { return [] }
+        var found: Set<FilePath> = []
+        for index in 0..<Int32(rpmfilesFC(list)) where mode_t(rpmfilesFMode(list, index)) & S_IFMT == S_IFREG {
+            guard rpmfilesFFlags(list, index) & RPMFILE_GHOST.rawValue == 0, let pointer = rpmfilesFN(list, index) else { continue }
+            defer { free(pointer) }
+            let path = FilePath(platformString: pointer)
+            let folder = path.removingLastComponent()
+            let name = path.lastComponent?.string ?? ""
+            let isMacros =
+                folder == "/usr/lib/rpm/macros.d" || folder == "/etc/rpm"
+                || folder.starts(with: "/usr/lib/rpm") && folder.components.count <= 4 && name == "macros"
+            if isMacros, name == "macros" || name.hasPrefix("macros.") { found.insert(path) }
+        }
+        return found
+    }
+
+    private mutating func define(_ text: String, in file: FilePath) {
+        for line in text.split(separator: "\n") where line.hasPrefix("%_db") {
+            let words = line.split(maxSplits: 1, whereSeparator: \.isWhitespace)
+            guard words.count == 2 else { continue }
+            let name = String(words[0].dropFirst())
+            var value = String(words[1].prefix { !$0.isWhitespace })
+            for (macro, folder) in Self.folders where value.hasPrefix(macro) { value = folder + value.dropFirst(macro.count) }
+            let path = FilePath(value)
+            guard name == "_db_backend" || name == "_dbpath" && path.isAbsolute && path.isLexicallyNormal, !value.contains("%") else { continue }
+            if let known = settings[name], Setting.precedes(file, known.file) { continue }
+            settings[name] = Setting(value: value, file: file)
+        }
     }
 
     /// rpm writes SQLite since 4.16 (its release notes); what came before reads Berkeley DB.

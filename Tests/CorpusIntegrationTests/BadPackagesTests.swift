@@ -39,6 +39,17 @@ struct BadPackagesTests {
         }
     }
 
+    /// rpm of this host leaves the form out too; Debian builds it without.
+    @Test("a form of the package database that librpm does not write is refused, with the file that asks for it")
+    func databaseForm() async throws {
+        try await CorpusBench.with { folder in
+            let result = try await CorpusBench.install(["tools", "database-ndb"], into: folder.appending("root"))
+            let message = result.failure?.message ?? ""
+            #expect(message.hasPrefix("/usr/lib/rpm/vendor/macros of the packages") && message.contains("'ndb'"), "\(message)")
+            #expect(!exists(folder.pushing("root/bin")))
+        }
+    }
+
     /// File, whether it may be installed, with the trusted key and gpgcheck=1.
     static let signatures: [(file: String, isGood: Bool, words: [String])] = [
         ("corpus-refused-signed.rpm", true, []),

@@ -100,6 +100,28 @@ struct GoodPackagesTests {
         }
     }
 
+    /// rpm itself is told the place; it must find everything, and nothing changed.
+    @Test(
+        "the package database is where the packages' macros say",
+        arguments: [("image", "/usr/lib/sysimage/rpm"), ("place", "/var/packages"), ("accounts", "/var/lib/rpm")])
+    func database(_ package: String, _ place: String) async throws {
+        let name = package == "accounts" ? package : "database-\(package)"
+        try await CorpusBench.with { folder in
+            let root = folder.appending("root")
+            let result = try await CorpusBench.install(["tools", name], into: root)
+            #expect(result.failure == nil)
+            let answers = try await CorpusBench.shell(
+                """
+                find "$1" -name rpmdb.sqlite -printf '/%P\\n'
+                rpm --root "$1" --dbpath "$2" -qa --qf '%{NAME}\\n' | sort
+                rpm --root "$1" --dbpath "$2" -Va --nodeps || true
+                rpmdb --root "$1" --dbpath "$2" --verifydb && echo verified
+                """, root.string, place)
+            let changed = package == "accounts" ? "S.5....T.    /etc/group\nS.5....T.    /etc/passwd\n" : ""
+            #expect(answers == "\(place)/rpmdb.sqlite\ncorpus-\(name)\ncorpus-tools\n\(changed)verified\n")
+        }
+    }
+
     @Test("what scriptlets leave in /tmp is removed; what packages and underlays have there stays, and scriptlets see it")
     func temporary() async throws {
         try await CorpusBench.with { folder in
