@@ -84,7 +84,7 @@ let package = Package(
         library("PackageInstallation", ["CRPM", "ConfigurationTree", "BuildStore", "HostSystem"]),
         library(
             "PackageResolution", ["CSolv", "CCurl", "ConfigurationTree", "BuildStore", "HostSystem", yams]),
-        library("RootFilesystem", ["CCap", "ConfigurationTree", "BuildStore", "HostSystem"]),
+        library("RootFilesystem", ["CCap", "CSELinux", "ConfigurationTree", "BuildStore", "HostSystem"]),
         library("ConfigurationTree", [yams]),
         library("BuildStore", [crypto, "HostSystem"]),
         library("HostSystem", ["CLinux", subprocess]),
@@ -97,6 +97,7 @@ let package = Package(
         .systemLibrary(name: "CExt2FS", pkgConfig: "ext2fs", providers: [.apt(["libext2fs-dev"])]),
         .systemLibrary(name: "CGuestfs", pkgConfig: "libguestfs", providers: [.apt(["libguestfs-dev"])]),
         .systemLibrary(name: "CCap", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
+        .systemLibrary(name: "CSELinux", pkgConfig: "libselinux", providers: [.apt(["libselinux1-dev"])]),
         .target(name: "CXML2", dependencies: ["LibXML2"]),
         .systemLibrary(name: "LibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),

@@ -31,7 +31,7 @@ struct Identities {
                 underlays: try (group.rootUnderlays + machine.rootUnderlays).map(Layer.init),
                 sourceDateEpoch: options.sourceDateEpoch))
         composed = try Identity(
-            stage: "composed", version: 4,
+            stage: "composed", version: 5,
             of: Composed(
                 installed: installed, group: group.name, machine: machine.name,
                 devices: (group.devices + machine.devices).map(\.withoutLocation),
@@ -46,7 +46,7 @@ struct Identities {
                 tree: group.generatorScriptlets.isEmpty && machine.generatorScriptlets.isEmpty
                     ? [] : [try TreeDigest.digest(of: machine.path), try TreeDigest.digest(of: group.path)]))
         disks = try Identity(
-            stage: "disks", version: 2, of: Disks(composed: composed, plan: plan, writer: options.diskWriter))
+            stage: "disks", version: 3, of: Disks(composed: composed, plan: plan, writer: options.diskWriter))
         artefacts = try Identity(
             stage: "artefacts", version: 1,
             of: Artefacts(

@@ -235,7 +235,9 @@ struct MachineBuild: Sendable {
                     devices: group.devices + machine.devices, initFile: machine.initFile,
                     paths: options.paths, machineCache: cacheFolder, generators: generators, files: files,
                     setuidWhitelist: Self.union(group.setuidWhitelist, machine.setuidWhitelist),
-                    setgidWhitelist: Self.union(group.setgidWhitelist, machine.setgidWhitelist), bash: bash,
+                    setgidWhitelist: Self.union(group.setgidWhitelist, machine.setgidWhitelist),
+                    mountPoints: plan.fileSystems.compactMap { $0.mountPoint.map { FilePath($0) } },
+                    setsContexts: !configuration.transactionFlags.contains(.nocontexts), bash: bash,
                     sourceDateEpoch: epoch)
                 let outcome = try await options.worker.run(
                     job, onEvent: { progress.take($0, .compose) }, onLog: { progress.log($0) })

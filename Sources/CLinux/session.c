@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,8 @@ static void become(const char *root, char *const *command, char *const *environm
     fprintf(stderr, "discographer: the root has neither /bin/bash nor /bin/sh: %s\n", strerror(errno));
     _exit(127);
 }
+
+int discographer_own_root(void) { return unshare(CLONE_FS); }
 
 int discographer_run_in_root(const char *root, char *const *command, char *const *environment) {
     pid_t child = fork();

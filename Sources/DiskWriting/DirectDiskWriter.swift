@@ -12,6 +12,7 @@ import SystemPackage
 /// Writes the files into the file systems with libext2fs: nothing is mounted, root and ordinary users get the same bytes.
 struct DirectDiskWriter: DiskWriter {
     var plan: DiskPlan
+    var contexts: FileContexts
     var epoch: Int
 
     func fill(_ disks: [PlannedDisk], images: [FilePath], from root: FilePath, reporting: WorkerReporter) throws {
@@ -23,7 +24,7 @@ struct DirectDiskWriter: DiskWriter {
                 image: images[index], offset: partition.start, name: "\(path) (\(ByteCount(partition.size)))", epoch: epoch)
             fileSystems.append((path, system))
         }
-        try TreeCopy(source: root, fileSystems: fileSystems, epoch: epoch).run()
+        try TreeCopy(source: root, fileSystems: fileSystems, contexts: contexts, epoch: epoch).run()
         for (_, system) in fileSystems { try system.close() }
     }
 }
@@ -45,6 +46,7 @@ private final class TreeCopy {
     private let source: [CChar]
     /// The machine's paths; `/` is one of them.
     private let fileSystems: [(path: String, system: ExtFileSystem)]
+    private let contexts: FileContexts
     private let epoch: Int
     /// Where file systems are mounted, and all folders above, by the folder that they are in.
     private var mountPaths: [String: Set<String>] = [:]
@@ -53,9 +55,10 @@ private final class TreeCopy {
     /// Files that have several names, with where they are.
     private var linked: [Source: Place] = [:]
 
-    init(source: FilePath, fileSystems: [(path: String, system: ExtFileSystem)], epoch: Int) {
+    init(source: FilePath, fileSystems: [(path: String, system: ExtFileSystem)], contexts: FileContexts, epoch: Int) {
         self.source = source.withPlatformString { Array(UnsafeBufferPointer(start: $0, count: strlen($0))) }
         self.fileSystems = fileSystems
+        self.contexts = contexts
         self.epoch = epoch
         for (path, _) in fileSystems {
             var path = FilePath(path)
@@ -71,14 +74,28 @@ private final class TreeCopy {
             throw WorkerFailure(kind: "disks", message: "no file system is mounted at /")
         }
         let top = Place(system: first, inode: ExtFileSystem.root)
-        try fileSystems[first].system.describe(top.inode, try attributes(of: source + [0]).attributes)
+        try fileSystems[first].system.describe(top.inode, try attributes(of: []).attributes)
         try copyEntries(of: [], to: top)
+        try labelFoldersOfFileSystems()
         for (path, _) in fileSystems where !reached.contains(path) {
             throw WorkerFailure(
                 kind: "disks",
                 message:
                     "the root has no folder \(path), where machine.yaml mounts a file system, but something else; a 'mount' without a link or a file in it would be right"
             )
+        }
+    }
+
+    /// lost+found, which mke2fs has made; unless the root has one of its own.
+    private func labelFoldersOfFileSystems() throws {
+        for (path, system) in fileSystems {
+            let place = Array("\(path == "/" ? "" : path)/lost+found".utf8)
+            var status = stat()
+            guard let context = contexts.extendedAttribute(of: place), lstat(source + place.map(CChar.init(bitPattern:)) + [0], &status) != 0
+            else { continue }
+            let attributes = FileAttributes(
+                mode: S_IFDIR | 0o700, user: 0, group: 0, modified: timespec(tv_sec: epoch, tv_nsec: 0), extended: [context])
+            _ = try system.addFolder("lost+found", in: ExtFileSystem.root, attributes)
         }
     }
 
@@ -91,7 +108,7 @@ private final class TreeCopy {
             if !missing.isEmpty { missing.remove(text(name.dropLast())) }
             let path = folder + [0x2f] + name.dropLast()
             do {
-                let (status, attributes) = try attributes(of: source + path + [0])
+                let (status, attributes) = try attributes(of: path)
                 guard status.st_mode & S_IFMT == S_IFDIR else {
                     try copyFile(name, path, status, attributes, to: place)
                     continue
@@ -104,7 +121,7 @@ private final class TreeCopy {
         for name in missing.sorted() {
             let path = folder + [0x2f] + name.utf8.map(CChar.init(bitPattern:))
             let attributes = FileAttributes(
-                mode: S_IFDIR | 0o755, user: 0, group: 0, modified: timespec(tv_sec: epoch, tv_nsec: 0))
+                mode: S_IFDIR | 0o755, user: 0, group: 0, modified: timespec(tv_sec: epoch, tv_nsec: 0), extended: context(of: path))
             let inner = try copyFolder(Array(name.utf8CString), path, attributes, to: place)
             try copyEntries(of: path, to: inner, isThere: false)
         }
@@ -160,12 +177,17 @@ private final class TreeCopy {
         do { return try folderNames(descriptor) } catch let error as Errno { throw unreadable(folder, error) }
     }
 
+    private func context(of path: [CChar]) -> [ExtendedAttribute] {
+        contexts.extendedAttribute(of: path.isEmpty ? [UInt8(ascii: "/")] : path.map(UInt8.init(bitPattern:))).map { [$0] } ?? []
+    }
+
     private func attributes(of path: [CChar]) throws -> (status: stat, attributes: FileAttributes) {
         var status = stat()
-        guard lstat(path, &status) == 0 else { throw Errno(rawValue: errno) }
+        let place = source + path + [0]
+        guard lstat(place, &status) == 0 else { throw Errno(rawValue: errno) }
         let attributes = FileAttributes(
             mode: status.st_mode, user: status.st_uid, group: status.st_gid, modified: status.st_mtim,
-            extended: try extendedAttributes(of: path))
+            extended: try extendedAttributes(of: place) + context(of: path))
         return (status, attributes)
     }
 

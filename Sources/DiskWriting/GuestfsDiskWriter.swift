@@ -14,6 +14,7 @@ import SystemPackage
 /// Lets libguestfs's small virtual machine mount the file systems and unpack a tar stream into them.
 struct GuestfsDiskWriter: DiskWriter {
     var plan: DiskPlan
+    var contexts: FileContexts
     var tools: DiskTools
     var scratch: FilePath
     var usesKVM: Bool
@@ -55,6 +56,7 @@ struct GuestfsDiskWriter: DiskWriter {
         try handle.unpack(tar: pipe)
         packed.wait()
         _ = try packing.withLock { $0 }?.get()
+        for (path, context) in contexts.sorted { try handle.setContext(context, of: path) }
         try handle.close()
     }
 }

@@ -49,6 +49,19 @@ final class GuestfsHandle {
         try check(guestfs_tar_in_with_attributes(handle, tar.string, "/"), "unpacking the root")
     }
 
+    /// The NUL at the end is part of the attribute.
+    func setContext(_ context: [UInt8], of path: [UInt8]) throws {
+        let name = String(decoding: path, as: UTF8.self)
+        let result = (path + [0]).withUnsafeBytes { path in
+            (context + [0]).withUnsafeBytes { value in
+                guestfs_lsetxattr(
+                    handle, FileContexts.attribute, value.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(value.count),
+                    path.baseAddress?.assumingMemoryBound(to: CChar.self))
+            }
+        }
+        try check(result, "setting the SELinux context of \(name)")
+    }
+
     func close() throws {
         try check(guestfs_umount_all(handle), "unmounting")
         try check(guestfs_shutdown(handle), "ending its virtual machine")

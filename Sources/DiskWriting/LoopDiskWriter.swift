@@ -12,6 +12,7 @@ import SystemPackage
 /// Mounts the file systems over loop devices, in the worker's name space only, and copies.
 struct LoopDiskWriter: DiskWriter {
     var plan: DiskPlan
+    var contexts: FileContexts
     var tools: DiskTools
     var scratch: FilePath
 
@@ -35,6 +36,7 @@ struct LoopDiskWriter: DiskWriter {
             let lostAndFound = target.appending("lost+found")
             chmod(lostAndFound.string, 0o700)
         }
+        try contexts.set(in: mountPoint)
         for target in mounted.reversed() { try unmount(target) }
     }
 }

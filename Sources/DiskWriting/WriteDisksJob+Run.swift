@@ -20,11 +20,12 @@ extension WriteDisksJob: WorkerJob {
             try makeEmptyDisk(disk, image: image, scratch: scratch)
             images.append(image)
         }
+        let contexts = try FileContexts(reading: self.root.contexts)
         let filler: any DiskWriter =
             switch writer {
-            case .direct: DirectDiskWriter(plan: plan, epoch: sourceDateEpoch)
-            case .loop: LoopDiskWriter(plan: plan, tools: tools, scratch: scratch)
-            case .guestfs: GuestfsDiskWriter(plan: plan, tools: tools, scratch: scratch, usesKVM: usesKVM)
+            case .direct: DirectDiskWriter(plan: plan, contexts: contexts, epoch: sourceDateEpoch)
+            case .loop: LoopDiskWriter(plan: plan, contexts: contexts, tools: tools, scratch: scratch)
+            case .guestfs: GuestfsDiskWriter(plan: plan, contexts: contexts, tools: tools, scratch: scratch, usesKVM: usesKVM)
             }
         try filler.fill(plan.disks, images: images, from: root.mountPoint, reporting: reporting)
         return images

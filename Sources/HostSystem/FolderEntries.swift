@@ -55,7 +55,8 @@ public struct ExtendedAttribute: Hashable, Sendable {
 }
 
 /// A file's extended attributes, sorted by name, without following a link. What a user namespace says of capabilities is what its own root would
-/// set; what stands for a device node is left out.
+/// set; what stands for a device node is left out, and so is the SELinux
+/// context, which is the build host's (`FileContexts` has the machine's).
 ///
 /// - Throws: `Errno`.
 public func extendedAttributes(of path: UnsafePointer<CChar>) throws -> [ExtendedAttribute] {
@@ -66,7 +67,7 @@ public func extendedAttributes(of path: UnsafePointer<CChar>) throws -> [Extende
     let length = llistxattr(path, &list, size)
     guard length >= 0 else { throw Errno(rawValue: errno) }
     let names = list[..<length].split(separator: 0).map { String(decoding: $0.map(UInt8.init(bitPattern:)), as: UTF8.self) }
-    return try names.sorted().filter { $0 != DISCOGRAPHER_NODE_ATTRIBUTE }.map { name in
+    return try names.sorted().filter { $0 != DISCOGRAPHER_NODE_ATTRIBUTE && $0 != FileContexts.attribute }.map { name in
         let size = lgetxattr(path, name, nil, 0)
         guard size >= 0 else { throw Errno(rawValue: errno) }
         var value = [UInt8](repeating: 0, count: size)

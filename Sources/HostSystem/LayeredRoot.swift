@@ -28,6 +28,9 @@ public struct LayeredRoot: Hashable, Codable, Sendable {
         self.mountPoint = mountPoint
     }
 
+    /// Where the SELinux contexts of the whole are kept, if its packages have a policy (`FileContexts`).
+    public var contexts: FilePath { changes.removingLastComponent().appending("contexts") }
+
     /// Mounts the whole at `mountPoint`. Only in a worker: there is no unmount, the mount ends with the worker.
     ///
     /// - Parameter readOnly: for readers such as the disk writers; `changes` is then a lower layer like the other.

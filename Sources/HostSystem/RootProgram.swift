@@ -7,6 +7,16 @@ public import SystemPackage
     import Musl
 #endif
 
+/// From now on, what this thread does to its root folder (chroot(2)) is seen by no other thread. libdispatch's threads look for themselves in /proc now
+/// and then, and end the process where there is none.
+///
+/// - Throws: `HostSystemError.systemCall`.
+public func ownRootOfThread() throws {
+    guard discographer_own_root() == 0 else {
+        throw HostSystemError.systemCall(what: "having a root of this thread's own (unshare)", errno: Errno(rawValue: errno))
+    }
+}
+
 /// Runs a command in a root with this process's terminal, and waits for it; in a worker.
 ///
 /// - Parameters:

@@ -41,6 +41,9 @@ public final class WorkerReporter: Sendable {
 
     public func warn(_ text: String) { send(.event(.warning(text))) }
 
+    /// Says a line in the machine's log, and nowhere else.
+    public func log(_ line: String) { _ = try? FileDescriptor.standardError.writeAll("\(line)\n".utf8) }
+
     func send(_ message: WorkerMessage) {
         // A reader that is gone means that the build is gone: the monitor ends this process.
         if let line = Self.line(message) { _ = try? messages.writeAll(line) }

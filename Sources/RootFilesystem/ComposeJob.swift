@@ -64,6 +64,10 @@ public struct ComposeJob: WorkerJob {
     public var files: [GeneratedFile]
     public var setuidWhitelist: [FilePath]?
     public var setgidWhitelist: [FilePath]?
+    /// Where file systems will be mounted.
+    public var mountPoints: [FilePath]
+    /// Whether files get the contexts of the root's SELinux policy, if it has one.
+    public var setsContexts: Bool
     public var bash: Tool
     /// Seconds since 1970: the time of everything that is put into the root.
     public var sourceDateEpoch: Int
@@ -72,7 +76,7 @@ public struct ComposeJob: WorkerJob {
         root: LayeredRoot, machineName: String, devices: [Device], initFile: FilePath, paths: BuildPaths,
         machineCache: FilePath,
         generators: [GeneratorRun], files: [GeneratedFile], setuidWhitelist: [FilePath]?, setgidWhitelist: [FilePath]?,
-        bash: Tool,
+        mountPoints: [FilePath], setsContexts: Bool, bash: Tool,
         sourceDateEpoch: Int
     ) {
         self.root = root
@@ -85,6 +89,8 @@ public struct ComposeJob: WorkerJob {
         self.files = files
         self.setuidWhitelist = setuidWhitelist
         self.setgidWhitelist = setgidWhitelist
+        self.mountPoints = mountPoints
+        self.setsContexts = setsContexts
         self.bash = bash
         self.sourceDateEpoch = sourceDateEpoch
     }
@@ -118,6 +124,7 @@ public struct ComposeJob: WorkerJob {
         outcome.kernels = KernelFinder.kernels(in: root.mountPoint)
         let changed = try changedPaths()
         try Root.inside(root.mountPoint) { finished.clampTimes(of: changed) }
+        try label(reporting)
         return outcome
     }
 
@@ -184,6 +191,43 @@ public struct ComposeJob: WorkerJob {
             reporting.warn(
                 "\(key) was made by a package's scriptlet; every copy of this image will be the same SSH host")
         }
+    }
+
+    /// Last: every file that is on the disks gets a context, whoever brought it.
+    private func label(_ reporting: WorkerReporter) throws {
+        guard setsContexts else { return reporting.log("SELinux: no contexts are set (tsflags=nocontexts)") }
+        let policy: SecurityPolicy
+        do { policy = try Root.inside(root.mountPoint) { try SecurityPolicy.read() } } catch let absence as SecurityPolicy.Absence {
+            return reporting.log("SELinux: no contexts are set: \(absence)")
+        }
+        let folder = scratch.appending("policy")
+        try createDirectories(folder)
+        let contexts = try policy.contexts(of: try Root.inside(root.mountPoint) { try labelledFiles() }, scratch: folder)
+        try contexts.write(to: root.contexts)
+        reporting.log("SELinux: \(contexts.count) files get the contexts of the policy '\(policy.name)'")
+    }
+
+    /// Those of the root, with folders that mounts need, and those that mke2fs makes.
+    private func labelledFiles() throws -> [(path: [UInt8], mode: mode_t, link: FileNumber?)] {
+        func bytes(_ path: FilePath) -> [UInt8] {
+            path.withPlatformString { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
+        }
+        var files: [[UInt8]: (mode: mode_t, link: FileNumber?)] = [:]
+        for mountPoint in mountPoints {
+            for path in sequence(first: mountPoint, next: { $0 == "/" ? nil : $0.removingLastComponent() })
+                + [mountPoint.appending("lost+found")]
+            { files[bytes(path)] = (S_IFDIR, nil) }
+        }
+        files[bytes("/")] = (S_IFDIR, nil)
+        try Root.walk("/") { path, status in
+            let node = status.st_mode & S_IFMT == S_IFREG && status.st_size == 0 ? path.withPlatformString { nodeStoodFor(by: $0) } : nil
+            let link = status.st_nlink > 1 && status.st_mode & S_IFMT != S_IFDIR
+            files[bytes(path)] = (
+                node?.kind ?? status.st_mode, link ? FileNumber(device: status.st_dev, inode: status.st_ino) : nil
+            )
+        }
+        return files.map { (path: $0.key, mode: $0.value.mode, link: $0.value.link) }
+            .sorted { $0.path.lexicographicallyPrecedes($1.path) }
     }
 
     /// Everything in overlayfs's upper folder, as paths of the root.

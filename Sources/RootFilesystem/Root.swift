@@ -1,4 +1,4 @@
-// The machine's root as the kernel shows it to a process that is chrooted into it: no symlink of an overlay or a package
+// The machine's root as the kernel shows it to a thread that is chrooted into it: no symlink of an overlay or a package
 // can lead a write out of it. Names are bytes: a root may hold some that are not UTF-8.
 import HostSystem
 import SystemPackage
@@ -10,12 +10,13 @@ import SystemPackage
 #endif
 
 enum Root {
-    /// Does `body` with the process's root at `path`, and comes back.
+    /// Does `body` with this thread's root at `path`, and comes back.
     ///
     /// - Throws: `HostSystemError.systemCall`, or what `body` throws.
     static func inside<Value>(_ path: FilePath, _ body: () throws -> Value) throws -> Value {
         let outside = try FileDescriptor.open("/", .readOnly, options: [.directory, .closeOnExec])
         defer { try? outside.close() }
+        try ownRootOfThread()
         guard path.withPlatformString({ chdir($0) }) == 0, chroot(".") == 0 else {
             throw HostSystemError.systemCall(what: "entering the root \(path)", errno: Errno(rawValue: errno))
         }

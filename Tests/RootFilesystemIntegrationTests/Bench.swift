@@ -156,7 +156,8 @@ struct Bench: Sendable {
                     variables: paths.machineVariables(machine, in: group, sourceDateEpoch: Self.epoch),
                     generatedOverlays: paths.generatedOverlays(machine),
                     overlays: groupPath.pushing("machines/one/root-overlays"), layers: machine.rootOverlays),
-            ], files: files, setuidWhitelist: setuid, setgidWhitelist: setgid, bash: Self.bash,
+            ], files: files, setuidWhitelist: setuid, setgidWhitelist: setgid, mountPoints: ["/", "/var/missing"],
+            setsContexts: true, bash: Self.bash,
             sourceDateEpoch: Self.epoch)
         return try await Self.worker.run(job, onEvent: { [sayings] in sayings.add($0) })
     }

@@ -193,6 +193,19 @@ struct GeneratorTests {
         }
     }
 
+    @Test("are of no harm to what follows in a large root, which takes longer than libdispatch's threads stay quiet")
+    func large() async throws {
+        try await Bench.with(
+            #"""
+            echo 'echo started' > "$machine/generator-scriptlets/1"
+            mkdir "$installed/usr/many"; seq -f "$installed/usr/many/%.0f" 12000 | xargs touch
+            """#
+        ) { bench in
+            try await bench.compose(setuid: [])
+            #expect(bench.sayings.output(of: "generator-scriptlets/1") == "started\n")
+        }
+    }
+
     @Test("reach neither the host's devices and settings, nor a network, nor the installed packages")
     func confined() async throws {
         try await Bench.with(

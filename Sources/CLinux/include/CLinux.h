@@ -76,6 +76,9 @@ void discographer_watch_begin(const char *last_words, size_t length);
 /// The scriptlet has ended; the limits for which all other processes of the namespace were killed, or 0.
 unsigned discographer_watch_end(void);
 
+/// Root folder, working folder and umask of this thread are its own from now on. Returns 0, or -1 with errno set.
+int discographer_own_root(void);
+
 /// Mounts a /dev on `folder` that has no device of the host's: null, zero, full, random, urandom, tty, a terminal multiplexer of its own, and
 /// the names of the open descriptors. Other device nodes can be made in it, and not be opened.
 ///

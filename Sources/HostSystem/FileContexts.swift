@@ -1,0 +1,67 @@
+internal import CLinux
+public import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// SELinux contexts of a root's files, beside the root: the attribute itself (`security.selinux`) needs privileges that a user namespace has not, and
+/// would copy every installed file into the layer of changes. Disk writers set it.
+///
+/// On disk: path, NUL, context, NUL, for each file, in the order of the paths' bytes.
+public struct FileContexts: Sendable {
+    public static let attribute = "security.selinux"
+
+    private var contexts: [[UInt8]: [UInt8]] = [:]
+
+    public init() {}
+
+    /// Those of a file that `write` made; none when there is no file.
+    ///
+    /// - Throws: `Errno`.
+    public init(reading file: FilePath) throws {
+        guard exists(file) else { return }
+        let fields = try readBytes(file).split(separator: 0, omittingEmptySubsequences: false)
+        for index in stride(from: 0, to: fields.count - 1, by: 2) { contexts[Array(fields[index])] = Array(fields[index + 1]) }
+    }
+
+    /// - Throws: `Errno`.
+    public func write(to file: FilePath) throws {
+        var bytes: [UInt8] = []
+        for (path, context) in sorted { bytes += path + [0] + context + [0] }
+        try writeAtomically(bytes, to: file)
+    }
+
+    public var count: Int { contexts.count }
+
+    /// A context, such as `system_u:object_r:etc_t:s0`, by the machine's path of a file; both without NUL.
+    public subscript(path: [UInt8]) -> [UInt8]? {
+        get { contexts[path] }
+        set { contexts[path] = newValue }
+    }
+
+    /// The attribute's value, which has the NUL (setfilecon(3)).
+    public func extendedAttribute(of path: [UInt8]) -> ExtendedAttribute? {
+        contexts[path].map { ExtendedAttribute(name: Self.attribute, value: $0 + [0]) }
+    }
+
+    /// Sets the attribute of all files of a root, which the kernel lets root do wherever SELinux does not run.
+    ///
+    /// - Throws: `HostSystemError.systemCall`.
+    public func set(in root: FilePath) throws {
+        for (path, context) in sorted {
+            let place = root.withPlatformString { Array(UnsafeBufferPointer(start: $0, count: strlen($0))) }
+            guard lsetxattr(place + path.map(CChar.init(bitPattern:)) + [0], Self.attribute, context + [0], context.count + 1, 0) == 0
+            else {
+                throw HostSystemError.systemCall(
+                    what: "setting the SELinux context of \(String(decoding: path, as: UTF8.self))", errno: Errno(rawValue: errno))
+            }
+        }
+    }
+
+    public var sorted: [(path: [UInt8], context: [UInt8])] {
+        contexts.map { (path: $0.key, context: $0.value) }.sorted { $0.path.lexicographicallyPrecedes($1.path) }
+    }
+}
