@@ -73,7 +73,8 @@ final class RPMTransaction {
 
     /// - Throws: `WorkerFailure` for a form that the build host's librpm does not write.
     private func chooseBackend() throws {
-        guard let (name, file) = database.backend else { return }
+        // Berkeley DB is made of SQLite in the end.
+        guard let (name, file) = database.backend, name != "bdb" else { return }
         rpmPushMacro(nil, "_db_backend", nil, name, RMIL_CMDLINE)
         let folder = job.installRoot.pushing(database.path.removingRoot())
         // A form that librpm does not know is opened like others, as a database that takes nothing and makes no file.

@@ -91,10 +91,10 @@ struct TargetDatabase {
 
     private mutating func define(_ text: String, in file: FilePath) {
         for line in text.split(separator: "\n") where line.hasPrefix("%_db") {
-            let words = line.split(maxSplits: 1, whereSeparator: \.isWhitespace)
-            guard words.count == 2 else { continue }
+            let words = line.split(whereSeparator: \.isWhitespace)
+            guard words.count > 1 else { continue }
             let name = String(words[0].dropFirst())
-            var value = String(words[1].prefix { !$0.isWhitespace })
+            var value = String(words[1])
             for (macro, folder) in Self.folders where value.hasPrefix(macro) { value = folder + value.dropFirst(macro.count) }
             let path = FilePath(value)
             guard name == "_db_backend" || name == "_dbpath" && path.isAbsolute && path.isLexicallyNormal, !value.contains("%") else { continue }
@@ -103,6 +103,6 @@ struct TargetDatabase {
         }
     }
 
-    /// rpm writes SQLite since 4.16 (its release notes); what came before reads Berkeley DB.
-    var needsBerkeleyDB: Bool { rpmVersion.map { rpmvercmp($0, "4.16") < 0 } ?? false }
+    /// rpm writes SQLite since 4.16 (its release notes); what came before reads Berkeley DB, and what comes after, where its macros say so.
+    var needsBerkeleyDB: Bool { rpmVersion.map { rpmvercmp($0, "4.16") < 0 || backend?.name == "bdb" } ?? false }
 }

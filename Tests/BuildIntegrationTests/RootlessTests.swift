@@ -109,6 +109,28 @@ struct RootlessTests {
         }
     }
 
+    @Test(
+        "get root's images of the whole demo: initramfs, database, web server and all",
+        .enabled(if: ProcessInfo.processInfo.environment["DISCOGRAPHER_TEST_ALL"] == "1", "DISCOGRAPHER_TEST_ALL=1"))
+    func demo() async throws {
+        try await Sandbox.withFolder { folder in
+            let user = try await OrdinaryUser(in: folder)
+            let tree = folder + "/tree"
+            _ = try await shell("cp -a '\(Sandbox.checkout)/config-template' '\(tree)'")
+            for (home, become) in [(user.home, nil), (folder, "")] as [(String, String?)] {
+                let arguments = ["build", "-c", tree, "-s", home + "/cache", "--output", "raw", "--jobs", "1", "demo"]
+                let build =
+                    if let become { try await user.discographer(arguments, become: become) } else { try await user.discographer(arguments) }
+                #expect(build.status == 0, "\(build.output)\(build.errors)")
+            }
+            for machine in ["base", "web", "db"] {
+                let images = [user.home, folder].map { $0 + "/cache/demo/\(machine)/artefacts/\(machine).raw" }
+                let difference = try await run(["cmp"] + images)
+                #expect(difference.status == 0, "\(difference.output)\(difference.errors)")
+            }
+        }
+    }
+
     /// What the kernel sees in the image, and what e2fsck says of it.
     private func listing(of image: String, _ folder: String) async throws -> [String] {
         try await shell(

@@ -134,7 +134,7 @@ struct InstallBench: Sendable {
 
         """
 
-    /// Installs with another clock, umask and environment.
+    /// Installs with another clock, umask, host name and environment.
     func runElsewhere(_ job: InstallJob) async throws -> InstallOutcome {
         let (source, library) = (folder.appending("later.c"), folder.appending("later.so"))
         // Scriptlets get the clock too.
@@ -148,8 +148,9 @@ struct InstallBench: Sendable {
         let script = """
             #!/bin/bash
             umask 0077
-            export LD_PRELOAD='\(library)'
-            exec '\(Self.worker)' "$@"
+            mkdir -p '\(folder)/elsewhere'
+            export TMPDIR='\(folder)/elsewhere'
+            exec unshare --uts sh -c 'hostname elsewhere; export LD_PRELOAD="$0"; exec "$@"' '\(library)' '\(Self.worker)' "$@"
 
             """
         let program = folder.appending("worker-elsewhere")
