@@ -2,6 +2,7 @@ import BuildStore
 public import ConfigurationTree
 import Foundation
 import HostSystem
+import PackageResolution
 import SystemPackage
 
 /// Removes what builds left in the cache. Nothing but what builds make is touched: a mistyped cache path harms nobody.
@@ -42,6 +43,7 @@ public struct CacheCleaning: Sendable {
             if !names.isEmpty { cleaned.append(name) }
             try await remove(names.map { folder.appending($0) })
         }
+        AbandonedFiles.remove(from: options.paths.cachePath)
         return cleaned
     }
 

@@ -38,15 +38,19 @@ struct MetadataStore: Sendable {
     /// repomd.xml of a repository: from the first mirror whose one is to be believed, or as it was seen last when that is
     /// recent enough or has to do.
     ///
-    /// - Parameter report: told that the repository is left out.
+    /// - Parameters:
+    ///   - anew: a mirror is asked even if what was seen last is recent enough.
+    ///   - report: told that the repository is left out.
     /// - Returns: `nil` when the repository cannot be had and may be left out.
     /// - Throws: `DownloadError`, `MetadataError`, `CancellationError`.
-    func load(_ repository: Repository, report: @Sendable (String) -> Void) async throws -> RepositoryMetadata? {
+    func load(
+        _ repository: Repository, anew: Bool = false, report: @Sendable (String) -> Void
+    ) async throws -> RepositoryMetadata? {
         do {
             let memory = RepositoryMemory(of: repository, in: folder)
             let isLocal = repository.baseURLs.contains { $0.lowercased().hasPrefix("file:") }
             if let memory, let known = try? known(memory, repository) {
-                let isFresh = memory.isFresh(for: repository.metadataLifetime, now: time(nil))
+                let isFresh = !anew && memory.isFresh(for: repository.metadataLifetime, now: time(nil))
                 if isFresh || access.isOffline && !isLocal {
                     try await checkSignature(of: known.repomd, signature: Self.signature(of: known.repomd), repository)
                     return known

@@ -57,6 +57,7 @@ public struct PackageFetcher: Sendable {
                     options: repository.transfer)
             }
             try metadata.downloader.fetch(downloads, progress: progress)
+            if !downloads.isEmpty { AbandonedFiles.remove(from: folder.removingLastComponent()) }
         }
     }
 

@@ -44,7 +44,7 @@ extension PackagePool {
             }
         }
         let links = builder.links(packageCount: ids.count)
-        lastLinks = (ids, weak, links)
+        if remembersAnswers { lastLinks = (ids, weak, links) }
         return links
     }
 

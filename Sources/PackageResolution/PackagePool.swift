@@ -27,6 +27,8 @@ final class PackagePool {
     private var localFiles: [Id: FilePath] = [:]
     /// Whether transactions are wanted in the order of installation.
     var ordersTransactions = true
+    /// Whether the next machine may ask the same.
+    var remembersAnswers = false
     /// The last question to the solver, and its answer.
     var lastDecisions: (question: SolverQuestion, decisions: SolverDecisions)?
     /// The last transaction of which was asked who needs whom in it.

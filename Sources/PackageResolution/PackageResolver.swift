@@ -35,7 +35,7 @@ public struct PackageResolver: Sendable {
     /// The transactions, and why each package is in them: of large batches there are too many to keep.
     ///
     /// - Parameters:
-    ///   - ordered: as in `resolve`.
+    ///   - ordered: whether the packages have to be in the order of installation, which takes its time; else they are in any order.
     ///   - each: called in the order of `requests`, on a thread that may block, with the request's index.
     public func explain(
         _ requests: [ResolutionRequest], ordered: Bool = true,
@@ -79,29 +79,59 @@ public struct PackageResolver: Sendable {
         var store = store
         store.progress = progress
         try createDirectories(store.folder)
-        let metadata = try await load(Set(requests.flatMap(\.configuration.repositories)), store) { report(nil, $0) }
-        try await store.blocking { [store] in
-            let sets = Dictionary(grouping: requests.indices) { PoolKey(requests[$0]) }
-            // Results leave in the order of the requests; most batches have one set of repositories, and then none waits.
-            var waiting: [Int: Result<Value, any Error>] = [:]
-            var next = 0
-            for (key, members) in sets.sorted(by: { $0.value[0] < $1.value[0] }) {
-                let pool = Result { try makePool(for: key, metadata, store) }
-                if let pool = try? pool.get() {
-                    pool.ordersTransactions = ordered
-                    pool.expectedPaths = Set(members.lazy.flatMap { requests[$0].paths }.filter { !$0.isGlob }.map(\.withoutTrailingSlash))
+        let repositories = Set(requests.flatMap(\.configuration.repositories))
+        var metadata = try await load(repositories, anew: false, store) { report(nil, $0) }
+        let done = try await store.blocking { [store, metadata] in
+            try solve(requests, from: 0, metadata, store, ordered: ordered, mayBeStale: true, report, each: each, body)
+        }
+        guard done < requests.count else { return }
+        // The repositories have moved on since their repomd.xml was seen, and other files of that state are gone: once more, from now.
+        metadata = try await load(repositories, anew: true, store) { report(nil, $0) }
+        _ = try await store.blocking { [store, metadata] in
+            try solve(requests, from: done, metadata, store, ordered: ordered, mayBeStale: false, report, each: each, body)
+        }
+    }
+
+    /// - Parameter mayBeStale: whether to stop at metadata that belongs to a repomd.xml of an earlier run and cannot be had.
+    /// - Returns: how many of the requests have their results.
+    private func solve<Value: Sendable>(
+        _ requests: [ResolutionRequest], from first: Int, _ metadata: LoadedMetadata, _ store: MetadataStore, ordered: Bool,
+        mayBeStale: Bool, _ report: @escaping @Sendable (Int?, String) -> Void,
+        each: (Int, Result<Value, any Error>) -> Void,
+        _ body: (PackagePool, ResolutionRequest, (String) -> Void) throws -> Value
+    ) throws -> Int {
+        let sets = Dictionary(grouping: requests.indices) { PoolKey(requests[$0]) }
+        // Results leave in the order of the requests; most batches have one set of repositories, and then none waits.
+        var waiting: [Int: Result<Value, any Error>] = [:]
+        var next = first
+        for (key, members) in sets.sorted(by: { $0.value[0] < $1.value[0] }) {
+            let pool = Result { try makePool(for: key, metadata, store) }
+            if let pool = try? pool.get() {
+                pool.ordersTransactions = ordered
+                pool.remembersAnswers = members.count > 1
+                pool.expectedPaths = Set(
+                    members.lazy.flatMap { requests[$0].paths }.filter { !$0.isGlob }.map(\.withoutTrailingSlash))
+            }
+            let isOfEarlierRun =
+                mayBeStale && !store.access.isOffline
+                && key.repositories.contains {
+                    (try? metadata[$0]?.get()).map { $0.mirrors == nil } ?? false
                 }
-                for member in members {
-                    waiting[member] = Result { try body(try pool.get(), requests[member]) { report(member, $0) } }
-                    if store.downloader.cancellation.isCancelled { throw CancellationError() }
-                    while let result = waiting.removeValue(forKey: next) {
-                        each(next, result)
-                        next += 1
-                    }
+            for member in members where member >= first {
+                let result = Result { try body(try pool.get(), requests[member]) { report(member, $0) } }
+                if store.downloader.cancellation.isCancelled { throw CancellationError() }
+                if isOfEarlierRun, case .failure(let error) = result, error is DownloadError { return next }
+                waiting[member] = result
+                while let result = waiting.removeValue(forKey: next) {
+                    each(next, result)
+                    next += 1
                 }
             }
         }
+        return next
     }
+
+    private typealias LoadedMetadata = [Repository: Result<RepositoryMetadata?, any Error>]
 
     /// Results that are all wanted at once.
     private final class Results<Value: Sendable>: Sendable {
@@ -116,12 +146,12 @@ public struct PackageResolver: Sendable {
 
     /// All repositories' repomd.xml, at the same time.
     private func load(
-        _ repositories: Set<Repository>, _ store: MetadataStore, report: @escaping @Sendable (String) -> Void
-    ) async throws -> [Repository: Result<RepositoryMetadata?, any Error>] {
+        _ repositories: Set<Repository>, anew: Bool, _ store: MetadataStore, report: @escaping @Sendable (String) -> Void
+    ) async throws -> LoadedMetadata {
         try await withThrowingTaskGroup(of: (Repository, Result<RepositoryMetadata?, any Error>).self) { group in
             for repository in repositories {
                 group.addTask {
-                    do { return (repository, .success(try await store.load(repository, report: report))) } catch {
+                    do { return (repository, .success(try await store.load(repository, anew: anew, report: report))) } catch {
                         try Task.checkCancellation()
                         return (repository, .failure(error))
                     }
@@ -133,7 +163,7 @@ public struct PackageResolver: Sendable {
 
     /// - Throws: `ResolutionError` with everything that is wrong with the repositories.
     private func makePool(
-        for key: PoolKey, _ metadata: [Repository: Result<RepositoryMetadata?, any Error>], _ store: MetadataStore
+        for key: PoolKey, _ metadata: LoadedMetadata, _ store: MetadataStore
     ) throws -> PackagePool {
         var loaded: [RepositoryMetadata] = []
         var problems: [String] = []
@@ -216,13 +246,13 @@ extension PackagePool {
     }
 
     private func solve(_ job: inout SolverJob, _ request: ResolutionRequest) throws -> SolvedTransaction {
-        let decisions = try decisions(on: &job, request)
+        var decisions = try decisions(on: &job, request)
         let askers = job.askers(in: pool)
-        var packages = decisions.packages
         for (index, id) in decisions.ids.enumerated() {
-            if let askers = askers[id] { packages[index].reason = askers.allSatisfy(\.isMember) ? .group : .user }
+            if let askers = askers[id] { decisions.packages[index].reason = askers.allSatisfy(\.isMember) ? .group : .user }
         }
-        return SolvedTransaction(transaction: Transaction(packages: packages), ids: decisions.ids, askers: askers)
+        return SolvedTransaction(
+            transaction: Transaction(packages: decisions.packages), ids: decisions.ids, askers: askers)
     }
 
     /// What the solver decides; machines that ask for the same, as those of a group often do, are not solved twice.
@@ -231,7 +261,7 @@ extension PackagePool {
         if let known = lastDecisions, known.question == question { return known.decisions }
         lastDecisions = nil
         let decisions = try solve(&job, question, request)
-        lastDecisions = (question, decisions)
+        if remembersAnswers { lastDecisions = (question, decisions) }
         return decisions
     }
 

@@ -13,7 +13,7 @@ import SystemPackage
 /// The metadata files of one repository, as its repomd.xml lists them.
 struct RepositoryMetadata: Sendable {
     struct File: Sendable {
-        /// Relative to the repository.
+        /// Relative to the repository, or a URL of its own (`xml:base`).
         var location: String
         var checksum: Checksum
         var size: UInt64?
@@ -50,6 +50,7 @@ extension RepositoryMetadata {
                 "repomd.xml of \(repository.id) cannot be read: \(String(cString: pool_errstr(pool)))"
             ])
         }
+        let bases = try RepomdBases.read(repomd)
         var files: [String: File] = [:]
         var iterator = Dataiterator()
         dataiterator_init(&iterator, pool, repo, Id.meta, Id(REPOSITORY_REPOMD_TYPE.rawValue), nil, 0)
@@ -74,8 +75,9 @@ extension RepositoryMetadata {
             guard size <= Self.largestSize else {
                 throw MetadataError(problems: ["repomd.xml of \(repository.id) says that \(type) has \(size) bytes"])
             }
+            let base = bases[type].map { $0.hasSuffix("/") ? $0 : $0 + "/" } ?? ""
             files[type] = .init(
-                location: location, checksum: Checksum(algorithm, String(cString: digest)), size: size == 0 ? nil : size
+                location: base + location, checksum: Checksum(algorithm, String(cString: digest)), size: size == 0 ? nil : size
             )
         }
         guard files["primary"] != nil else {

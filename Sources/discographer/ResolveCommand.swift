@@ -82,10 +82,12 @@ struct ResolveCommand: AsyncParsableCommand {
         // Thousands of lines are nothing to watch growing, and nothing to keep either.
         var text = title
         for line in table.lines() {
-            text += "\n" + line
-            guard text.utf8.count > 1 << 15 else { continue }
-            _ = try? FileDescriptor.standardOutput.writeAll(text.utf8)
-            text = ""
+            if text.utf8.count > 1 << 15 {
+                printLine(text)
+                text = line
+            } else {
+                text += "\n" + line
+            }
         }
         printLine(text + "\n")
     }
