@@ -39,12 +39,14 @@ extension Batch {
         zip(members, try await resolver.reasons(for: specs, in: requests, progress: progress, report: report)).map { ($0.machine, $1) }
     }
 
-    /// The lock that each machine's packages.lock would be now.
-    public func locks() async throws -> [(machine: Machine, lock: Result<PackageLock, any Error>)] {
+    /// The lock that each machine's packages.lock would be now, and what it answers.
+    public func locks() async throws -> [(
+        machine: Machine, request: ResolutionRequest, lock: Result<PackageLock, any Error>
+    )] {
         let requests = requests
         let results = try await resolver.resolve(requests, ordered: false, progress: progress, report: report)
         return zip(zip(members, requests), results).map { member, result in
-            (member.0.machine, Result { try PackageLock(try result.get(), answering: member.1) })
+            (member.0.machine, member.1, Result { try PackageLock(try result.get(), answering: member.1) })
         }
     }
 

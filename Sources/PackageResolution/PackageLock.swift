@@ -65,6 +65,11 @@ public struct PackageLock: Hashable, Sendable {
         return Transaction(packages: resolved)
     }
 
+    /// What the lock was made from and is otherwise now: lines of `packages`, repositories, options of the yum configuration, each with its place.
+    public func changedInputs(for request: ResolutionRequest, lockFile: FilePath) -> [ResolutionProblem] {
+        inputs.differences(to: request, lockFile: lockFile)
+    }
+
     /// What changes on the way to `other`.
     ///
     /// - Throws: `Errno` when there is no memory.

@@ -4,15 +4,18 @@ import PackageResolution
 /// What differs from the locks: a line a machine, then each group's changes with what machines share said once.
 struct ChangeReport {
     private let json: Bool
-    private var machines: [(machine: Machine, changes: [TransactionChange], count: Int)] = []
+    private var machines: [(machine: Machine, changes: [TransactionChange], count: Int, inputs: [ResolutionProblem])] = []
     private var failures: [(machine: Machine, error: any Error)] = []
 
     init(json: Bool) { self.json = json }
 
     var hasChanges: Bool { machines.contains { !$0.changes.isEmpty } }
 
-    mutating func add(_ machine: Machine, _ changes: [TransactionChange], of count: Int) {
-        machines.append((machine, changes, count))
+    /// - Parameter inputs: what of the tree is otherwise than when the lock was made.
+    mutating func add(
+        _ machine: Machine, _ changes: [TransactionChange], of count: Int, because inputs: [ResolutionProblem] = []
+    ) {
+        machines.append((machine, changes, count, inputs))
     }
 
     mutating func add(_ machine: Machine, _ error: any Error) { failures.append((machine, error)) }
@@ -20,9 +23,12 @@ struct ChangeReport {
     func print() throws {
         for one in machines {
             if json {
-                try printJSON(MachineJSON(one.machine.fullName, one.changes))
+                try printJSON(MachineJSON(one.machine.fullName, one.changes, one.inputs))
             } else {
                 printLine("\(one.machine.fullName): \(Self.summary(one.changes, of: one.count))")
+                for input in one.inputs {
+                    printLine("  \(input.locations.first.map { "\($0): " } ?? "")\(input.message)")
+                }
             }
         }
         for one in failures {
@@ -89,11 +95,14 @@ struct ChangeReport {
 private struct MachineJSON: Encodable {
     var machine: String
     var changes: [ResolutionJSON.Change]
+    /// What of the tree is otherwise than when the lock was made.
+    var inputs: [ResolutionJSON.Problem]
     /// Bytes installed.
     var growth: Int64
 
-    init(_ machine: String, _ changes: [TransactionChange]) {
+    init(_ machine: String, _ changes: [TransactionChange], _ inputs: [ResolutionProblem]) {
         self.machine = machine
+        self.inputs = inputs.map(ResolutionJSON.Problem.init)
         self.changes = changes.map(ResolutionJSON.Change.init)
         growth = changes.reduce(0) { $0 + $1.growth }
     }

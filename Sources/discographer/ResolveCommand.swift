@@ -101,7 +101,8 @@ struct ResolveCommand: AsyncParsableCommand {
                 guard let before = try PackageLock.read(result.machine.lockFile) else {
                     throw ResolutionError(problems: ["there is no packages.lock; 'discographer lock' makes it"])
                 }
-                report.add(result.machine, try before.changes(to: new), of: new.packages.count)
+                let inputs = result.machine.lockFile.map { before.changedInputs(for: result.request, lockFile: $0) } ?? []
+                report.add(result.machine, try before.changes(to: new), of: new.packages.count, because: inputs)
             } catch {
                 report.add(result.machine, error)
                 failed = true

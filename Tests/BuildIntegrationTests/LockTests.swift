@@ -128,6 +128,13 @@ struct LockTests {
             #expect((group["common"] as? [[String: Any]])?.map { $0["name"] as? String } == ["lib"])
             #expect((group["rest"] as? [[String: Any]])?.map { $0["machines"] as? [String] } == [["three", "two"], ["three"]])
             #expect(json.filter { $0["machine"] != nil }.count == 3)
+            #expect(json.allSatisfy { ($0["inputs"] as? [[String: Any]] ?? []).isEmpty })
+
+            // What was edited is said with its place, beside what comes of it.
+            _ = try await shell("echo other >> '\(tree)'/g/machines/one/packages")
+            let edited = try await run("resolve", "--diff").output
+            #expect(edited.contains("/packages:"), "\(edited)")
+            #expect(edited.contains(": 'other' was not there when packages.lock was made\n"), "\(edited)")
         }
     }
 
