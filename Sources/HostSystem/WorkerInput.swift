@@ -22,10 +22,11 @@ final class WorkerInput: Sendable {
         descriptor = FileDescriptor(rawValue: copy)
     }
 
-    /// Waits for the next line; `nil` when the pipeline has nothing more to say.
+    /// The next line; `nil` when the pipeline has nothing more to say.
     ///
+    /// - Parameter waits: `false`: `nil` also when there is none yet.
     /// - Throws: `Errno` of read(2).
-    func nextLine() throws -> [UInt8]? {
+    func nextLine(waits: Bool = true) throws -> [UInt8]? {
         try rest.withLock { rest in
             var searched = 0
             while true {
@@ -34,6 +35,8 @@ final class WorkerInput: Sendable {
                     return Array(rest[..<end])
                 }
                 searched = rest.count
+                var readable = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
+                if !waits, poll(&readable, 1, 0) <= 0 { return nil }
                 let chunk = try [UInt8](unsafeUninitializedCapacity: 1 << 16) { buffer, count in
                     count = try descriptor.read(into: UnsafeMutableRawBufferPointer(buffer))
                 }

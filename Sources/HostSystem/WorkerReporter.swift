@@ -30,12 +30,13 @@ public final class WorkerReporter: Sendable {
     /// Other work waits for what was done; see `WorkerEvent.done`.
     public func done(_ what: String) { send(.event(.done(what))) }
 
-    /// Waits for the next thing that the pipeline has to say (`Worker.run`'s `words`); `nil` when there is nothing more.
+    /// The next thing that the pipeline has to say (`Worker.run`'s `words`); `nil` when there is nothing more.
     ///
+    /// - Parameter waits: `false`: `nil` also when there is nothing yet.
     /// - Throws: `Errno` of read(2).
-    public func nextWord() throws -> String? {
+    public func nextWord(waits: Bool = true) throws -> String? {
         // The pipe stays open as the lifeline: an empty line is the end.
-        guard let line = try input.nextLine(), !line.isEmpty else { return nil }
+        guard let line = try input.nextLine(waits: waits), !line.isEmpty else { return nil }
         return String(decoding: line, as: UTF8.self)
     }
 

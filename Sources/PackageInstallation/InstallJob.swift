@@ -54,6 +54,8 @@ public struct InstallJob: WorkerJob {
     public var installRoot: FilePath
     /// Taken when `Worker.install` says that they are good.
     public var packages: [PackageFile]
+    /// Where unpacked copies of packages may be, by their numbers in `packages`.
+    var copies: FilePath?
     /// Armoured public keys: this machine's whole keyring.
     public var keys: [FilePath]
     /// Those that the root's own database gets as `gpg-pubkey`, as dnf does with keys that it had to ask for.
@@ -70,6 +72,13 @@ public struct InstallJob: WorkerJob {
     public var toleratedScriptlets: [ToleratedScriptlet]
     public var scriptletLimits = ScriptletLimits()
 
+    /// The same job, which finds unpacked copies in the folder.
+    func with(copies: FilePath) -> InstallJob {
+        var job = self
+        job.copies = copies
+        return job
+    }
+
     public init(
         installRoot: FilePath, packages: [PackageFile], keys: [FilePath], machineName: String, sourceDateEpoch: Int,
         toleratedScriptlets: [ToleratedScriptlet]
@@ -85,7 +94,8 @@ public struct InstallJob: WorkerJob {
     public var isolation: Isolation {
         var isolation = Isolation(
             writablePaths: [installRoot],
-            readablePaths: Array(Set((packages.map(\.path) + keys).map { $0.removingLastComponent() })),
+            readablePaths: Array(
+                Set((packages.map(\.path) + keys).map { $0.removingLastComponent() } + [copies].compactMap(\.self))),
             hostname: machineName)
         isolation.hidesHost = true
         return isolation

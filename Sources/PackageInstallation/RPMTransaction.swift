@@ -22,6 +22,8 @@ final class RPMTransaction {
     private let gate: VerificationGate
     /// The packages whose header, which is trusted, answers for the whole payload (rpm 4.14 and later).
     private var havePayloadDigest: Set<Int> = []
+    /// Those that others shall unpack.
+    private var unpackedAhead: Set<Int> = []
     private var failures: [ScriptletResult] = []
     /// Files in the folders that are mounted over meanwhile.
     private(set) var coveredFiles = CoveredFiles()
@@ -154,6 +156,7 @@ final class RPMTransaction {
         try recordKeys()
         try check(rpmtsCheck(transaction) == 0, kind: "dependencies", what: "the packages do not fit together")
         rpmtsOrder(transaction)
+        askForUnpacking()
         rpmtsClean(transaction)
         _ = rpmtsSetFlags(transaction, flags)
         rpmtsSetScriptFd(transaction, scriptOutput.handle)
@@ -208,6 +211,7 @@ final class RPMTransaction {
                 continue
             }
             if headerIsEntry(header, rpmTagVal(RPMTAG_PAYLOADDIGEST.rawValue)) != 0 { havePayloadDigest.insert(index) }
+            if job.copies != nil, UnpackAheadJob.isFor(header) { unpackedAhead.insert(index) }
             try coveredFiles.add(header, package: package.path)
             temporaryFolder.add(header)
             database.add(header, number: index)
@@ -220,6 +224,25 @@ final class RPMTransaction {
             throw WorkerFailure(
                 kind: "signature", message: (["packages are refused:"] + problems).joined(separator: "\n  "))
         }
+    }
+
+    /// Says which packages are worth it, in the order in which they will be wanted.
+    private func askForUnpacking() {
+        guard !unpackedAhead.isEmpty, let elements = rpmtsiInit(transaction) else { return }
+        defer { rpmtsiFree(elements) }
+        var wanted: [NumberedPackage] = []
+        while let element = rpmtsiNext(elements, rpmElementTypes(TR_ADDED.rawValue)) {
+            guard let key = rpmteKey(element), case let index = Int(bitPattern: key) - 1, unpackedAhead.contains(index) else { continue }
+            wanted.append(NumberedPackage(number: index, path: job.packages[index].path))
+        }
+        if let word = WishToUnpack(packages: wanted).word { reporter.done(word) }
+    }
+
+    /// The package as it is, or its unpacked copy.
+    private func file(of index: Int) throws -> FilePath {
+        try gate.wait(for: job.packages[index])
+        guard let copies = job.copies, unpackedAhead.contains(index), try gate.isUnpacked(index) else { return job.packages[index].path }
+        return UnpackAheadJob.place(of: index, in: copies)
     }
 
     /// Throws librpm's list of problems, all of them.
@@ -247,17 +270,17 @@ final class RPMTransaction {
             guard let key, case let index = Int(bitPattern: key) - 1, job.packages.indices.contains(index) else {
                 return nil
             }
-            do { try gate.wait(for: job.packages[index]) } catch {
+            do { opened = Fopen(try file(of: index).string, "r.ufdio") } catch {
                 log.errors.append("\(error)")
                 return nil
             }
-            opened = Fopen(job.packages[index].path.string, "r.ufdio")
             digestFiles(!havePayloadDigest.contains(index))
             return opened.map { UnsafeMutableRawPointer($0) }
         case RPMCALLBACK_INST_CLOSE_FILE:
             Fclose(opened)
             opened = nil
             finished += 1
+            if let key, case let index = Int(bitPattern: key) - 1, unpackedAhead.contains(index) { reporter.done("\(index)") }
             reporter.progress(finished, of: job.packages.count, header.map(nevra) ?? "")
         case RPMCALLBACK_INST_STOP: settleNodes(of: header)
         case RPMCALLBACK_SCRIPT_START:

@@ -25,8 +25,21 @@ extension Worker {
         _ job: InstallJob, onEvent: @escaping @Sendable (WorkerEvent) -> Void = { _ in },
         onLog: @escaping @Sendable (String) -> Void = { _ in }
     ) async throws -> InstallOutcome {
+        let copies = try UnpackedCopies(beside: job.installRoot)
+        let outcome: Result<InstallOutcome, any Error>
+        do { outcome = .success(try await install(job, copies, onEvent, onLog)) } catch { outcome = .failure(error) }
+        try copies.remove()
+        return try outcome.get()
+    }
+
+    private func install(
+        _ job: InstallJob, _ copies: UnpackedCopies, _ onEvent: @escaping @Sendable (WorkerEvent) -> Void,
+        _ onLog: @escaping @Sendable (String) -> Void
+    ) async throws -> InstallOutcome {
         let (words, speaker) = AsyncStream.makeStream(of: String.self)
-        async let outcome = run(job, words: words, onEvent: onEvent, onLog: onLog)
+        async let outcome = run(
+            job.with(copies: copies.folder), words: words,
+            onEvent: { event in if case .done(let word) = event { copies.take(word) } else { onEvent(event) } }, onLog: onLog)
         let verification = try await verify(job.packages, keys: job.keys) { speaker.yield($0) }
         // Whichever comes first, a refusal is the reason that is told; it ends the installation.
         guard verification.refusals.isEmpty else {
@@ -34,14 +47,36 @@ extension Worker {
                 kind: "signature",
                 message: (["packages are refused:"] + verification.refusals.sorted()).joined(separator: "\n  "))
         }
-        speaker.finish()
+        // Of good packages only. It ends with this scope.
+        async let _: Void = unpackAhead(copies) { speaker.yield($0) }
         return try await outcome
     }
+
+    /// Makes copies as they are wished for, on all cores but one; packages without one are unpacked by librpm.
+    private func unpackAhead(_ copies: UnpackedCopies, onCopy: @escaping @Sendable (String) -> Void) async {
+        for await wish in copies.wishes {
+            let packages = wish.packages.filter { copies.isWanted("\($0.number)") }
+            let workers = max(1, Self.cores - 1)
+            await withTaskGroup { group in
+                for first in 0..<min(workers, packages.count) {
+                    let share = stride(from: first, to: packages.count, by: workers).map { packages[$0] }
+                    group.addTask {
+                        _ = try? await run(UnpackAheadJob(packages: share, folder: copies.folder)) { event in
+                            guard case .done(let number) = event, copies.isWanted(number) else { return }
+                            onCopy(VerificationGate.unpacked(number))
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    private static var cores: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
     private func verify(
         _ packages: [PackageFile], keys: [FilePath], onGood: @escaping @Sendable (String) -> Void
     ) async throws -> PackageVerification {
-        let jobs = VerifyPackagesJob.jobs(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), packages: packages, keys: keys)
+        let jobs = VerifyPackagesJob.jobs(Self.cores, packages: packages, keys: keys)
         let headers = Countdown(jobs.count) { onGood(VerifyPackagesJob.allHeaders) }
         return try await withThrowingTaskGroup(of: PackageVerification.self) { group in
             for job in jobs {

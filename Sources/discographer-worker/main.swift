@@ -6,5 +6,8 @@ import RootFilesystem
 
 workerMain(
     arguments: CommandLine.arguments,
-    jobs: [UnderlayJob.self, VerifySignatureJob.self, VerifyPackagesJob.self, InstallJob.self, ComposeJob.self, WriteDisksJob.self],
+    jobs: [
+        UnderlayJob.self, VerifySignatureJob.self, VerifyPackagesJob.self, UnpackAheadJob.self, InstallJob.self, ComposeJob.self,
+        WriteDisksJob.self,
+    ],
     sessions: [ShellSession.self])

@@ -1,0 +1,60 @@
+// The pipeline's side of UnpackAheadJob: which copies are wanted, which are there, and which are no longer needed.
+import Foundation
+import HostSystem
+import Synchronization
+import SystemPackage
+
+/// What the process that installs wants to have unpacked, as a word of its (`WorkerEvent.done`).
+struct WishToUnpack: Codable, Sendable {
+    /// In the order in which they will be installed.
+    var packages: [NumberedPackage]
+
+    init(packages: [NumberedPackage]) { self.packages = packages }
+
+    init?(word: String) {
+        guard let wish = try? JSONDecoder().decode(WishToUnpack.self, from: Data(word.utf8)) else { return nil }
+        self = wish
+    }
+
+    var word: String? { (try? JSONEncoder().encode(self)).map { String(decoding: $0, as: UTF8.self) } }
+}
+
+final class UnpackedCopies: Sendable {
+    /// Beside the root, so that it goes with it however the build ends.
+    let folder: FilePath
+    let wishes: AsyncStream<WishToUnpack>
+    private let wisher: AsyncStream<WishToUnpack>.Continuation
+    private let installed = Mutex<Set<String>>([])
+
+    /// - Throws: `Errno`.
+    init(beside root: FilePath) throws {
+        folder = FilePath("\(root).copies")
+        try createDirectories(folder)
+        (wishes, wisher) = AsyncStream.makeStream()
+    }
+
+    /// - Throws: what FileManager throws.
+    func remove() throws { try FileManager.default.removeItem(atPath: folder.string) }
+
+    /// The process that installs says what it wants, or the number of a package that is installed.
+    func take(_ word: String) {
+        if let wish = WishToUnpack(word: word) {
+            wisher.yield(wish)
+            wisher.finish()
+        } else {
+            installed.withLock { _ = $0.insert(word) }
+            discard(word)
+        }
+    }
+
+    /// Whether the package waits to be installed; its copy is gone if not.
+    func isWanted(_ number: String) -> Bool {
+        if installed.withLock({ !$0.contains(number) }) { return true }
+        discard(number)
+        return false
+    }
+
+    private func discard(_ number: String) {
+        if let number = Int(number) { removeFile(UnpackAheadJob.place(of: number, in: folder)) }
+    }
+}
