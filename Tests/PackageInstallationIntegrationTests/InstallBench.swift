@@ -148,15 +148,13 @@ struct InstallBench: Sendable {
         let script = """
             #!/bin/bash
             umask 0077
-            mkdir -p '\(folder)/elsewhere'
-            export TMPDIR='\(folder)/elsewhere'
             exec unshare --uts sh -c 'hostname elsewhere; export LD_PRELOAD="$0"; exec "$@"' '\(library)' '\(Self.worker)' "$@"
 
             """
         let program = folder.appending("worker-elsewhere")
         try writeAtomically(script.utf8, to: program, permissions: [.ownerReadWriteExecute])
         let changes = [
-            "LC_ALL": "de_DE.UTF-8", "TZ": "Asia/Tokyo", "HOME": "/tmp", "RPM_CONFIGDIR": "/nonexistent",
+            "LC_ALL": "de_DE.UTF-8", "TZ": "Asia/Tokyo", "HOME": "/tmp", "TMPDIR": "/nonexistent", "RPM_CONFIGDIR": "/nonexistent",
             "SOURCE_DATE_EPOCH": "7",
         ]
         for (name, value) in changes { setenv(name, value, 1) }
