@@ -19,6 +19,8 @@ public struct CacheCleaning: Sendable {
     private let onWait: @Sendable (_ machine: String) -> Void
     private static let sharedStores = ["packages", "repositories"]
     private static let lockName = "lock"
+    /// What builds put into a machine's folder.
+    private static let results: Set = ["minimal-appliance", "artefacts", "artefacts.new", "artefacts.old", "yum"]
 
     /// - Parameter onWait: called when another build of a machine has to end first.
     public init(options: BuildOptions, onWait: @escaping @Sendable (_ machine: String) -> Void) {
@@ -39,7 +41,8 @@ public struct CacheCleaning: Sendable {
             }
             defer { withExtendedLifetime(lock) {} }
             // The lock stays: another build may be waiting for it.
-            let names = entries(folder).filter { extent == .everything ? $0 != Self.lockName : $0 == "minimal-appliance" }
+            let wanted = extent == .everything ? Self.results : ["minimal-appliance"]
+            let names = entries(folder).filter(wanted.contains)
             if !names.isEmpty { cleaned.append(name) }
             try await remove(names.map { folder.appending($0) })
         }
@@ -49,9 +52,22 @@ public struct CacheCleaning: Sendable {
 
     /// Removes the stores of packages and repository metadata that all machines share. No build may run meanwhile.
     ///
-    /// - Throws: `HostSystemError`.
+    /// - Throws: `BuildProblem` when a folder of that name holds something else, `HostSystemError`.
     public func cleanSharedStores() async throws {
-        try await remove(Self.sharedStores.map { options.paths.cachePath.appending($0) }.filter(exists))
+        let stores = Self.sharedStores.map { options.paths.cachePath.appending($0) }.filter(exists)
+        for store in stores {
+            guard let foreign = entries(store).first(where: { !Self.isOfStore($0) }) else { continue }
+            throw BuildProblem("\(store): error: this is no store of a cache: it holds '\(foreign)'; nothing of it was removed")
+        }
+        try await remove(stores)
+    }
+
+    /// Packages and metadata have their checksum in the name, or its beginning; the rest are the folders of `MetadataStore`, and files
+    /// that a killed build left.
+    private static func isOfStore(_ name: String) -> Bool {
+        if ["seen", "keys"].contains(name) || name.hasPrefix("repomd-") || name.hasPrefix("mirrors-") { return true }
+        let checksum = name.prefix { $0 != "-" }
+        return (checksum.count == 2 || checksum.count >= 32) && checksum.allSatisfy(\.isHexDigit)
     }
 
     private func machineFolders(_ selectors: [MachineSelector]) -> [FilePath] {
@@ -60,7 +76,7 @@ public struct CacheCleaning: Sendable {
             entries(options.paths.cachePath.appending(group)).filter { machine in
                 selectors.isEmpty || selectors.contains { $0.group == group && ($0.machine ?? machine) == machine }
             }.map { options.paths.cachePath.appending(group).appending($0) }
-        }.filter { exists($0.appending(Self.lockName)) }
+        }.filter { isRegularFile($0.appending(Self.lockName)) }
     }
 
     private func entries(_ folder: FilePath) -> [String] {

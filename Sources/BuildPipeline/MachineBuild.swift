@@ -205,8 +205,10 @@ struct MachineBuild: Sendable {
                 job.languages = configuration.languages
                 job.excludedPaths = machine.description.excludedPaths
                 job.scriptletLimits.seconds = machine.description.scriptletTimeLimit
-                return try await options.worker.install(
+                let outcome = try await options.worker.install(
                     job, onEvent: { progress.take($0, .install) }, onLog: { progress.log($0) })
+                for text in outcome.tolerated(machine.description.toleratedScriptlets) { progress.take(.warning(text), .install) }
+                return outcome
             }
         }
     }

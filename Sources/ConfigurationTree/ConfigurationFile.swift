@@ -45,7 +45,7 @@ final class ConfigurationReader {
         guard let resolved = realpath(path.string, nil) else {
             switch errno {
             case ELOOP: report(.error, path, "a loop of symbolic links")
-            case ENOENT: report(.error, path, "a symbolic link to nothing (\(target(of: path)))", hint: what)
+            case ENOENT: report(.error, path, "a symbolic link to nothing (\(target(of: path)))", hint: "\(what) would be right")
             default: report(.error, path, "cannot be read: \(Errno(rawValue: errno))")
             }
             return nil
@@ -91,7 +91,7 @@ final class ConfigurationReader {
             report(.error, path, "a folder", hint: "a file would be right: \(what)")
             return nil
         default:
-            report(.error, path, "not a regular file", hint: what)
+            report(.error, path, "not a regular file", hint: "\(what) would be right")
             return nil
         }
     }

@@ -151,8 +151,8 @@ extension ConfigurationReader {
         let underlays = layers(path.appending("root-underlays"))
         let overlays = layers(path.appending("root-overlays"))
         let generators = scriptlets(path.appending("generator-scriptlets"))
-        let rpms = files(in: path.appending("rpms"), what: "a folder of .rpm files").filter { $0.extension == "rpm" }
-        let tests = files(in: path.appending("tests"), what: "a folder of executables")
+        let rpms = files(in: path.appending("rpms"), each: "an .rpm file", extension: "rpm")
+        let tests = files(in: path.appending("tests"), each: "an executable")
         let setuid = list(path.appending("suid.whitelist"))
         let setgid = list(path.appending("guid.whitelist"))
         let requests = packagesFile.map(packages) ?? []
@@ -192,11 +192,9 @@ extension ConfigurationReader {
             path.appending("yum.conf.template"), required: true, what: "yum's configuration, an INI file")
         // Without a template too: what else is wrong in the folder is said in the same run.
         var yum = YumFolder(path: folder, configurationTemplate: template ?? path.appending("yum.conf.template"))
-        yum.repositoryFiles = files(in: path.appending("repositories"), what: "a folder of .repo files").filter {
-            $0.extension == "repo"
-        }
-        yum.keys = files(in: path.appending("keys"), what: "a folder of public keys")
-        for file in files(in: path.appending("vars"), what: "a folder of yum variables") {
+        yum.repositoryFiles = files(in: path.appending("repositories"), each: "a .repo file", extension: "repo")
+        yum.keys = files(in: path.appending("keys"), each: "a public key")
+        for file in files(in: path.appending("vars"), each: "a yum variable") {
             guard let name = file.lastComponent?.string else { continue }
             yum.variables[name] = firstLine(file)
         }
@@ -213,15 +211,22 @@ extension ConfigurationReader {
     }
 
     /// The regular files of an optional folder, sorted, after symlinks but with the names they have in the folder.
-    private func files(in path: FilePath, what: String) -> [FilePath] {
-        guard let folder = folder(path, required: false, what: what) else { return [] }
+    ///
+    /// - Parameter wanted: files with other extensions may be there, and are left alone.
+    private func files(in path: FilePath, each what: String, extension wanted: String? = nil) -> [FilePath] {
+        guard let folder = folder(path, required: false, what: "a folder of files, each \(what)") else { return [] }
         return names(in: folder).compactMap { name in
-            file(path.appending(name), required: true, what: "a file") == nil ? nil : path.appending(name)
+            let entry = path.appending(name)
+            guard wanted == nil || entry.extension == wanted else {
+                report(.note, entry, "not \(what)", hint: "it has no effect")
+                return nil
+            }
+            return file(entry, required: true, what: what) == nil ? nil : entry
         }
     }
 
     private func scriptlets(_ path: FilePath) -> [FilePath] {
-        let scriptlets = files(in: path, what: "a folder of bash scriptlets")
+        let scriptlets = files(in: path, each: "a bash scriptlet")
         for scriptlet in scriptlets {
             if let real = resolve(scriptlet, required: true, what: "a bash scriptlet") { checkLineEnds(script: real) }
         }

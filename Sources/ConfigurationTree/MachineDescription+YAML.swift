@@ -383,6 +383,12 @@ private struct YAMLReader {
             fail(node, "a tolerated scriptlet needs package, scriptlet and reason")
             return nil
         }
+        guard ToleratedScriptlet.kinds.contains(value.scriptlet) else {
+            fail(
+                node, "'\(value.scriptlet)' is no scriptlet of an installation",
+                "one of \(ToleratedScriptlet.kinds.joined(separator: ", ")) would be right")
+            return nil
+        }
         return value
     }
 }

@@ -97,6 +97,12 @@ func isFolder(_ path: FilePath) -> Bool {
     return lstat(path.string, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
 }
 
+/// Whether a file, and not a symlink to one, is at the path.
+public func isRegularFile(_ path: FilePath) -> Bool {
+    var status = stat()
+    return lstat(path.string, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+}
+
 public func isExecutable(_ path: FilePath) -> Bool {
     var status = stat()
     return stat(path.string, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && access(path.string, X_OK) == 0

@@ -89,6 +89,11 @@ public struct Worker: Sendable {
         let words: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) } + [nil]
         let pairs = minimalEnvironment.map { "\($0.key)=\($0.value)" }.sorted()
         let environment: [UnsafeMutablePointer<CChar>?] = pairs.map { strdup($0) } + [nil]
+        // What a program inherits: libdispatch's threads, of which this is one, block every signal, and ^C is the command's to answer.
+        for number in [SIGTERM, SIGHUP] { signal(number, SIG_DFL) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, nil)
         execve(program.string, words, environment)
         throw HostSystemError.systemCall(what: "starting \(program)", errno: Errno(rawValue: errno))
     }

@@ -42,6 +42,22 @@ public struct InstallOutcome: Hashable, Codable, Sendable {
     public var failedScriptlets: [ScriptletResult]
     /// rpm's warnings.
     public var warnings: [String]
+
+    /// A line for each failure that was let pass: with the reason that the list gives for it.
+    public func tolerated(_ list: [ToleratedScriptlet]) -> [String] {
+        failedScriptlets.map { failure in
+            let entry = list.first { $0.covers(failure) }
+            return "\(failure.package) \(failure.scriptlet) failed, and is tolerated: \(entry?.reason ?? "")"
+        }
+    }
+}
+
+extension ToleratedScriptlet {
+    func covers(_ failure: ScriptletResult) -> Bool {
+        // name-version-release.arch: neither version nor release has a hyphen.
+        let name = failure.package.split(separator: "-", omittingEmptySubsequences: false).dropLast(2).joined(separator: "-")
+        return name == package && scriptlet == failure.scriptlet
+    }
 }
 
 /// Installs packages into a root with librpm, in a process of its own: librpm's chroot, macros, log and signal handling are process-wide.

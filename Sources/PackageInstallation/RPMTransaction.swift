@@ -356,10 +356,7 @@ final class RPMTransaction {
                     failure: unannounced.joined(separator: "\n")))
         }
         for index in failures.indices {
-            failures[index].isTolerated = job.toleratedScriptlets.contains {
-                Self.name(ofPackage: failures[index].package) == $0.package
-                    && $0.scriptlet == failures[index].scriptlet
-            }
+            failures[index].isTolerated = job.toleratedScriptlets.contains { $0.covers(failures[index]) }
         }
         let fatal = failures.filter { !$0.isTolerated }
         guard !fatal.isEmpty else { return }
@@ -374,11 +371,6 @@ final class RPMTransaction {
             kind: "scriptlet",
             message: (["scriptlets failed ('toleratedScriptlets' of machine.yaml lists those that may):"] + words)
                 .joined(separator: "\n  "))
-    }
-
-    /// The name in `name-version-release.arch`; neither version nor release has a hyphen.
-    private static func name(ofPackage nevra: String) -> String {
-        nevra.split(separator: "-", omittingEmptySubsequences: false).dropLast(2).joined(separator: "-")
     }
 
     private func nevra(_ header: Header) -> String {

@@ -35,7 +35,10 @@ extension PackageLock {
                     hint: "'discographer lock' makes it anew"))
         }
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        if lines.first.map(String.init) != Self.header {
+        if text.contains("\r\n") {
+            // Git makes such files where core.autocrlf is set.
+            problem(1, "lines end with CR LF; LF alone would be right (.gitattributes: 'packages.lock -text')")
+        } else if lines.first.map(String.init) != Self.header {
             problem(1, "not a lock file of this version, which begins with '\(Self.header)'")
         }
         for (index, line) in lines.enumerated().dropFirst() where problems.first?.location.line != 1 && !line.isEmpty {

@@ -41,6 +41,12 @@ public struct PackageLock: Hashable, Sendable {
     public func transaction(for request: ResolutionRequest, lockFile: FilePath) throws -> Transaction {
         var problems = inputs.differences(to: request, lockFile: lockFile)
         let inLock = SourceLocation(file: lockFile)
+        // Nobody says whether the signatures of such a package are checked.
+        let known = Set(request.configuration.repositories.map(\.id) + [localRepositoryID])
+        for package in packages where !known.union(inputs.repositories).contains(package.repository) {
+            problems.append(
+                .init(at: [inLock], "\(package.nevra) is of the repository '\(package.repository)', which the lock was not made from"))
+        }
         let resolved = packages.map { package -> TransactionPackage in
             guard package.repository == localRepositoryID else { return package }
             var local = package

@@ -198,7 +198,16 @@ final class PackagePool {
             }
             let id = repo_add_rpm(repo, path.string, Int32(REPO_REUSE_REPODATA) | Int32(RPM_ADD_WITH_SHA256SUM))
             guard id != 0 else {
-                problems.append("\(path): not a package: \(String(cString: pool_errstr(pool)))")
+                // libsolv begins some of its words with the path.
+                var reason = String(cString: pool_errstr(pool))
+                if reason.hasPrefix("\(path): ") { reason.removeFirst("\(path): ".count) }
+                problems.append("\(path): error: not a package: \(reason)")
+                continue
+            }
+            guard pool.pointee.solvables[Int(id)].arch != Id(ARCH_SRC.rawValue),
+                pool.pointee.solvables[Int(id)].arch != Id(ARCH_NOSRC.rawValue)
+            else {
+                problems.append("\(path): error: a source package; what is built of it would be right")
                 continue
             }
             localFiles[id] = path

@@ -82,7 +82,7 @@ public struct YumConfiguration: Hashable, Sendable {
             writtenOptions += read.written
             for section in read.file.sections { add(section, defaults: defaults, &diagnostics) }
         }
-        if repositories.isEmpty {
+        if repositories.isEmpty && !folder.repositoryFiles.isEmpty {
             diagnostics.append(
                 Diagnostic(
                     .warning, at: SourceLocation(file: folder.path.appending("repositories")), "no repository is enabled",

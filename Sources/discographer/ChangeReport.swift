@@ -9,7 +9,8 @@ struct ChangeReport {
 
     init(json: Bool) { self.json = json }
 
-    var hasChanges: Bool { machines.contains { !$0.changes.isEmpty } }
+    /// A lock that `build --locked` would refuse is one, whatever packages come of it.
+    var hasChanges: Bool { machines.contains { !$0.changes.isEmpty || !$0.inputs.isEmpty } }
 
     /// - Parameter inputs: what of the tree is otherwise than when the lock was made.
     mutating func add(

@@ -68,4 +68,46 @@ struct DamagedCacheTests {
             }
         }
     }
+
+    @Test("clean with a mistyped cache path removes nothing that no build made")
+    func otherFolders() async throws {
+        try await withBuiltMachine { arguments, cache in
+            let other = cache + "-other"
+            _ = try await shell(
+                """
+                mkdir -p '\(other)'/lib/dpkg/info '\(other)'/run/lock '\(other)'/packages/mine '\(other)'/repositories/mine
+                touch '\(other)'/lib/dpkg/lock '\(other)'/lib/dpkg/status
+                cp -a '\(other)' '\(other)-before'
+                """)
+            let clean = try await Sandbox.discographer(["clean", "--all", "--packages", "-c", arguments[1], "-s", other])
+            #expect(clean.status == 1 && clean.errors.contains("\(other)/packages: error: this is no store of a cache"), "\(clean.errors)")
+            #expect(try await shell("diff -r '\(other)' '\(other)-before'") == "")
+            let own = try await Sandbox.discographer(["clean", "--all", "--packages"] + arguments)
+            #expect(own.status == 0, "\(own.errors)")
+            #expect(try await shell("cd '\(cache)'; find . -type f") == "./g/one/lock\n")
+        }
+    }
+
+    @Test("a failing scriptlet that is tolerated is a warning with the reason, in the output and in the log")
+    func toleratedScriptlet() async throws {
+        try await withBuiltMachine { arguments, cache in
+            let machine = arguments[1] + "/g/machines/one"
+            _ = try await shell(
+                """
+                cd '\(machine)'; mkdir rpms
+                printf 'Name: bad\\nVersion: 1\\nRelease: 1\\nSummary: x\\nLicense: none\\nBuildArch: noarch\\n%%description\\nx\\n%%files\\n%%post -p <lua>\\nerror("sorry")\\n' > bad.spec
+                rpmbuild -bb --quiet --define "_topdir $PWD/top" --define "_rpmdir $PWD" bad.spec 2>&1
+                mv noarch/*.rpm rpms/; rm -r top
+                """)
+            let failed = try await Sandbox.discographer(["build"] + arguments)
+            #expect(failed.status == 1 && failed.output.contains("bad-1-1.noarch %post: "), "\(failed.output)")
+            _ = try await shell(
+                "printf 'toleratedScriptlets:\\n- package: bad\\n  scriptlet: \"%%post\"\\n  reason: it is fixed in 2\\n' >> '\(machine)/machine.yaml'"
+            )
+            let tolerated = try await Sandbox.discographer(["build"] + arguments)
+            let words = "warning: bad-1-1.noarch %post failed, and is tolerated: it is fixed in 2"
+            #expect(tolerated.status == 0 && tolerated.output.contains(words), "\(tolerated.output)\(tolerated.errors)")
+            #expect(try String(contentsOfFile: cache + "/g/one/yum/log/build.log", encoding: .utf8).contains(words))
+        }
+    }
 }

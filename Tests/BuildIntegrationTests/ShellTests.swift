@@ -68,6 +68,26 @@ struct ShellTests {
         }
     }
 
+    @Test("ends when it is told to", arguments: [("TERM", 143), ("HUP", 129)])
+    func signals(_ signal: String, _ status: Int) async throws {
+        try await Sandbox.withFolder { folder in
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet)
+            _ = try await shell("printf 'boot:\\n  loader: none\\noutputs: [raw]\\n' > '\(tree)/test/machines/one/machine.yaml'")
+            let options = "-c '\(tree)' -s '\(folder)/cache'"
+            let words = try await shell(
+                """
+                cd '\(folder)'
+                '\(Sandbox.program)' build \(options) test > /dev/null
+                '\(Sandbox.program)' shell \(options) test/one -- sh -c 'echo entered; exec sleep 300' > out &
+                for i in $(seq 100); do grep -q entered out && break; sleep 0.1; done
+                kill -\(signal) $!
+                wait $! && echo 0 || echo $?
+                """)
+            #expect(words == "\(status)\n")
+            #expect(try await Sandbox.traces(of: folder) == [])
+        }
+    }
+
     @Test("several look at a root at once; a build waits for them and they for it; the command has no descriptor of the cache")
     func lock() async throws {
         try await Sandbox.withFolder { folder in

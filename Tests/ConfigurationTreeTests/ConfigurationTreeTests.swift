@@ -200,10 +200,10 @@ struct ConfigurationTreeTests {
         try fixture.link("other/machines", to: "machines")
         #expect(
             fixture.diagnostics() == [
-                "gone: error: a symbolic link to nothing (nowhere); a machine group",
+                "gone: error: a symbolic link to nothing (nowhere); a machine group would be right",
                 "other/machines: error: a loop of symbolic links",
             ])
-        #expect(fixture.diagnostics(["gone"]) == ["gone: error: a symbolic link to nothing (nowhere); a machine group"])
+        #expect(fixture.diagnostics(["gone"]) == ["gone: error: a symbolic link to nothing (nowhere); a machine group would be right"])
         #expect(fixture.diagnostics(["group"]) == [])
     }
 
@@ -249,6 +249,22 @@ struct ConfigurationTreeTests {
         let diagnostics = fixture.diagnostics()
         #expect(diagnostics.contains { $0.hasPrefix("group/machines/one/yum/yum.conf.template: error: missing") })
         #expect(diagnostics.contains { $0.hasPrefix("group/machines/one/yum/repositories/b.repo: error: a symbolic link to nothing") })
+    }
+
+    @Test("what is in rpms/ and is no package: a note where it may be on purpose, an error where it is not")
+    func noPackages() throws {
+        let fixture = try TreeFixture()
+        let rpms = "group/machines/one/rpms"
+        for name in ["a.rpm", "b.RPM", "README"] { try fixture.write("\(rpms)/\(name)", "") }
+        try fixture.write("\(rpms)/c.rpm/x", "")
+        try fixture.link("\(rpms)/d.rpm", to: "nowhere")
+        #expect(
+            fixture.diagnostics() == [
+                "\(rpms)/README: note: not an .rpm file; it has no effect",
+                "\(rpms)/b.RPM: note: not an .rpm file; it has no effect",
+                "\(rpms)/c.rpm: error: a folder; a file would be right: an .rpm file",
+                "\(rpms)/d.rpm: error: a symbolic link to nothing (nowhere); an .rpm file would be right",
+            ])
     }
 
     @Test("paths of whitelists and permissions have no '..': they would match nothing, or something else")
@@ -367,6 +383,10 @@ struct MachineDescriptionTests {
         ("scriptletTimeLimit: 0\n", "1: error: scriptletTimeLimit is not a whole number from 1 to 86400"),
         ("scriptletTimeLimit: 5min\n", "1: error: scriptletTimeLimit is not a whole number from 1 to 86400"),
         ("toleratedScriptlets:\n  - package: x\n", "2: error: a tolerated scriptlet needs package, scriptlet and reason"),
+        (
+            "toleratedScriptlets:\n  - package: x\n    scriptlet: post\n    reason: y\n",
+            "2: error: 'post' is no scriptlet of an installation; one of %pretrans, %pre, %post"
+        ),
     ]
 
     @Test("mistakes have their lines", arguments: mistakes)

@@ -90,6 +90,21 @@ struct PackageLockTests {
         #expect(diagnostics.count == 1)
     }
 
+    @Test func aPackageOfARepositoryThatTheLockWasNotMadeFromIsRefused() throws {
+        var foreign = package("zsh")
+        foreign.repository = "elsewhere"
+        let lock = try PackageLock(Transaction(packages: [package("bash"), foreign]), answering: request())
+        let error = try #require(throws: LockMismatch.self) { try lock.transaction(for: request(), lockFile: file) }
+        #expect(error.problems.count == 1 && "\(error)".contains("zsh-2:1-3.el9.x86_64 is of the repository 'elsewhere'"), "\(error)")
+    }
+
+    @Test func lineEndsOfWindowsAreNamed() throws {
+        var diagnostics: [Diagnostic] = []
+        let text = try lock([package("bash")]).text.replacing("\n", with: "\r\n")
+        #expect(PackageLock(text: text, file: file, diagnostics: &diagnostics) == nil)
+        #expect(diagnostics.count == 1 && "\(diagnostics)".contains("CR LF"), "\(diagnostics)")
+    }
+
     private static let changes: [(String, [String], [String], [String], String, [String])] = [
         ("nothing", ["bash", "vim"], ["base"], ["main best 1"], "x86_64", []),
         ("order", ["vim", "bash"], ["base"], ["main best 1"], "x86_64", []),

@@ -109,6 +109,11 @@ public struct ToleratedScriptlet: Hashable, Codable, Sendable {
     public var scriptlet: String
     public var reason: String
 
+    /// Those that run when packages are installed into an empty root, by rpm's names for them (lib/rpmscript.c).
+    static let kinds = [
+        "%pretrans", "%pre", "%post", "%posttrans", "%triggerprein", "%triggerin", "%filetriggerin", "%transfiletriggerin",
+    ]
+
     public init(package: String, scriptlet: String, reason: String) {
         self.package = package
         self.scriptlet = scriptlet
