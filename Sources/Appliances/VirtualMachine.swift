@@ -137,7 +137,7 @@ public struct VirtualMachine: Sendable {
                     return nil
                 }
                 if let ending = result.closureResult { return ending }
-                return .guestEnded(status: "\(result.terminationStatus)", console: await watch.text)
+                return .guestEnded(status: result.terminationStatus.inWords, console: await watch.text)
             }
             group.addTask {
                 try await Task.sleep(for: timeout)

@@ -13,31 +13,57 @@ public import SystemPackage
 public enum TreeDigest {
     /// The SHA-256 of the file or of all below the folder; the path itself and times do not count. `nil` when there is nothing.
     ///
-    /// - Throws: `Errno` for what cannot be read.
+    /// - Throws: `FileError` for what cannot be read.
     public static func digest(of path: FilePath) throws -> String? {
         var status = stat()
-        guard stat(path.string, &status) == 0 else { return nil }
-        var lines: [String] = []
-        try add(path, name: "", followingLinks: true, to: &lines)
-        return SHA256.hash(data: Data(lines.joined(separator: "\n").utf8)).hexadecimal
+        guard path.withPlatformString({ stat($0, &status) }) == 0 else { return nil }
+        var entries = Entries()
+        try entries.add(path, name: [], followingLinks: true)
+        return SHA256.hash(data: entries.text).hexadecimal
     }
 
-    private static func add(_ path: FilePath, name: String, followingLinks: Bool, to lines: inout [String]) throws {
-        var status = stat()
-        guard (followingLinks ? stat(path.string, &status) : lstat(path.string, &status)) == 0 else {
-            throw Errno(rawValue: errno)
+    /// A line for each, its parts divided by NUL. Names are bytes, and not always text.
+    private struct Entries {
+        private(set) var text = Data()
+
+        private mutating func add(_ name: [UInt8], _ words: String...) {
+            if !text.isEmpty { text.append(UInt8(ascii: "\n")) }
+            text.append(contentsOf: name)
+            for word in words { text.append(contentsOf: [0] + Array(word.utf8)) }
         }
-        let mode = String(status.st_mode, radix: 8)
-        switch status.st_mode & S_IFMT {
-        case S_IFREG: lines.append("\(name)\0\(mode)\0\(try Checksum(.sha256, ofFile: path).hexadecimal)")
-        case S_IFLNK:
-            lines.append("\(name)\0link\0\(try FileManager.default.destinationOfSymbolicLink(atPath: path.string))")
-        case S_IFDIR:
-            lines.append("\(name)\0\(mode)")
-            for entry in try FileManager.default.contentsOfDirectory(atPath: path.string).sorted() {
-                try add(path.appending(entry), name: name + "/" + entry, followingLinks: false, to: &lines)
+
+        mutating func add(_ path: FilePath, name: [UInt8], followingLinks: Bool) throws {
+            do {
+                var status = stat()
+                let result = path.withPlatformString { followingLinks ? stat($0, &status) : lstat($0, &status) }
+                guard result == 0 else { throw Errno(rawValue: errno) }
+                let mode = String(status.st_mode, radix: 8)
+                switch status.st_mode & S_IFMT {
+                case S_IFREG: add(name, mode, try Checksum(.sha256, ofFile: path).hexadecimal)
+                case S_IFLNK: add(name, "link", try Self.target(of: path))
+                case S_IFDIR:
+                    add(name, mode)
+                    let folder = try FileDescriptor.open(path, .readOnly, options: [.directory, .closeOnExec])
+                    for entry in try folder.closeAfter({ try folderEntries(folder) }) {
+                        let bytes = entry.withPlatformString { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
+                        try add(path.appending(entry), name: name + [UInt8(ascii: "/")] + bytes, followingLinks: false)
+                    }
+                default: add(name, mode)
+                }
+            } catch let error as Errno {
+                throw FileError(path, error)
             }
-        default: lines.append("\(name)\0\(mode)")
+        }
+
+        private static func target(of link: FilePath) throws -> String {
+            var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+            let length = link.withPlatformString { path in
+                buffer.withUnsafeMutableBytes { bytes in
+                    bytes.assumingMemoryBound(to: CChar.self).baseAddress.map { readlink(path, $0, bytes.count) } ?? -1
+                }
+            }
+            guard length >= 0 else { throw Errno(rawValue: errno) }
+            return String(decoding: buffer[..<length], as: UTF8.self)
         }
     }
 }

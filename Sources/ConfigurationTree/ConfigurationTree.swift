@@ -65,6 +65,11 @@ public struct ConfigurationTree: Sendable {
                     .error, path.appending(name), "'\(name)' cannot be the name of a machine group",
                     hint: "the cache keeps what all groups share under that name; another name would be right")
             }
+            if let bad = name.unicodeScalars.first(where: BuildPaths.cannotBeMounted) {
+                reader.report(
+                    .error, path.appending(name), "'\(bad.escaped(asASCII: true))' in the name of a machine group",
+                    hint: "overlayfs could not mount its machines' folders of the cache")
+            }
             let wanted =
                 machines.contains { $0.machine == nil } || machines.isEmpty ? nil : Set(machines.compactMap(\.machine))
             groups.append(reader.group(name, at: path.appending(name), machines: wanted))

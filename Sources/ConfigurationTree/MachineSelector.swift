@@ -3,9 +3,10 @@ public struct MachineSelector: Hashable, Sendable, CustomStringConvertible {
     public var group: String
     public var machine: String?
 
-    /// `group` or `group/machine`.
+    /// `group` or `group/machine`, with or without the `/` that shells complete the name of a folder with.
     public init?(_ text: String) {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        let name = text.hasSuffix("/") ? text.dropLast() : text[...]
+        let parts = name.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard (1...2).contains(parts.count), parts.allSatisfy({ !$0.isEmpty }) else { return nil }
         group = parts[0]
         machine = parts.count == 2 ? parts[1] : nil

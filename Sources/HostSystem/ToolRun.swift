@@ -80,7 +80,7 @@ private func run(
     }
     guard status.isSuccess else {
         throw HostSystemError.toolFailed(
-            commandLine: commandLine([executable.string] + arguments), status: "\(status)",
+            commandLine: commandLine([executable.string] + arguments), status: "ended with \(status.inWords)",
             ending: ending(of: (output ?? "") + (errors ?? "")))
     }
     return output ?? ""

@@ -57,7 +57,7 @@ public struct Worker: Sendable {
             _ = try await writer.write(Array(line))
             // Ends with this scope. That nobody listens any more is told by the answer, or by its absence.
             async let _: Void = {
-                for await word in words { _ = try? await writer.write(Array("\(word)\n".utf8)) }
+                for await word in words { if let line = WorkerReporter.line(ofWord: word) { _ = try? await writer.write(line) } }
                 _ = try? await writer.write(Array("\n".utf8))
             }()
             var answer = Answer<Job>()
@@ -75,7 +75,7 @@ public struct Worker: Sendable {
         if let failure = result.closureResult.failure { throw failure }
         guard result.terminationStatus.isSuccess, let outcome = result.closureResult.outcome else {
             throw HostSystemError.workerDied(
-                job: Job.name, status: "\(result.terminationStatus)", ending: ending(of: result.closureResult.log))
+                job: Job.name, status: result.terminationStatus.inWords, ending: ending(of: result.closureResult.log))
         }
         return outcome
     }

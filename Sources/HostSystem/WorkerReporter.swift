@@ -33,11 +33,16 @@ public final class WorkerReporter: Sendable {
     /// The next thing that the pipeline has to say (`Worker.run`'s `words`); `nil` when there is nothing more.
     ///
     /// - Parameter waits: `false`: `nil` also when there is nothing yet.
-    /// - Throws: `Errno` of read(2).
+    /// - Throws: `Errno` of read(2), `DecodingError`.
     public func nextWord(waits: Bool = true) throws -> String? {
         // The pipe stays open as the lifeline: an empty line is the end.
         guard let line = try input.nextLine(waits: waits), !line.isEmpty else { return nil }
-        return String(decoding: line, as: UTF8.self)
+        return try JSONDecoder().decode(String.self, from: Data(line))
+    }
+
+    /// What `nextWord` reads. As JSON: a word may have the line ends of a file's name in it.
+    static func line(ofWord word: String) -> [UInt8]? {
+        (try? JSONEncoder().encode(word)).map { Array($0) + [UInt8(ascii: "\n")] }
     }
 
     public func warn(_ text: String) { send(.event(.warning(text))) }

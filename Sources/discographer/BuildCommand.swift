@@ -54,6 +54,10 @@ struct BuildCommand: AsyncParsableCommand {
         options.locked = locked
         options.keepsFailedRoots = keepsRoot
         fetch.apply(to: &options)
+        if let problem = options.paths.problemOfCachePath {
+            printError("\(options.paths.cachePath): error: \(problem)")
+            throw ExitCode(ExitStatus.wrongInput)
+        }
         let configuration = try tree.readTree(options)
         try await enterUserNamespaceIfNeeded(options)
         guard options.diskWriter == .direct || UserNamespace.isInitial else {

@@ -111,8 +111,9 @@ struct TreeOptions: ParsableArguments {
     /// SOURCE_DATE_EPOCH (reproducible-builds.org), or the beginning of 2020: never the clock.
     private func sourceDateEpoch(_ environment: [String: String]) throws -> Int {
         guard let text = environment["SOURCE_DATE_EPOCH"], !text.isEmpty else { return 1_577_836_800 }
-        guard let epoch = Int(text), epoch >= 0 else {
-            printError("SOURCE_DATE_EPOCH is '\(text)'; a number of seconds since 1970 would be right")
+        // rpm's database has 32 bits for a time (RPMTAG_INSTALLTIME), and each package gets a second of its own.
+        guard let epoch = Int(text), (0...4_102_444_800).contains(epoch) else {
+            printError("SOURCE_DATE_EPOCH is '\(text)'; a number of seconds since 1970, before the year 2100, would be right")
             throw ExitCode(ExitStatus.wrongInput)
         }
         return epoch
@@ -144,13 +145,20 @@ enum ConfigurationFiles {
         let home = ProcessInfo.processInfo.environment["HOME"] ?? "/root"
         let files = ["/etc/discographer/configuration", "\(home)/.discographer"].filter { exists(FilePath($0)) }
         guard !files.isEmpty else { return [:] }
+        // What the files print is for people, and no part of a path.
         let script =
-            "set -e; for file in \"$@\"; do source \"$file\"; done; printf '%s\\0' "
+            "set -e; for file in \"$@\"; do source \"$file\" >&2; done; printf '%s\\0' "
             + names.map { "\"${\($0)-}\"" }.joined(separator: " ")
         var environment = minimalEnvironment
         environment["HOME"] = home
-        let output = try Tool(name: "bash", path: "/bin/bash", package: "bash").runBlocking(
-            ["--noprofile", "--norc", "-c", script, "configuration"] + files, environment: environment)
+        let output: String
+        do {
+            output = try Tool(name: "bash", path: "/bin/bash", package: "bash").runBlocking(
+                ["--noprofile", "--norc", "-c", script, "configuration"] + files, environment: environment)
+        } catch HostSystemError.toolFailed(_, let status, let ending) {
+            printError("\(files.joined(separator: " or ")): error: bash \(status)\(ending.isEmpty ? "" : ":\n\(ending)")")
+            throw ExitCode(ExitStatus.wrongInput)
+        }
         let values = output.split(separator: "\0", omittingEmptySubsequences: false).map(String.init)
         return Dictionary(uniqueKeysWithValues: zip(names, values)).filter { !$0.value.isEmpty }
     }

@@ -53,5 +53,10 @@ struct IdentityTests {
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
         #expect(try TreeDigest.digest(of: FilePath(folder.path)) != second)
         #expect(try TreeDigest.digest(of: FilePath(folder.path + "/nothing")) == nil)
+        // A name that is no text.
+        let odd = FilePath(folder.path).appending(try #require(FilePath.Component(platformString: [0x61, -1, -2, 0])))
+        let third = try TreeDigest.digest(of: FilePath(folder.path))
+        try FileDescriptor.open(odd, .writeOnly, options: [.create], permissions: .ownerReadWrite).close()
+        #expect(try TreeDigest.digest(of: FilePath(folder.path)) != third)
     }
 }

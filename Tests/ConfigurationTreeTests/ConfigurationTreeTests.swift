@@ -215,6 +215,20 @@ struct ConfigurationTreeTests {
         #expect(fixture.diagnostics(["group"]) == [])
     }
 
+    @Test("a group whose folder of the cache overlayfs could not mount is an error", arguments: [",", ":", "\\"])
+    func unmountable(_ character: String) throws {
+        let fixture = try TreeFixture()
+        try fixture.link("a\(character)b", to: "group")
+        #expect(fixture.diagnostics().contains { $0.hasPrefix("a\(character)b: error: ") && $0.contains("in the name of a machine group") })
+    }
+
+    @Test("the name of a folder may have the '/' that a shell completes it with")
+    func completedNames() {
+        #expect(MachineSelector("group/") == MachineSelector("group"))
+        #expect(MachineSelector("group/one/") == MachineSelector("group/one"))
+        for text in ["", "/", "//", "/group", "group//", "group//one", "a/b/c"] { #expect(MachineSelector(text) == nil, "\(text)") }
+    }
+
     @Test("scripts with CR LF are errors; programs have any bytes")
     func scripts() throws {
         let fixture = try TreeFixture()
