@@ -30,9 +30,16 @@ public struct Batch: Sendable {
     /// Everything that can be said of the batch without building: yum's configuration and the disks of every machine.
     public func diagnostics() -> [Diagnostic] {
         var diagnostics: [Diagnostic] = []
+        var unknown = options.acceptedRollbacks
         for (group, machine) in members {
-            _ = configuration(of: machine, in: group, &diagnostics)
+            unknown.subtract(configuration(of: machine, in: group, &diagnostics).repositories.map(\.id))
             diagnostics += MachineBuild.problems(of: machine, outputs: options.outputs)
+        }
+        for id in unknown.sorted() {
+            diagnostics.append(
+                Diagnostic(
+                    .error, at: SourceLocation(file: tree.path), "no machine has the repository '\(id)' of --accept-rollback",
+                    hint: "the id of an enabled repository would be right"))
         }
         var seen: Set<Diagnostic> = []
         return diagnostics.filter { seen.insert($0).inserted }
@@ -84,8 +91,9 @@ public struct Batch: Sendable {
                 let failure = BuildFailure(
                     machine: build.name, stage: .resolve, cause: "\(error)", log: build.logFile)
                 // The log that is named is this build's, not that of an earlier one.
-                try createDirectories(build.logFile.removingLastComponent())
-                try writeAtomically("\(failure)\n".utf8, to: build.logFile)
+                // Where it cannot be written the cause is said all the same.
+                try? createDirectories(build.logFile.removingLastComponent())
+                try? writeAtomically("\(failure)\n".utf8, to: build.logFile)
                 listener(.failed(machine: build.name, failure))
                 failed.append(build.name)
             }

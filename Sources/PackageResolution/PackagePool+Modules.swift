@@ -102,7 +102,17 @@ extension PackagePool {
         defer { fclose(stream) }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 1 << 16)
-        while case let count = fread(&chunk, 1, chunk.count, stream), count > 0 { bytes += chunk[..<count] }
+        while case let count = fread(&chunk, 1, chunk.count, stream), count > 0 {
+            bytes += chunk[..<count]
+            guard bytes.count <= Self.longestText else {
+                throw ResolutionError(problems: [
+                    "\(type) of \(metadata.repository.id) is more than \(Self.longestText >> 20) MiB when it is unpacked; nobody's is"
+                ])
+            }
+        }
         return String(decoding: bytes, as: UTF8.self)
     }
+
+    /// Of groups and modules, which are read into memory as a whole: Fedora's are 20 MiB, and three megabytes of gzip can be three gigabytes of blanks.
+    private static let longestText = 256 << 20
 }

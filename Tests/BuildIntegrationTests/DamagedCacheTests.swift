@@ -110,4 +110,31 @@ struct DamagedCacheTests {
             #expect(try String(contentsOfFile: cache + "/g/one/yum/log/build.log", encoding: .utf8).contains(words))
         }
     }
+
+    @Test("groups that are small as a file and huge in memory are refused")
+    func hugeGroups() async throws {
+        try await Sandbox.withFolder { folder in
+            let repository = folder + "/repository"
+            try await SmallRepository.make(at: repository, [SmallPackage("a")])
+            _ = try await shell(
+                """
+                cd '\(repository)'
+                (echo '<comps>'; head -c 300000000 /dev/zero | tr '\\0' ' '; echo '</comps>') | gzip -1 > comps.xml.gz
+                modifyrepo_c --mdtype=group_gz --no-compress comps.xml.gz repodata > /dev/null
+                """)
+            let tree = try SmallRepository.tree(
+                in: folder, machines: ["one": "@x\n"], repositories: ["r": "baseurl=file://\(repository)\ngpgcheck=0"])
+            let run = try await Sandbox.discographer(["resolve", "-c", tree, "-s", folder + "/cache", "g"])
+            #expect(run.status == 1 && run.errors.contains("group_gz of r is more than 256 MiB when it is unpacked"), "\(run.errors)")
+        }
+    }
+
+    @Test("--accept-rollback of a repository that no machine has is a wrong command line")
+    func unknownRollback() async throws {
+        try await withBuiltMachine { arguments, _ in
+            let run = try await Sandbox.discographer(["resolve", "--accept-rollback", "nosuch"] + arguments)
+            #expect(run.status == 2 && run.errors.contains("no machine has the repository 'nosuch' of --accept-rollback"), "\(run.errors)")
+            #expect(try await Sandbox.discographer(["resolve", "--accept-rollback", "r"] + arguments).status == 0)
+        }
+    }
 }
