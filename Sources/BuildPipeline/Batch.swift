@@ -100,10 +100,11 @@ public struct Batch: Sendable {
         }
         try await withThrowingTaskGroup(of: String?.self) { group in
             var waiting = builds[...]
-            for build in waiting.prefix(max(1, options.jobs)) {
+            let atOnce = OpenFiles.machinesAtOnce(options.jobs)
+            for build in waiting.prefix(atOnce) {
                 group.addTask { try await build.run() ? nil : build.name }
             }
-            waiting = waiting.dropFirst(max(1, options.jobs))
+            waiting = waiting.dropFirst(atOnce)
             while let name = try await group.next() {
                 if let name { failed.append(name) }
                 try Task.checkCancellation()

@@ -31,6 +31,7 @@ public func workerMain(
     }
     if arguments.count == 3, arguments[1] == NamespaceEntry.name { enterNamespace(arguments[2]) }
     umask(0o022)
+    OpenFiles.setLimitOfWorkers()
     signal(SIGPIPE, SIG_IGN)
     guard arguments.count == 2, let type = jobs.first(where: { $0.name == arguments[1] }) else {
         FileHandle.standardError.write(Data("discographer-worker is started by discographer, not by hand\n".utf8))
@@ -49,6 +50,7 @@ public func workerMain(
 /// A session, which has this process's terminal: nobody reads messages, and nobody's end but the terminal's ends it.
 private func perform<Session: WorkerSession>(_ type: Session.Type, description: String) -> Never {
     umask(0o022)
+    OpenFiles.setLimitOfWorkers()
     // ^C and ^\ are for what runs in the foreground.
     signal(SIGINT, SIG_IGN)
     signal(SIGQUIT, SIG_IGN)

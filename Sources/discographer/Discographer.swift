@@ -31,6 +31,7 @@ struct Discographer: AsyncParsableCommand {
         openClosedStandardStreams()
         signal(SIGPIPE, SIG_IGN)
         useOneHeap()
+        OpenFiles.raiseLimit()
         let work = Task { try await perform() }
         let interruption = Interruption { work.cancel() }
         do {

@@ -137,4 +137,19 @@ struct DamagedCacheTests {
             #expect(try await Sandbox.discographer(["resolve", "--accept-rollback", "r"] + arguments).status == 0)
         }
     }
+
+    @Test("ten machines are built with few descriptors, some after the others", arguments: [64, 200])
+    func fewDescriptors(_ limit: Int) async throws {
+        try await Sandbox.withFolder { folder in
+            try await SmallRepository.make(at: folder + "/repository", [SmallPackage("a")])
+            let machines = Dictionary(uniqueKeysWithValues: (0..<10).map { ("m\($0)", "a\n") })
+            let tree = try SmallRepository.tree(
+                in: folder, machines: machines, repositories: ["r": "baseurl=file://\(folder)/repository\ngpgcheck=0"])
+            let build = try await run([
+                "prlimit", "--nofile=\(limit):\(limit)", Sandbox.program, "build", "--jobs", "10", "-c", tree, "-s", folder + "/cache", "g",
+            ])
+            #expect(build.status == 0, "\(build.output)\(build.errors)")
+            for machine in machines.keys { #expect(build.output.contains("g/\(machine)  built"), "\(build.output)") }
+        }
+    }
 }

@@ -51,6 +51,8 @@ struct ShellTests {
 
                     """, "\(environment.output)\(environment.errors)")
             #expect(environment.errors.contains("Permission denied"), "\(environment.errors)")
+            // The caller's limit is not theirs.
+            #expect(try await enter([], ["sh", "-c", "ulimit -n"]).output == "1024\n")
 
             let clean = try await Sandbox.discographer(["clean", "-c", tree, "-s", cache, "test"])
             #expect(clean.status == 0 && clean.output.contains("test/one  cleaned"), "\(clean.output)\(clean.errors)")
