@@ -30,6 +30,11 @@ extension ConfigurationReader {
                 report(.error, path, line: line.location.line, "'\(word)' names no package")
                 continue
             }
+            if kind == .forbid, spec.hasPrefix("-") || spec.hasPrefix("@") {
+                report(
+                    .error, path, line: line.location.line, "'\(word)' forbids nothing", hint: "-name of each package would be right")
+                continue
+            }
             if let earlier = requests.first(where: { $0.spec == spec && $0.kind == kind }) {
                 report(
                     .warning, path, line: line.location.line,

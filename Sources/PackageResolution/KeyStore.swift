@@ -16,6 +16,7 @@ struct KeyStore: Sendable {
     /// Seconds after which a key is asked for again: keys change seldom, and the machines of a batch share them.
     private static let lifetime = 3600
     private static let beginning = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
+    private static let end = "-----END PGP PUBLIC KEY BLOCK-----"
 
     /// The repositories' keys, fetched; each path once. Blocks.
     ///
@@ -49,8 +50,13 @@ struct KeyStore: Sendable {
                     name: "key of \(repository.id)", places: [.init(mirror: url, url: url)], destination: fetched,
                     checksums: [], size: nil, options: repository.transfer)
             ])
-            guard String(decoding: try readBytes(fetched), as: UTF8.self).contains(Self.beginning) else {
-                throw DownloadError(failures: ["key of \(repository.id): \(shown) is no armoured public key"])
+            let text = String(decoding: try readBytes(fetched), as: UTF8.self)
+            let keys = text.ranges(of: Self.beginning).count
+            // One that lost its end would be kept, and be in the way for an hour.
+            guard keys > 0, text.ranges(of: Self.end).count == keys else {
+                throw DownloadError(failures: [
+                    "key of \(repository.id): \(shown) " + (keys > 0 ? "has no end" : "is no armoured public key")
+                ])
             }
             guard rename(fetched.string, path.string) == 0 else { throw Errno(rawValue: errno) }
         } catch is DownloadError where exists(path) && !url.lowercased().hasPrefix("file:") {

@@ -83,6 +83,13 @@ struct ConfigurationTreeTests {
         ("a b\n", ["1: error: more than one word: a b; one package a line"]),
         ("-\n", ["1: error: '-' names no package"]),
         ("@\n", ["1: error: '@' names no package"]),
+        (
+            "--\n-@core\n",
+            [
+                "1: error: '--' forbids nothing; -name of each package would be right",
+                "2: error: '-@core' forbids nothing; -name of each package would be right",
+            ]
+        ),
         ("a\n-a\n", ["2: error: 'a' is both wanted and forbidden; see line 1"]),
         ("a\na\n", ["2: warning: 'a' is already in line 1"]),
         ("a\r\nb\r\n", ["1: error: a line ends with CR LF; LF alone would be right"]),

@@ -125,6 +125,21 @@ struct MetadataStoreTests {
         }
     }
 
+    private static let key = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n-----END PGP PUBLIC KEY BLOCK-----\n"
+
+    @Test func aKeyThatLostItsEndIsNotKept() async throws {
+        var repository = repository("good")
+        repository.keys = [server.mirror("good") + "key"]
+        let keys = MetadataStore(folder: cache, access: RepositoryAccess()).keys
+        for text in ["-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQI", Self.key + "-----BEGIN PGP PUBLIC KEY BLOCK-----\n", "<html>"] {
+            try folder.write(text, to: "served/key")
+            #expect(throws: DownloadError.self, "\(text)") { try keys.keys(of: [repository]) }
+        }
+        // Not an hour later, but at once.
+        try folder.write(Self.key, to: "served/key")
+        #expect(try keys.keys(of: [repository]).count == 1)
+    }
+
     @Test func whatIsNoRepomdIsRefused() async throws {
         try folder.write("<html>captive portal</html>", to: "served/portal/repodata/repomd.xml")
         try publish("repo", revision: 1)
@@ -138,7 +153,7 @@ struct MetadataStoreTests {
         try publish("real", revision: 1)
         try folder.write("forged", to: "served/forged/repodata/repomd.xml.asc")
         try folder.write("real", to: "served/real/repodata/repomd.xml.asc")
-        try folder.write("-----BEGIN PGP PUBLIC KEY BLOCK-----", to: "served/key")
+        try folder.write(Self.key, to: "served/key")
         var repository = repository("good/forged", "good/unsigned", "good/real")
         repository.metadataIsSigned = true
         repository.keys = [server.mirror("good") + "key"]
@@ -240,7 +255,7 @@ struct MetadataStoreTests {
     }
 
     @Test func aKeyThatIsKnownOutlivesItsServer() throws {
-        let key = try folder.write("-----BEGIN PGP PUBLIC KEY BLOCK-----", to: "served/key")
+        let key = try folder.write(Self.key, to: "served/key")
         var repository = repository("good")
         repository.keys = [server.mirror("good") + "key"]
         let store = MetadataStore(folder: cache, access: RepositoryAccess()).keys
