@@ -30,14 +30,7 @@ struct CleanEndTests {
                 let status = try await build(tree, cache, killedIn: stage, by: signal)
                 #expect(!status.isSuccess, "\(stage) \(signal): the build was not interrupted")
                 if signal != .kill { #expect(status == .exited(130), "\(stage) \(signal): \(status)") }
-                // The kernel and the monitor need a moment to end the processes.
-                var traces: [String] = []
-                for _ in 0..<50 {
-                    traces = try await Sandbox.traces(of: folder)
-                    if traces.isEmpty { break }
-                    try await Task.sleep(for: .milliseconds(100))
-                }
-                #expect(traces == [], "\(stage) \(signal)")
+                try await Sandbox.expectNoTraces(of: folder, "\(stage) \(signal)")
                 #expect(!FileManager.default.fileExists(atPath: cache + "/test/one/artefacts"), "\(stage) \(signal): half an artefact")
                 let next = try await Sandbox.discographer(["build", "-c", tree, "-s", cache, "test"])
                 #expect(next.status == 0, "after \(stage) \(signal): \(next.output)\(next.errors)")

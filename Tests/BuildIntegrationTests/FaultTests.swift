@@ -27,17 +27,6 @@ struct FaultTests {
         return tree
     }
 
-    /// Waits for the kernel and the monitors to end what belongs to the folder.
-    private static func expectNothing(of folder: String, _ what: String) async throws {
-        var traces: [String] = []
-        for _ in 0..<50 {
-            traces = try await Sandbox.traces(of: folder)
-            if traces.isEmpty { return }
-            try await Task.sleep(for: .milliseconds(100))
-        }
-        #expect(traces == [], "\(what)")
-    }
-
     /// The processes of workers, the monitors among them.
     private static func workers() throws -> [Int32] {
         try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap(Int32.init).filter {
@@ -71,7 +60,7 @@ struct FaultTests {
                         for process in try Self.workers() { kill(process, SIGKILL) }
                     }
                 }
-                try await Self.expectNothing(of: folder, what)
+                try await Sandbox.expectNoTraces(of: folder, what)
                 // Between two workers there is none to kill.
                 if !build.terminationStatus.isSuccess {
                     #expect(!FileManager.default.fileExists(atPath: cache + "/test/one/artefacts"), "\(what): an artefact of a failed build")
@@ -79,7 +68,7 @@ struct FaultTests {
                 let next = try await Sandbox.discographer(["build", "-c", tree, "-s", cache, "test"])
                 #expect(next.status == 0, "after \(what): \(next.output)\(next.errors)")
             }
-            try await Self.expectNothing(of: folder, "in the end")
+            try await Sandbox.expectNoTraces(of: folder, "in the end")
         }
     }
 
@@ -98,7 +87,7 @@ struct FaultTests {
             // Before the installation begins librpm adds up; before and after that, the system says it.
             #expect(words.contains("more space on the / filesystem") || words.contains("No space left on device"), "\(words)")
             #expect(next.status == 0, "\(next.output)\(next.errors)")
-            try await Self.expectNothing(of: folder, "a full disk")
+            try await Sandbox.expectNoTraces(of: folder, "a full disk")
         }
     }
 
@@ -113,7 +102,7 @@ struct FaultTests {
             #expect(failed.status == 1)
             #expect((failed.output + failed.errors).contains("Read-only file system"), "\(failed.output)\(failed.errors)")
             #expect((failed.output + failed.errors).contains(cache), "\(failed.output)\(failed.errors)")
-            try await Self.expectNothing(of: folder, "a read-only cache")
+            try await Sandbox.expectNoTraces(of: folder, "a read-only cache")
         }
     }
 
@@ -131,7 +120,7 @@ struct FaultTests {
                 _ = try await shell("umount --lazy '\(cache)'")
             }
             if case .signaled(let signal) = build.terminationStatus { Issue.record("it crashed with signal \(signal)") }
-            try await Self.expectNothing(of: folder, "a cache that went away")
+            try await Sandbox.expectNoTraces(of: folder, "a cache that went away")
             let next = try await Sandbox.discographer(["build", "-c", tree, "-s", cache, "test"])
             #expect(next.status == 0, "\(next.output)\(next.errors)")
         }

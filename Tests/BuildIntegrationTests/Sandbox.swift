@@ -92,6 +92,17 @@ enum Sandbox {
         return traces
     }
 
+    /// After a process was killed: the kernel and the monitors need a moment to end what it had begun.
+    static func expectNoTraces(of folder: String, _ what: String, sourceLocation: Testing.SourceLocation = #_sourceLocation) async throws {
+        var traces: [String] = []
+        for _ in 0..<50 {
+            traces = try await Self.traces(of: folder)
+            if traces.isEmpty { return }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        #expect(traces == [], "\(what)", sourceLocation: sourceLocation)
+    }
+
     /// A few packages that make a root in seconds, without a kernel; the machine has no boot loader then.
     static let smallSet = "setup\nfilesystem\nbash\ncoreutils\ndash\nlibc-bin\nlogin\npasswd\n"
 }

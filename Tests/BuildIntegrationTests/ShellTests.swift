@@ -86,7 +86,7 @@ struct ShellTests {
                 wait $! && echo 0 || echo $?
                 """)
             #expect(words == "\(status)\n")
-            #expect(try await Sandbox.traces(of: folder) == [])
+            try await Sandbox.expectNoTraces(of: folder, signal)
         }
     }
 
