@@ -7,7 +7,7 @@
 #include <sys/types.h>
 #include <sys/xattr.h>
 
-/// All threads allocate from one heap (mallopt(3), M_ARENA_MAX).
+/// All threads allocate from one heap, and what is larger than 64 KiB goes back to the kernel when it is freed (mallopt(3)).
 void discographer_use_one_heap(void);
 
 /// What an isolated process may see; see `discographer_isolate`.
