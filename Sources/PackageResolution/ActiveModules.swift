@@ -1,13 +1,23 @@
-// Which module streams are active in a root that starts empty: the default ones and what they need, found by libsolv as libdnf does it
-// (libdnf/module/ModulePackageContainer.cpp): every version of a stream is a solvable that conflicts with the module's other streams.
+// Which module streams are active in a root that starts empty: those that are enabled, the default ones, and what they need, found by
+// libsolv as libdnf does it (libdnf/module/ModulePackageContainer.cpp): every version of a stream is a solvable that conflicts with the
+// module's other streams.
 internal import CSolv
+import Foundation
 import SystemPackage
 
+/// What the solver of modules found.
+struct ActiveModules {
+    /// Indices of `ModuleMetadata.streams`: all versions of the streams that are active.
+    var indices: Set<Int> = []
+    /// Why not all streams that are enabled are active, a sentence a reason; empty: they are.
+    var conflicts: [String] = []
+}
+
 extension ModuleMetadata {
-    /// Indices of `streams`: all versions of the streams that are active.
-    ///
-    /// - Parameter platform: `platform:el9`, what `module_platform_id` says; `nil`: any will do.
-    func activeStreams(architecture: String, platform: String?) throws -> Set<Int> {
+    /// - Parameters:
+    ///   - platform: `platform:el9`, what `module_platform_id` says; `nil`: any will do.
+    ///   - enabled: a stream of each module that somebody asked for.
+    func activeStreams(architecture: String, platform: String?, enabled: [String: String] = [:]) throws -> ActiveModules {
         guard let pool = pool_create() else { throw Errno.noMemory }
         defer { pool_free(pool) }
         pool_setdisttype(pool, Int32(DISTTYPE_RPM))
@@ -19,18 +29,28 @@ extension ModuleMetadata {
         repo_internalize(repo)
         pool_createwhatprovides(pool)
 
-        var wanted: [Id] = []
-        for stream in streams where defaults[stream.module] == stream.stream {
-            wanted.append(pool_str2id(pool, "module(\(stream.module):\(stream.stream))", 1))
+        var wanted: [(id: Id, isEnabled: Bool)] = []
+        for stream in streams {
+            let isEnabled = enabled[stream.module] == stream.stream
+            guard isEnabled || enabled[stream.module] == nil && defaults[stream.module]?.stream == stream.stream else { continue }
+            wanted.append((pool_str2id(pool, "module(\(stream.nameStream))", 1), isEnabled))
         }
-        guard !wanted.isEmpty else { return [] }
-        // At best all of them in their latest versions; else what is possible.
-        let attempts = [SOLVER_FORCEBEST, SOLVER_FORCEBEST | SOLVER_WEAK, SOLVER_WEAK]
-        for flags in attempts {
-            guard let names = Self.install(wanted, flags, in: pool) else { continue }
-            return Set(ids.indices.filter { names.contains(pool.pointee.solvables[Int(ids[$0])].name) })
+        guard !wanted.isEmpty else { return ActiveModules() }
+        // At best all of them in their latest versions; else what is possible of those that nobody asked for.
+        let attempts: [(best: Bool, weak: (Bool) -> Bool)] = [
+            (true, { _ in false }), (true, { !$0 }), (false, { !$0 }), (false, { _ in true }),
+        ]
+        var active = ActiveModules()
+        for (number, attempt) in attempts.enumerated() {
+            let jobs = wanted.map { one in
+                (one.id, (attempt.best ? SOLVER_FORCEBEST : 0) | (attempt.weak(one.isEnabled) ? SOLVER_WEAK : 0))
+            }
+            let conflicts = number == attempts.count - 2
+            guard let names = Self.install(jobs, in: pool, conflicts: { if conflicts { active.conflicts = $0 } }) else { continue }
+            active.indices = Set(ids.indices.filter { names.contains(pool.pointee.solvables[Int(ids[$0])].name) })
+            break
         }
-        return []
+        return active
     }
 
     private func add(
@@ -38,7 +58,7 @@ extension ModuleMetadata {
     ) -> Id {
         let id = repo_add_solvable(repo)
         let solvable = pool.pointee.solvables + Int(id)
-        solvable.pointee.name = pool_str2id(pool, "\(stream.module):\(stream.stream):\(stream.context)", 1)
+        solvable.pointee.name = pool_str2id(pool, "\(stream.nameStream):\(stream.context)", 1)
         solvable.pointee.evr = pool_str2id(pool, String(stream.version), 1)
         solvable.pointee.arch = pool_str2id(pool, stream.architecture, 1)
         func add(_ kind: solv_knownid, _ text: String, _ marker: Id) {
@@ -47,7 +67,7 @@ extension ModuleMetadata {
         }
         add(SOLVABLE_PROVIDES, "module(\(stream.module))", -1)
         add(SOLVABLE_CONFLICTS, "module(\(stream.module))", 0)
-        add(SOLVABLE_PROVIDES, "module(\(stream.module):\(stream.stream))", -1)
+        add(SOLVABLE_PROVIDES, "module(\(stream.nameStream))", -1)
         for (module, streams) in stream.requirements.flatMap({ $0.sorted { $0.key < $1.key } }) {
             if module == "platform", isMet(streams, by: platform) { continue }
             for unwanted in streams where unwanted.hasPrefix("-") {
@@ -69,18 +89,59 @@ extension ModuleMetadata {
         return streams.isEmpty || streams.contains(String(stream))
     }
 
-    /// The names of what a solution installs.
-    private static func install(_ wanted: [Id], _ flags: Int32, in pool: UnsafeMutablePointer<Pool>) -> Set<Id>? {
+    /// The names of what a solution installs; `nil`: there is none, and `conflicts` is told why.
+    private static func install(
+        _ jobs: [(id: Id, flags: Int32)], in pool: UnsafeMutablePointer<Pool>, conflicts: ([String]) -> Void
+    ) -> Set<Id>? {
         guard let solver = solver_create(pool) else { return nil }
         defer { solver_free(solver) }
         solver.setInstallationFlags()
         var job = Queue()
         queue_init(&job)
         defer { queue_free(&job) }
-        for id in wanted { queue_push2(&job, SOLVER_SOLVABLE_PROVIDES | SOLVER_INSTALL | flags, id) }
-        guard solver_solve(solver, &job) == 0, let transaction = solver_create_transaction(solver) else { return nil }
+        for (id, flags) in jobs { queue_push2(&job, SOLVER_SOLVABLE_PROVIDES | SOLVER_INSTALL | flags, id) }
+        guard solver_solve(solver, &job) == 0 else {
+            conflicts(reasons(of: solver, in: pool))
+            return nil
+        }
+        guard let transaction = solver_create_transaction(solver) else { return nil }
         defer { transaction_free(transaction) }
         return Set(transaction.pointee.steps.ids.map { pool.pointee.solvables[Int($0)].name })
+    }
+
+    /// A sentence for each rule that takes part in the solver's problems.
+    private static func reasons(of solver: UnsafeMutablePointer<Solver>, in pool: UnsafeMutablePointer<Pool>) -> [String] {
+        func stream(_ id: Id) -> String {
+            let parts = String(cString: pool_id2str(pool, pool.pointee.solvables[Int(id)].name)).split(separator: ":")
+            return "'\(parts.prefix(2).joined(separator: ":"))'"
+        }
+        func words(_ dependency: Id) -> String {
+            String(cString: pool_dep2str(pool, dependency)).replacingOccurrences(of: "module(", with: "'")
+                .replacingOccurrences(of: ")", with: "'")
+        }
+        var sentences: [String] = []
+        var rules = Queue()
+        queue_init(&rules)
+        defer { queue_free(&rules) }
+        var problem: Id = 0
+        while case let next = solver_next_problem(solver, problem), next != 0 {
+            problem = next
+            solver_findallproblemrules(solver, problem, &rules)
+            for rule in rules.ids {
+                var (from, to, dependency): (Id, Id, Id) = (0, 0, 0)
+                let sentence: String
+                switch solver_ruleinfo(solver, rule, &from, &to, &dependency) {
+                case SOLVER_RULE_PKG_REQUIRES: sentence = "\(stream(from)) needs \(words(dependency))"
+                case SOLVER_RULE_PKG_NOTHING_PROVIDES_DEP: sentence = "\(stream(from)) needs \(words(dependency)), which there is not"
+                case SOLVER_RULE_PKG_CONFLICTS where stream(from) != stream(to):
+                    sentence = "\(stream(from)) and \(stream(to)) exclude each other"
+                case SOLVER_RULE_PKG_NOT_INSTALLABLE: sentence = "\(stream(from)) is for another architecture"
+                default: continue
+                }
+                if !sentences.contains(sentence) { sentences.append(sentence) }
+            }
+        }
+        return sentences
     }
 }
 

@@ -13,7 +13,10 @@ struct HiddenPackages {
             case excluded(glob: String, repository: String?)
             /// `includepkgs` lists others.
             case notIncluded(repository: String)
-            case module(String)
+            /// A stream that is not active; another one of its module may be.
+            case module(String, used: String?)
+            /// A stream that is active has packages of the same name.
+            case competesWithModule(String)
             /// An entry of versionlock.list takes another version, or bars this one.
             case versionLock
         }
@@ -59,9 +62,10 @@ struct HiddenPackages {
                 add(own(glob), .excluded(glob: glob, repository: repository.id), here)
             }
         }
+        let moduleCauses = pool.moduleCauses()
         for id in 2..<pool.pool.pointee.nsolvables where causes[id] == nil && isHidden(id) {
-            if let stream = pool.moduleStream(hiding: pool.name(of: id)) {
-                causes[id] = Cause(kind: .module(stream))
+            if let kind = moduleCauses[id] {
+                causes[id] = Cause(kind: kind)
             } else if let repository = pool.repositoryName(of: id), filtered.contains(repository) {
                 causes[id] = Cause(
                     kind: .notIncluded(repository: repository),
@@ -84,8 +88,10 @@ extension HiddenPackages.Cause {
         case .excluded(let glob, _): return "\(place ?? "the yum configuration") excludes '\(glob)'"
         case .notIncluded(let repository):
             return "\(place ?? "the yum configuration") includes only other packages of '\(repository)'"
-        case .module(let stream):
-            return "it belongs to the module stream '\(stream)', and only default streams are used"
+        case .module(let stream, let used):
+            return "it belongs to the module stream '\(stream)', "
+                + (used.map { "and '\($0)' is used" } ?? "which no line enables ('@\(stream)' does)")
+        case .competesWithModule(let stream): return "the module stream '\(stream)' is used, and has its own"
         case .versionLock: return "versionlock.list allows only another version"
         }
     }
@@ -106,7 +112,8 @@ extension HiddenPackages.Cause {
         case .excluded(let glob, _): return "allow it: take '\(glob)' out of exclude\(place)"
         case .notIncluded(let repository): return "add it to includepkgs of '\(repository)'\(place)"
         case .versionLock: return "let versionlock.list allow it"
-        case .module: return nil
+        case .module(let stream, nil): return "enable its module stream: a line '@\(stream)' in packages"
+        case .module, .competesWithModule: return nil
         }
     }
 }

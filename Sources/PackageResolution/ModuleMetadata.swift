@@ -1,5 +1,8 @@
-// Module metadata (modulemd v2 and modulemd-defaults v1), as far as it decides which packages can be seen.
+// Module metadata (modulemd v2 and modulemd-defaults v1), as far as it decides which packages can be seen and wanted.
 // https://github.com/fedora-modularity/libmodulemd/tree/main/yaml_specs
+//
+// Of those documents a dozen keys matter here, and Yams, which reads machine.yaml too, reads them. libmodulemd would bring GLib, GObject
+// and libmagic into every run for its upgrades of formats that no repository has any more; its rules for merging are kept below.
 import Yams
 
 /// The module streams of one or several repositories.
@@ -11,6 +14,8 @@ struct ModuleMetadata: Sendable {
         var version = 0
         /// Streams of several contexts are built against different streams of other modules.
         var context = ""
+        /// As it is written.
+        var originalContext = ""
         var architecture = "noarch"
         /// `name-epoch:version-release.arch` of every package of the stream.
         var artifacts: [String] = []
@@ -18,68 +23,131 @@ struct ModuleMetadata: Sendable {
         var demodularized: Set<String> = []
         /// Other modules that it needs, with the streams that will do, `-` before those that will not; empty: any.
         var requirements: [[String: [String]]] = []
+        /// Names of packages, by profile.
+        var profiles: [String: [String]] = [:]
+        /// Whether the context was given by people, and is not one of chance.
+        fileprivate var hasStaticContext = false
+
+        /// `name:stream`, as people write it.
+        var nameStream: String { "\(module):\(stream)" }
     }
 
-    var streams: [Stream] = []
-    /// By module; a module without a default stream is not here.
-    var defaults: [String: String] { allDefaults.compactMapValues(\.self) }
-    /// `nil` where repositories disagree: there is none then, and no further repository makes it one.
-    private var allDefaults: [String: String?] = [:]
+    /// What a module has when nobody says otherwise.
+    struct Defaults: Hashable, Sendable {
+        /// `nil`: none is the default.
+        var stream: String?
+        /// By stream.
+        var profiles: [String: Set<String>] = [:]
+        /// Later ones replace earlier ones.
+        fileprivate var modified: UInt64 = 0
+        /// Repositories disagree on the stream: there is none then, and no further repository makes it one.
+        fileprivate var isContested = false
+    }
+
+    private(set) var streams: [Stream] = []
+    /// By module.
+    private(set) var defaults: [String: Defaults] = [:]
 
     init() {}
 
     /// - Throws: `YamlError` when it is not YAML. Documents of other kinds are skipped.
     init(yaml: String) throws {
-        for document in try Yams.compose_all(yaml: yaml) {
+        // Nothing but texts is read; telling numbers from dates would take longer than all else.
+        for document in try Yams.compose_all(yaml: yaml, .basic) {
             guard let data = document["data"] else { continue }
             switch document["document"]?.string {
-            case "modulemd":
-                guard let name = data["name"]?.string, let stream = data["stream"]?.string else { continue }
-                var one = Stream(module: name, stream: stream)
-                one.version = data["version"]?.string.flatMap { Int($0) } ?? 0
-                one.architecture = data["arch"]?.string ?? "noarch"
-                one.artifacts = data["artifacts"]?["rpms"]?.sequence?.compactMap(\.string) ?? []
-                one.demodularized = Set(data["demodularized"]?["rpms"]?.sequence?.compactMap(\.string) ?? [])
-                for alternative in data["dependencies"]?.sequence ?? [] {
-                    var requirement: [String: [String]] = [:]
-                    for (module, streams) in alternative["requires"]?.mapping ?? [:] {
-                        guard let module = module.string else { continue }
-                        requirement[module] = streams.sequence?.compactMap(\.string) ?? []
-                    }
-                    one.requirements.append(requirement)
-                }
-                let isStatic = data["static_context"]?.string == "true"
-                one.context = isStatic ? data["context"]?.string ?? "" : one.requirementsAsContext
-                streams.append(one)
+            case "modulemd": if let stream = Stream(data) { streams.append(stream) }
             case "modulemd-defaults":
-                guard let module = data["module"]?.string, let stream = data["stream"]?.string else { continue }
-                add(default: stream, of: module)
+                guard let module = data["module"]?.string else { continue }
+                var one = Defaults(stream: data["stream"]?.string)
+                one.modified = data["modified"]?.string.flatMap { UInt64($0) } ?? 0
+                for (stream, profiles) in data["profiles"]?.mapping ?? [:] {
+                    if let stream = stream.string { one.profiles[stream] = Set(profiles.texts) }
+                }
+                defaults[module] = defaults[module]?.merged(with: one) ?? one
             default: continue
             }
         }
+        nameContexts()
     }
 
-    /// Adds another repository's modules; where the two disagree on a default, there is none, as libmodulemd has it.
+    /// Adds another repository's modules.
     mutating func merge(_ other: ModuleMetadata) {
         streams += other.streams
-        for (module, stream) in other.allDefaults { add(default: stream, of: module) }
+        for (module, one) in other.defaults { defaults[module] = defaults[module]?.merged(with: one) ?? one }
+        nameContexts()
     }
 
-    private mutating func add(default stream: String?, of module: String) {
-        if let known = allDefaults[module], known != stream {
-            allDefaults[module] = .some(nil)
-        } else {
-            allDefaults[module] = .some(stream)
+    /// Contexts of chance are replaced by what they stand for (libdnf's addVersion2Modules), so that they match across versions: by the
+    /// static context of the same stream with the same requirements, where there is one.
+    private mutating func nameContexts() {
+        var known: [String: String] = [:]
+        func key(_ stream: Stream) -> String { "\(stream.nameStream) \(stream.requirementsAsContext)" }
+        for stream in streams where stream.hasStaticContext && known[key(stream)] == nil { known[key(stream)] = stream.context }
+        for index in streams.indices where !streams[index].hasStaticContext {
+            streams[index].context = known[key(streams[index])] ?? streams[index].requirementsAsContext
         }
     }
 }
 
+extension ModuleMetadata.Defaults {
+    /// As libmodulemd merges them (modulemd_defaults_v1_merge): the newer word counts, and of two that are equally old and disagree none.
+    fileprivate func merged(with other: Self) -> Self {
+        var merged = self
+        let isNewer = other.modified > modified
+        if let stream = other.stream, !isContested, stream != self.stream {
+            if self.stream == nil || isNewer {
+                merged.stream = stream
+            } else if other.modified == modified {
+                merged.stream = nil
+                merged.isContested = true
+            }
+        }
+        if other.isContested { (merged.stream, merged.isContested) = (nil, true) }
+        for (stream, profiles) in other.profiles where profiles != self.profiles[stream] {
+            if self.profiles[stream] == nil || isNewer {
+                merged.profiles[stream] = profiles
+            } else if other.modified == modified {
+                merged.profiles[stream] = []
+            }
+        }
+        merged.modified = max(modified, other.modified)
+        return merged
+    }
+}
+
 extension ModuleMetadata.Stream {
-    /// Contexts of chance are replaced by what they stand for (libdnf's addVersion2Modules), so that they match across versions.
+    fileprivate init?(_ data: Node) {
+        guard let name = data["name"]?.string, let stream = data["stream"]?.string else { return nil }
+        self.init(module: name, stream: stream)
+        version = data["version"]?.string.flatMap { Int($0) } ?? 0
+        originalContext = data["context"]?.string ?? ""
+        context = originalContext
+        hasStaticContext = data["static_context"]?.string == "true"
+        architecture = data["arch"]?.string ?? "noarch"
+        artifacts = data["artifacts"]?["rpms"]?.texts ?? []
+        demodularized = Set(data["demodularized"]?["rpms"]?.texts ?? [])
+        for alternative in data["dependencies"]?.sequence ?? [] {
+            var requirement: [String: [String]] = [:]
+            for (module, streams) in alternative["requires"]?.mapping ?? [:] {
+                if let module = module.string { requirement[module] = streams.texts }
+            }
+            requirements.append(requirement)
+        }
+        for (profile, content) in data["profiles"]?.mapping ?? [:] {
+            if let profile = profile.string { profiles[profile] = content["rpms"]?.texts ?? [] }
+        }
+    }
+
     fileprivate var requirementsAsContext: String {
         let texts = requirements.flatMap { $0 }.filter { $0.key != "platform" }.map { module, streams in
             streams.isEmpty ? module : "\(module):[\(streams.sorted().joined(separator: ","))]"
         }
         return texts.isEmpty ? "NoRequires" : texts.sorted().joined(separator: ";")
     }
+}
+
+extension Node {
+    /// Of a list of texts.
+    fileprivate var texts: [String] { sequence?.compactMap(\.string) ?? [] }
 }

@@ -6,11 +6,12 @@ extension PackagePool {
     /// The solver's job for a request. `prepare` must have been called for it.
     ///
     /// - Parameters:
+    ///   - modules: what lines say of modules.
     ///   - unknown: gets the requests that nothing fits.
     ///   - report: told what is left out without being an error.
     /// - Throws: `DownloadError`, `ResolutionError` for comps groups that cannot be had or read.
     func job(
-        for request: ResolutionRequest, local: [Id], unknown: inout [PackageRequest], report: (String) -> Void
+        for request: ResolutionRequest, local: [Id], modules: ModuleSelection, unknown: inout [PackageRequest], report: (String) -> Void
     ) throws -> SolverJob {
         var job = SolverJob()
         let configuration = request.configuration
@@ -24,7 +25,7 @@ extension PackagePool {
         }
         for (id, path) in zip(local, request.localPackages) { install([id], &job, for: .local(path), configuration) }
         var seen: Set<Comps.Member> = []
-        for one in request.requests where one.kind == .group {
+        for one in request.requests where one.kind == .group && !modules.requests.contains(one) {
             let parts = one.spec.split(separator: "/", maxSplits: 1).map(String.init)
             guard let groups = try groups().groups(matching: parts.first ?? "") else {
                 unknown.append(one)
@@ -105,7 +106,7 @@ extension PackagePool {
     }
 
     /// One of these shall be installed.
-    private func install(
+    func install(
         _ ids: [Id], _ job: inout SolverJob, for origin: SolverJob.Origin, _ configuration: YumConfiguration
     ) {
         var choices = Queue()

@@ -1,8 +1,8 @@
 // Modular filtering, as libdnf's module excludes do it (libdnf/dnf-sack.cpp, setModuleExcludes): packages of streams that are
 // not active are hidden, and so is what would compete with the packages of an active stream.
 internal import CSolv
+import ConfigurationTree
 import SystemPackage
-import Yams
 
 #if canImport(Glibc)
     import Glibc
@@ -10,17 +10,19 @@ import Yams
     import Musl
 #endif
 
-extension PackagePool {
-    /// The packages that modules hide, and the stream that each hidden name belongs to.
-    struct ModuleFilter {
-        var hidden: [Id] = []
-        var streamsByName: [String: String] = [:]
-    }
+/// What modules do to the packages of a set of repositories.
+struct ModuleFilter {
+    var active = ActiveModules()
+    /// Packages of streams that are not active, and what competes with those that are.
+    var hidden: [Id] = []
+}
 
-    /// Reads the repositories' modules. Needs the index of provides, without anything hidden.
+extension PackagePool {
+    /// The modules of all repositories.
     ///
     /// - Throws: `DownloadError`, `ResolutionError` for module metadata that cannot be read.
-    func moduleFilter(platform: String?) throws -> ModuleFilter {
+    func modules() throws -> ModuleMetadata {
+        if let moduleMetadata { return moduleMetadata }
         var modules = ModuleMetadata()
         for metadata in repositories {
             guard let text = try text("modules", of: metadata) else { continue }
@@ -28,10 +30,17 @@ extension PackagePool {
                 throw ResolutionError(problems: ["modules of \(metadata.repository.id) cannot be read: \(error)"])
             }
         }
+        moduleMetadata = modules
+        return modules
+    }
+
+    /// Needs the index of provides, without anything hidden.
+    func moduleFilter(_ modules: ModuleMetadata, platform: String?, enabled: [String: String]) throws -> ModuleFilter {
         var filter = ModuleFilter()
         guard !modules.streams.isEmpty else { return filter }
-        let active = try modules.activeStreams(architecture: architecture, platform: platform)
-        let latest = Dictionary(grouping: active) { "\(modules.streams[$0].module):\(modules.streams[$0].stream)" }
+        filter.active = try modules.activeStreams(architecture: architecture, platform: platform, enabled: enabled)
+        let active = filter.active.indices
+        let latest = Dictionary(grouping: active) { modules.streams[$0].nameStream }
         let demodularized = latest.mapValues { versions in
             versions.max { modules.streams[$0].version < modules.streams[$1].version }
                 .map { modules.streams[$0].demodularized } ?? []
@@ -42,7 +51,7 @@ extension PackagePool {
         var modular: Set<String> = []
         for (index, stream) in modules.streams.enumerated() {
             let isActive = active.contains(index)
-            let ordinary = demodularized["\(stream.module):\(stream.stream)"] ?? []
+            let ordinary = demodularized[stream.nameStream] ?? []
             for artifact in stream.artifacts where !artifact.hasSuffix(".src") && !artifact.hasSuffix(".nosrc") {
                 let name = Self.name(ofArtifact: artifact)
                 let id = pool_str2id(pool, name, 1)
@@ -52,16 +61,11 @@ extension PackagePool {
                     if !ordinary.contains(name) { visibleNames.insert(id) }
                 } else {
                     modular.insert(artifact)
-                    filter.streamsByName[name] = "\(stream.module):\(stream.stream)"
                 }
             }
         }
-        let hotfixes = Set(repositories.filter(\.repository.moduleHotfixes).map(\.repository.id))
-        func isExempt(_ id: Id) -> Bool {
-            guard let repo = pool.pointee.solvables[Int(id)].repo else { return true }
-            let repository = String(cString: repo.pointee.name)
-            return repository == localRepositoryID || hotfixes.contains(repository)
-        }
+        let hotfixes = hotfixRepositories
+        func isExempt(_ id: Id) -> Bool { repositoryName(of: id).map { $0 == localRepositoryID || hotfixes.contains($0) } ?? true }
         var hidden: Set<Id> = []
         for id in 2..<pool.pointee.nsolvables where modularNames.contains(pool.pointee.solvables[Int(id)].name) {
             let nevra = artifactName(of: id)
@@ -79,6 +83,88 @@ extension PackagePool {
         }
         filter.hidden = hidden.sorted()
         return filter
+    }
+
+    private var hotfixRepositories: Set<String> { Set(repositories.filter(\.repository.moduleHotfixes).map(\.repository.id)) }
+
+    /// What of modules hides each package that is hidden by modules.
+    func moduleCauses() -> [Id: HiddenPackages.Cause.Kind] {
+        guard let modules = moduleMetadata, !currentModules.hidden.isEmpty else { return [:] }
+        let active = currentModules.active.indices.sorted().map { modules.streams[$0] }
+        let used = Dictionary(active.map { ($0.module, $0.nameStream) }) { first, _ in first }
+        var streams: [String: ModuleMetadata.Stream] = [:]
+        for stream in modules.streams { for artifact in stream.artifacts { streams[artifact] = stream } }
+        var owners: [String: String] = [:]
+        for stream in active { for artifact in stream.artifacts { owners[Self.name(ofArtifact: artifact)] = stream.nameStream } }
+        var causes: [Id: HiddenPackages.Cause.Kind] = [:]
+        for id in currentModules.hidden {
+            if let own = streams[artifactName(of: id)] {
+                causes[id] = .module(own.nameStream, used: used[own.module])
+            } else {
+                causes[id] = .competesWithModule(owners[name(of: id)] ?? active.first?.nameStream ?? "")
+            }
+        }
+        return causes
+    }
+
+    /// Asks for the packages of the profiles that a selection means (dnf's ModuleBase.install).
+    ///
+    /// - Returns: what is wrong with it.
+    func add(
+        _ selection: ModuleSelection, to job: inout SolverJob, _ configuration: YumConfiguration
+    ) throws -> [ResolutionProblem] {
+        let modules = try modules()
+        var problems = selection.problems
+        if let conflict = conflict(in: selection) { problems.append(conflict) }
+        var artifacts: Set<String> = []
+        var wanted: [(name: String, request: PackageRequest)] = []
+        for choice in selection.choices {
+            let versions = choice.candidates.filter(currentModules.active.indices.contains).map { modules.streams[$0] }
+            guard let newest = versions.max(by: { $0.version < $1.version }) else {
+                if currentModules.active.conflicts.isEmpty {
+                    problems.append(
+                        ResolutionProblem(
+                            at: [choice.request.location],
+                            "what '@\(choice.request.spec)' means is not the version of '\(choice.module):\(choice.stream)' that is used"))
+                }
+                continue
+            }
+            artifacts.formUnion(versions.lazy.flatMap(\.artifacts))
+            do {
+                for name in try modules.packages(of: choice, in: newest) where !wanted.contains(where: { $0.name == name }) {
+                    wanted.append((name, choice.request))
+                }
+            } catch let error as ResolutionError { problems += error.problems }
+        }
+        let hotfixes = hotfixRepositories
+        for (name, request) in wanted {
+            let all = solvables(fitting: PackageSpec(name: name))
+            let own = all.filter { artifacts.contains(artifactName(of: $0)) || repositoryName(of: $0).map(hotfixes.contains) ?? false }
+            guard !all.isEmpty else {
+                let hint = "it may be excluded, or not in the repositories that are enabled"
+                problems.append(
+                    ResolutionProblem(at: [request.location], "no repository has '\(name)' of '@\(request.spec)'; \(hint)"))
+                continue
+            }
+            // A package of a profile can be an ordinary one, or of another stream.
+            install(own.isEmpty ? all : own, &job, for: .member(name, of: request), configuration)
+        }
+        return problems
+    }
+
+    private func conflict(in selection: ModuleSelection) -> ResolutionProblem? {
+        let reasons = currentModules.active.conflicts
+        guard !reasons.isEmpty else { return nil }
+        func name(_ choice: ModuleSelection.Choice) -> String { "'\(choice.module):\(choice.stream)'" }
+        let named = selection.choices.filter { choice in reasons.contains { $0.contains(name(choice)) } }
+        let choices = named.isEmpty ? selection.choices : named
+        var names: [String] = []
+        for choice in choices where !names.contains(name(choice)) { names.append(name(choice)) }
+        return ResolutionProblem(
+            at: choices.map(\.request.location),
+            names.count == 1
+                ? "the module stream \(names[0]) cannot be enabled" : "the module streams \(names.list) cannot be enabled together",
+            because: reasons)
     }
 
     /// `name-epoch:version-release.arch`, with an epoch even where it is 0, as module metadata writes it.

@@ -20,9 +20,10 @@ final class PackagePool {
     let baseArchitecture: String
     private(set) var filelists = Filelists.none
     private var comps: Comps?
-    /// By `module_platform_id`.
-    private var modules: [String?: ModuleFilter] = [:]
-    private var currentModules: ModuleFilter?
+    /// Of all repositories, once they were read.
+    var moduleMetadata: ModuleMetadata?
+    private var moduleFilters: [ModuleQuestion: ModuleFilter] = [:]
+    private(set) var currentModules = ModuleFilter()
     private let considered = UnsafeMutablePointer<Map>.allocate(capacity: 1)
     private var localFiles: [Id: FilePath] = [:]
     /// Whether transactions are wanted in the order of installation.
@@ -222,9 +223,12 @@ final class PackagePool {
     ///
     /// - Parameters:
     ///   - patterns: of packages to hide, whichever repository they are from.
+    ///   - enabled: streams of modules, besides the default ones.
     ///   - allowedLocal: local packages of other machines are hidden too.
     /// - Throws: `DownloadError`, `ResolutionError` for module metadata that cannot be had or read.
-    func prepare(hiding patterns: [String], locks: [String], platform: String?, allowedLocal: [Id]) throws {
+    func prepare(
+        hiding patterns: [String], locks: [String], platform: String?, enabled: [String: String], allowedLocal: [Id]
+    ) throws {
         pool.pointee.considered = nil
         if solvablesInProvides != pool.pointee.nsolvables {
             pool_addfileprovides(pool)
@@ -247,10 +251,10 @@ final class PackagePool {
         }
         for pattern in patterns { hidden.formUnion(match(pattern, contents: false).ids) }
         hidden.formUnion(localFiles.keys.lazy.filter { !allowedLocal.contains($0) })
-        let modules = try self.modules[platform] ?? moduleFilter(platform: platform)
-        self.modules[platform] = modules
-        currentModules = modules
-        hidden.formUnion(modules.hidden)
+        let question = ModuleQuestion(platform: platform, enabled: enabled)
+        currentModules = try moduleFilters[question] ?? moduleFilter(modules(), platform: platform, enabled: enabled)
+        moduleFilters[question] = currentModules
+        hidden.formUnion(currentModules.hidden)
         hide(hidden)
         hide(lockedOut(by: locks))
     }
@@ -301,8 +305,11 @@ final class PackagePool {
 
     private func pathsInStrings() -> [String] { pathIDs().map { String(cString: pool_id2str(pool, $0)) } }
 
-    /// The module stream that hides the packages of this name, such as `nodejs:20`.
-    func moduleStream(hiding name: String) -> String? { currentModules?.streamsByName[name] }
+    /// What a filter of modules depends on.
+    private struct ModuleQuestion: Hashable {
+        var platform: String?
+        var enabled: [String: String]
+    }
 
     /// A solvable as a value.
     func package(_ id: Id, reason: TransactionPackage.Reason) -> TransactionPackage {

@@ -208,25 +208,27 @@ extension PackagePool {
     private func solve(_ request: ResolutionRequest, report: (String) -> Void) throws -> SolvedTransaction {
         let forbidden = request.requests.filter { $0.kind == .forbid }.map(\.spec)
         let local = try addLocalPackages(request.localPackages)
+        let modules = ModuleSelection(request.requests, among: try modules())
         try prepare(
             hiding: request.configuration.excludes + forbidden, locks: request.configuration.versionLocks,
-            platform: request.configuration.modulePlatform, allowedLocal: local)
+            platform: request.configuration.modulePlatform, enabled: modules.enabled, allowedLocal: local)
         var unknown: [PackageRequest] = []
-        var job = try job(for: request, local: local, unknown: &unknown, report: report)
+        var job = try job(for: request, local: local, modules: modules, unknown: &unknown, report: report)
+        var modular = try add(modules, to: &job, request.configuration)
         if !request.configuration.strict {
             // dnf.conf(5), strict: what nobody has is left out rather than an error.
-            for problem in problems(unknown: unknown, request) {
+            for problem in problems(unknown: unknown, request) + modular {
                 report("\(problem.locations.first.map { "\($0): " } ?? "")\(problem.message); left out (strict=0)")
             }
-            unknown = []
+            (unknown, modular) = ([], [])
         }
         do {
             let solved = try solve(&job, request)
-            guard unknown.isEmpty else { throw ResolutionError([]) }
+            guard unknown.isEmpty, modular.isEmpty else { throw ResolutionError([]) }
             if !request.configuration.strict { reportLeftOut(of: solved, request, report) }
             return solved
         } catch let error as ResolutionError {
-            throw ResolutionError((problems(unknown: unknown, request) + error.problems).inOrderOfLines)
+            throw ResolutionError((modular + problems(unknown: unknown, request) + error.problems).inOrderOfLines)
         }
     }
 

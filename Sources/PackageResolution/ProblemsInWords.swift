@@ -25,9 +25,11 @@ extension PackagePool {
         }
     }
 
-    /// A request for a comps group that no repository has.
+    /// A request for a module or a comps group that no repository has.
     private func problem(unknownGroup one: PackageRequest) -> ResolutionProblem {
-        let names = Set((try? groups()).map { $0.groups.map(\.id) + $0.environments.map(\.id) } ?? [])
+        if let hint = moduleMetadata?.hint(for: one.spec) { return ResolutionProblem(at: [one.location], "'@\(one.spec)': \(hint)") }
+        let groups = (try? groups()).map { $0.groups.map(\.id) + $0.environments.map(\.id) } ?? []
+        let names = Set(groups + (moduleMetadata?.streams.map(\.module) ?? []))
         let near = NearMisses.of(one.spec, among: names).map { "'@\($0)'" }
         let hint = names.isEmpty ? "; no repository has any group" : near.isEmpty ? "" : "; did you mean \(near.alternatives)?"
         return ResolutionProblem(at: [one.location], "no repository has the group '@\(one.spec)'\(hint)")

@@ -15,6 +15,12 @@ class Universe:
         self.groups = sorted({one.id for one in comps.groups} | {one.name for one in comps.groups if one.name})
         self.environments = sorted({one.id for one in comps.environments})
         self.local_rpms = local_rpms
+        container = base._moduleContainer
+        # By module and stream: the profiles.
+        self.modules = {}
+        for one in sorted(container.getModulePackages(), key=lambda one: (one.getName(), one.getStream(), one.getVersionNum())) if container else []:
+            profiles = {profile.getName() for profile in one.getProfiles()}
+            self.modules.setdefault(one.getName(), {}).setdefault(one.getStream(), set()).update(profiles)
 
     def _by_name(self, name):
         if not hasattr(self, "_names"):
@@ -72,12 +78,33 @@ def exclude(chance, universe):
     return chance.choice([f"{name}.{package.arch}", f"{name}-{package.evr}", str(package)])
 
 
+def module(chance, universe):
+    """What stands behind the `@` of a line that means a module; now and then nobody has it."""
+    name = chance.choice(sorted(universe.modules))
+    stream = chance.choice(sorted(universe.modules[name]))
+    profiles = sorted(universe.modules[name][stream])
+    text = name if chance.random() < 0.2 else f"{name}:{stream}"
+    kind = chance.random()
+    if kind < 0.5 and profiles:
+        return f"{text}/{chance.choice(profiles)}"
+    if kind < 0.55:
+        return f"{text}/*"
+    if kind < 0.60:
+        return f"{text}/nobody"
+    if kind < 0.63:
+        return f"{name}:none"
+    if kind < 0.66:
+        return f"{name}:*"
+    return text
+
+
 def make(chance, universe, repositories):
     """One request with its configuration: a plain value, so that a failure can be read and repeated."""
     count = chance.choice([1, 1, 1, 1, 2, 2, 3, 3, 4, 5, 6, 8, 12, 20, 50, 100])
     case = {
         "install": list(dict.fromkeys(spec(chance, universe) for _ in range(count))),
         "groups": [],
+        "modules": [],
         "forbid": list(dict.fromkeys(exclude(chance, universe) for _ in range(chance.choice([0, 0, 0, 1, 3])))),
         "local": [],
         "main": {"install_weak_deps": chance.randint(0, 1), "best": int(chance.random() < 0.3)},
@@ -121,6 +148,10 @@ def make(chance, universe, repositories):
             repository["includepkgs"] = ["[a-n]*"] + [exclude(chance, universe) for _ in range(5)]
         if chance.random() < 0.06:
             repository["module_hotfixes"] = 1
+    if universe.modules and chance.random() < 0.35:
+        # A line that leaves the stream open means what the other lines enable, wherever they stand.
+        lines = dict.fromkeys(module(chance, universe) for _ in range(chance.choice([1, 1, 2, 3])))
+        case["modules"] = sorted(lines, key=lambda one: ":" not in one or "*" in one.split("/")[0])
     unwanted = set(case["forbid"])
     case["install"] = [one for one in case["install"] if one not in unwanted and one != "setup"] or ["setup"]
     case["forbid"] = [one for one in case["forbid"] if one != "setup"]
@@ -135,9 +166,10 @@ def simpler(chance, universe, case, attempt):
         case["install"] = chance.sample(universe.names, min(len(universe.names), chance.choice([1, 2, 4, 8, 16])))
         case["local"] = []
     if attempt == 3:
-        case["groups"], case["locks"], case["forbid"] = [], [], []
+        case["groups"], case["modules"], case["locks"], case["forbid"] = [], case["modules"][:1], [], []
         case["main"] = {name: value for name, value in case["main"].items() if name not in ("excludepkgs", "best")}
     if attempt > 3:
+        case["modules"] = []
         case["install"] = [chance.choice(universe.names)]
     case["forbid"] = [one for one in case["forbid"] if one not in case["install"]]
     return case

@@ -10,6 +10,7 @@ import time
 
 import dnf
 import dnf.comps
+import dnf.module.module_base
 
 import cases
 
@@ -101,7 +102,7 @@ class Dnf:
 
     @contextlib.contextmanager
     def universe(self):
-        nothing = {"main": {}, "forbid": [], "locks": [], "repositories": [{} for _ in self.repositories]}
+        nothing = {"main": {}, "modules": [], "forbid": [], "locks": [], "repositories": [{} for _ in self.repositories]}
         local = []
         with self.base(nothing) as base:
             if self.options.local_rpms:
@@ -123,11 +124,27 @@ class Dnf:
             theirs, reason = self.resolve(case)
         return case, theirs, reason
 
+    @contextlib.contextmanager
+    def enabled(self, case):
+        """The streams of the case are enabled, as by `dnf module enable` in an earlier run: locks and excludes see what is visible then.
+
+        Those that cannot be enabled are told."""
+        refused = []
+        if case["modules"]:
+            with self.base({**case, "locks": []}) as base:
+                try:
+                    dnf.module.module_base.ModuleBase(base).enable(case["modules"])
+                except dnf.exceptions.MarkingErrors as error:
+                    refused = list(error.error_group_specs)
+                base._moduleContainer.save()
+        yield refused
+        shutil.rmtree(os.path.join(self.folder, "root", "etc", "dnf"), ignore_errors=True)
+
     def resolve(self, case):
         """The packages, or None and why there are none."""
-        with self.base(case) as base:
+        with self.enabled(case) as refused, self.base(case) as base:
             strict = bool(base.conf.strict)
-            missing = []
+            missing, groups = list(refused), list(case["groups"])
             try:
                 for package in base.add_remote_rpms(case["local"], strict=True):
                     base.package_install(package, strict=strict)
@@ -139,7 +156,14 @@ class Dnf:
                 # Every root gets it; where it cannot be seen, discographer warns.
                 with contextlib.suppress(dnf.exceptions.MarkingError):
                     base.install("setup", strict=strict)
-                for one in case["groups"]:
+                if case["modules"]:
+                    try:
+                        dnf.module.module_base.ModuleBase(base).install(
+                            [one for one in case["modules"] if one not in refused], strict=strict)
+                    except dnf.exceptions.MarkingErrors as error:
+                        missing += error.error_group_specs
+                        groups = list(error.no_match_group_specs) + groups
+                for one in groups:
                     try:
                         base.env_group_install([one], tuple(base.conf.group_package_types), strict=strict)
                     except dnf.exceptions.Error as error:
@@ -165,7 +189,7 @@ class Discographer:
         os.makedirs(os.path.join(yum, "plugins"))
         os.makedirs(os.path.join(machine, "rpms"))
         for path, text in {
-            "packages": "".join(f"{one}\n" for one in case["install"]) + "".join(f"@{one}\n" for one in case["groups"])
+            "packages": "".join(f"{one}\n" for one in case["install"]) + "".join(f"@{one}\n" for one in case["modules"] + case["groups"])
             + "".join(f"-{one}\n" for one in case["forbid"]),
             "devices": "", "init": "#!/bin/sh\n",
             "machine.yaml": f"hardware:\n  architecture: {self.options.arch}\n",

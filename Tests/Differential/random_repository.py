@@ -122,19 +122,23 @@ def modules(chance, all_packages):
                 chosen = chance.sample(all_packages, chance.randint(1, 4))
                 needs = {other: chance.choice(["[]", "['1']", "['2']"]) for other in names if other < name and chance.random() < 0.4}
                 artifacts = [f"{one['name']}-{one['epoch']}:{one['version']}-{one['release']}.{one['arch']}" for one in chosen]
-                versions.setdefault(stream, []).append((version, needs, artifacts))
+                profiles = {profile: chance.sample(sorted({one["name"] for one in chosen} | {chance.choice(NAMES)}), 1)
+                            for profile in ("common", "devel") if chance.random() < 0.7}
+                versions.setdefault(stream, []).append((version, needs, artifacts, profiles))
         for stream, all_versions in versions.items():
-            for version, needs, artifacts in all_versions:
+            for version, needs, artifacts, profiles in all_versions:
                 streams.append("\n".join(
                     ["---", "document: modulemd", "version: 2", "data:", f"  name: {name}", f"  stream: '{stream}'",
                      f"  version: {version}", "  context: c0ffee", "  arch: x86_64", "  summary: s", "  description: d",
                      "  license:", "    module:", "    - MIT", "  dependencies:", "  - requires:", "      platform: [el9]"]
                     + [f"      {other}: {wanted}" for other, wanted in needs.items()]
+                    + (["  profiles:"] if profiles else [])
+                    + [line for profile, content in profiles.items() for line in [f"    {profile}:", "      rpms:"] + [f"      - {one}" for one in content]]
                     + ["  artifacts:", "    rpms:"] + [f"    - {one}" for one in artifacts] + ["..."]))
         if chance.random() < 0.7:
             defaults.append("\n".join(
                 ["---", "document: modulemd-defaults", "version: 1", "data:", f"  module: {name}",
-                 f"  stream: '{chance.choice(['1', '2'])}'", "..."]))
+                 f"  stream: '{chance.choice(['1', '2'])}'", "  profiles:", "    '1': [common]", "    '2': [common]", "..."]))
     return "\n".join(streams + defaults) + "\n" if streams else ""
 
 

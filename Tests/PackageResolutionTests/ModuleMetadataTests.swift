@@ -51,13 +51,33 @@ struct ModuleMetadataTests {
         #expect(try active(modules).isEmpty)
     }
 
+    @Test func theNewerWordOnDefaultsCounts() throws {
+        var modules = try ModuleMetadata(yaml: yaml)
+        modules.merge(
+            try ModuleMetadata(
+                yaml: "document: modulemd-defaults\ndata: {module: app, stream: \"2\", modified: 202601010000, profiles: {\"2\": [small]}}\n"))
+        #expect(modules.defaults["app"]?.stream == "2")
+        #expect(modules.defaults["app"]?.profiles == ["2": ["small"]])
+    }
+
+    /// A context of chance is taken for the static one of the same stream with the same requirements.
+    @Test func versionsOfAStreamMatchWhoeverNamedTheirContext() throws {
+        func document(_ version: Int, _ context: String) -> String {
+            "---\ndocument: modulemd\nversion: 2\ndata: {name: app, stream: \"1\", version: \(version), \(context)}\n...\n"
+        }
+        let modules = try ModuleMetadata(
+            yaml: document(1, "context: c0ffee") + document(2, "context: rhel9, static_context: true")
+                + "---\ndocument: modulemd-defaults\ndata: {module: app, stream: \"1\"}\n")
+        #expect(try modules.activeStreams(architecture: "x86_64", platform: nil).indices == [0, 1])
+    }
+
     @Test func streamsForOtherPlatformsAreNotActive() throws {
         #expect(try active(ModuleMetadata(yaml: yaml), platform: "platform:el8").isEmpty)
         #expect(try active(ModuleMetadata(yaml: yaml), platform: "platform:el9").count == 2)
     }
 
     private func active(_ modules: ModuleMetadata, platform: String? = nil) throws -> Set<String> {
-        let indices = try modules.activeStreams(architecture: "x86_64", platform: platform)
+        let indices = try modules.activeStreams(architecture: "x86_64", platform: platform).indices
         return Set(indices.map { "\(modules.streams[$0].module):\(modules.streams[$0].stream)" })
     }
 }

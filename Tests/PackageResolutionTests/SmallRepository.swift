@@ -34,6 +34,8 @@ struct SmallRepository {
     var packages: [Package]
     /// comps.xml, where there is one.
     var comps: String?
+    /// modules.yaml, where there is one.
+    var modules: String?
 
     /// Writes `repodata`.
     func write(to folder: ScratchFolder, at place: String) throws {
@@ -61,12 +63,17 @@ struct SmallRepository {
         }
         try folder.write(primary + "</metadata>", to: "\(place)/repodata/primary.xml")
         try folder.write(filelists + "</filelists>", to: "\(place)/repodata/filelists.xml")
-        if let comps { try folder.write(comps, to: "\(place)/repodata/comps.xml") }
+        var files = [("primary", "primary.xml"), ("filelists", "filelists.xml")]
+        for (type, name, text) in [("group", "comps.xml", comps), ("modules", "modules.yaml", modules)] {
+            guard let text else { continue }
+            try folder.write(text, to: "\(place)/repodata/\(name)")
+            files.append((type, name))
+        }
         var repomd = "<repomd xmlns=\"http://linux.duke.edu/metadata/repo\"><revision>1</revision>"
-        for (type, name) in [("primary", "primary"), ("filelists", "filelists")] + (comps == nil ? [] : [("group", "comps")]) {
-            let file = folder.url.appendingPathComponent("\(place)/repodata/\(name).xml")
+        for (type, name) in files {
+            let file = folder.url.appendingPathComponent("\(place)/repodata/\(name)")
             repomd += "<data type=\"\(type)\"><checksum type=\"sha256\">\(try Checksum(.sha256, ofFile: FilePath(file.path)).hexadecimal)</checksum>"
-            repomd += "<location href=\"repodata/\(name).xml\"/></data>"
+            repomd += "<location href=\"repodata/\(name)\"/></data>"
         }
         try folder.write(repomd + "</repomd>", to: "\(place)/repodata/repomd.xml")
     }

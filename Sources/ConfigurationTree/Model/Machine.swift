@@ -66,7 +66,7 @@ public struct PackageRequest: Hashable, Codable, Sendable {
     public enum Kind: String, Codable, Sendable {
         /// A name, `name.arch`, `name-version[-release]`, a provide, or a file path: what dnf takes as a spec.
         case install
-        /// `@group` from comps.
+        /// `@group` from comps, or `@module:stream/profile`.
         case group
         /// `-name`: must not be installed.
         case forbid
