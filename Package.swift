@@ -110,6 +110,7 @@ let package = Package(
         tests("HostSystem", []),
         tests("DiskImages", ["DiskWriting", "ConfigurationTree", "HostSystem"]),
         tests("Appliances", ["ConfigurationTree", "HostSystem"]),
+        tests("PackageInstallation", ["HostSystem"]),
         tests("PackageResolution", ["ConfigurationTree", "BuildStore", "HostSystem"]),
         tests("RootFilesystem", []),
 

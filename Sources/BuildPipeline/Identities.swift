@@ -15,7 +15,7 @@ struct Identities {
     init(build: MachineBuild, transaction: Transaction, keys: [FilePath], plan: DiskPlan) throws {
         let (group, machine, options) = (build.group, build.machine, build.options)
         installed = try Identity(
-            stage: "installed", version: 9,
+            stage: "installed", version: 10,
             of: Installed(
                 ownership: UserNamespace.ownership,
                 // In one order: a lock is sorted otherwise than a transaction, and the same set installs the same way.

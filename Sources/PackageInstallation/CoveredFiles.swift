@@ -1,5 +1,5 @@
-// Files of packages in folders that are mounted over during the installation: /proc, /sys and /dev. librpm is told to leave them
-// alone (%_netsharedpath); when the mounts are gone they are made as their packages have them, and the database is told that they are there.
+// Files of packages in folders that are mounted over during the installation: /proc, /sys and /dev, and temporary folders themselves. librpm is told to
+// leave them alone (%_netsharedpath); when the mounts are gone they are made as their packages have them, and the database is told that they are there.
 internal import CRPM
 import HostSystem
 import SystemPackage
@@ -26,6 +26,17 @@ struct CoveredFile {
     var content: FilePath?
     /// The first by name of these files, if it is a hard link of that.
     var link: FilePath?
+
+    init(_ list: rpmfiles?, _ index: Int32, path: FilePath, package: FilePath) {
+        self.path = path
+        self.package = package
+        mode = mode_t(rpmfilesFMode(list, index))
+        device = dev_t(rpmfilesFRdev(list, index))
+        owner = rpmfilesFUser(list, index).map { String(cString: $0) } ?? "root"
+        group = rpmfilesFGroup(list, index).map { String(cString: $0) } ?? "root"
+        time = Int(rpmfilesFMtime(list, index))
+        target = rpmfilesFLink(list, index).map { String(cString: $0) } ?? ""
+    }
 }
 
 struct CoveredFiles {
@@ -55,21 +66,21 @@ struct CoveredFiles {
             guard ScriptletFileSystems.directories.contains(where: path.starts(with:)),
                 rpmfilesFFlags(list, index) & RPMFILE_GHOST.rawValue == 0
             else { continue }
-            let mode = mode_t(rpmfilesFMode(list, index))
             if let capabilities = rpmfilesFCaps(list, index), capabilities.pointee != 0 {
                 throw WorkerFailure(
                     kind: "transaction",
                     message: "\(String(cString: name)) has \(path) with capabilities: such a file cannot be made in /dev, /proc or /sys")
             }
-            let (content, link) = mode & S_IFMT == S_IFREG ? names(of: index, in: list) : (nil, nil)
-            files.append(
-                CoveredFile(
-                    path: path, package: package, mode: mode, device: dev_t(rpmfilesFRdev(list, index)),
-                    owner: rpmfilesFUser(list, index).map { String(cString: $0) } ?? "root",
-                    group: rpmfilesFGroup(list, index).map { String(cString: $0) } ?? "root",
-                    time: Int(rpmfilesFMtime(list, index)),
-                    target: rpmfilesFLink(list, index).map { String(cString: $0) } ?? "", content: content, link: link))
+            var file = CoveredFile(list, index, path: path, package: package)
+            if file.mode & S_IFMT == S_IFREG { (file.content, file.link) = names(of: index, in: list) }
+            files.append(file)
         }
+    }
+
+    /// Notes a folder that is mounted over after the packages were looked at, as the package of that name has it.
+    mutating func add(_ folder: CoveredFile, of name: String) {
+        packages.insert(name)
+        files.append(folder)
     }
 
     /// Where a regular file's content is in the payload, and which covered file before it is the same one.
@@ -160,10 +171,11 @@ struct CoveredFiles {
     private func at(
         _ path: FilePath, in folders: [FilePath: FileDescriptor], _ body: (Int32, String) throws -> Void
     ) throws {
-        guard let top = path.components.first, let covered = folders[FilePath(root: "/", [top])] else { return }
+        guard let (top, covered) = folders.first(where: { path.starts(with: $0.key) }) else { return }
+        let below = path.components.dropFirst(top.components.count)
         var folder = covered.rawValue
         defer { if folder != covered.rawValue { close(folder) } }
-        for component in path.components.dropFirst().dropLast() {
+        for component in below.dropLast() {
             let next = openat(folder, component.string, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
             guard next >= 0 else {
                 throw HostSystemError.systemCall(what: "opening \(component) for \(path)", errno: Errno(rawValue: errno))
@@ -171,7 +183,7 @@ struct CoveredFiles {
             if folder != covered.rawValue { close(folder) }
             folder = next
         }
-        try body(folder, path.components.count == 1 ? "." : path.lastComponent?.string ?? ".")
+        try body(folder, below.last?.string ?? ".")
     }
 
     private func check(_ good: Bool, _ file: CoveredFile) throws {

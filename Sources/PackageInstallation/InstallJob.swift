@@ -87,6 +87,8 @@ public struct InstallJob: WorkerJob {
     public var convertsDatabase = true
     public var toleratedScriptlets: [ToleratedScriptlet]
     public var scriptletLimits = ScriptletLimits()
+    /// What /tmp and /var/tmp may each hold in memory; `nil`: they are on disk, as on build hosts with little memory. The root is the same.
+    public var temporaryBytes = ProcessMemory.limit.flatMap { $0 / 8 >= 1 << 30 ? $0 / 8 : nil }
 
     /// The same job, which finds unpacked copies in the folder.
     func with(copies: FilePath) -> InstallJob {
@@ -122,11 +124,11 @@ public struct InstallJob: WorkerJob {
         let clock = InstallationClock()
         let mounts = try ScriptletFileSystems(installRoot: installRoot)
         try confine()
-        let transaction = try RPMTransaction(job: self, reporter: reporting)
+        let transaction = try RPMTransaction(job: self, mounts: mounts, reporter: reporting)
         var outcome = try transaction.run()
         if convertsDatabase { outcome.warnings += try transaction.convertDatabase() }
         try mounts.end()
-        try transaction.temporaryFolder.clean()
+        try transaction.cleanTemporaryFolders()
         try transaction.coveredFiles.make(in: installRoot, folders: mounts.covered)
         let leftovers = Leftovers(root: installRoot, clock: clock)
         try leftovers.remove(databasePath: transaction.database.path)

@@ -12,19 +12,19 @@ import SystemPackage
 /// When the installation ran: by their times, what it made itself - scriptlets' files, folders that something was put into - can be told from
 /// packages' files, which have their packages' times.
 struct InstallationClock {
-    private let begin = Self.now
+    /// Times of inodes are up to a tick behind the exact clock, or as exact as that (multigrain timestamps, Linux 6.13).
+    private let begin = Self.now(by: CLOCK_REALTIME_COARSE)
     private let firstDay = time(nil) / 86400
 
-    /// The clock of inodes' times; the exact one is up to a tick ahead of it.
-    private static var now: timespec {
+    private static func now(by clock: clockid_t) -> timespec {
         var now = timespec()
-        clock_gettime(CLOCK_REALTIME_COARSE, &now)
+        clock_gettime(clock, &now)
         return now
     }
 
     /// Whether a time is of the installation. One that is later than now is a package's, or somebody's wish.
     func measures(_ time: timespec) -> Bool {
-        let now = Self.now
+        let now = Self.now(by: CLOCK_REALTIME)
         return (begin.tv_sec, begin.tv_nsec) <= (time.tv_sec, time.tv_nsec)
             && (time.tv_sec, time.tv_nsec) <= (now.tv_sec, now.tv_nsec)
     }

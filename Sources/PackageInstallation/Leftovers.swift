@@ -62,10 +62,6 @@ struct Leftovers {
     /// (salts of the log), and both are made anew when the database is opened.
     private func closeDatabase(in folder: FilePath) throws {
         var status = stat()
-        guard exists(folder) else {
-            throw WorkerFailure(
-                kind: "librpm", message: "the root's package database \(folder) is gone: a scriptlet has deleted it")
-        }
         let log = folder.appending("rpmdb.sqlite-wal")
         if stat(log.string, &status) == 0, status.st_size > 0 {
             throw WorkerFailure(kind: "librpm", message: "\(log) is not empty: the database was not closed")

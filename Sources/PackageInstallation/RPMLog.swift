@@ -1,12 +1,25 @@
 internal import CRPM
 
-/// What librpm logged.
-struct RPMLog {
+/// What librpm logged, from the beginning of this value to its end. One in a process.
+final class RPMLog {
     var errors: [String] = []
-    var warnings: [String] = []
+    private(set) var warnings: [String] = []
     private var scriptletLines: [String] = []
 
-    mutating func add(_ record: rpmlogRec) {
+    init() {
+        discographer_rpm_log_up_to_information()
+        rpmlogSetCallback(
+            { record, data in
+                // Never "exit": librpm leaves the process for a critical message otherwise.
+                guard let record, let data else { return 0 }
+                Unmanaged<RPMLog>.fromOpaque(data).takeUnretainedValue().add(record)
+                return 0
+            }, Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    deinit { rpmlogSetCallback(nil, nil) }
+
+    private func add(_ record: rpmlogRec) {
         guard let text = rpmlogRecMessage(record), rpmlogRecPriority(record).rawValue <= RPMLOG_NOTICE.rawValue else {
             return
         }
@@ -22,13 +35,13 @@ struct RPMLog {
         }
     }
 
-    mutating func takeErrors() -> String {
+    func takeErrors() -> String {
         defer { errors = [] }
         return errors.isEmpty ? "" : ": " + errors.joined(separator: "; ")
     }
 
     /// What was said of the scriptlet that just ended.
-    mutating func takeScriptletLines() -> [String] {
+    func takeScriptletLines() -> [String] {
         defer { scriptletLines = [] }
         return scriptletLines
     }

@@ -14,7 +14,8 @@ final class RPMTransaction {
     private let job: InstallJob
     private let reporter: WorkerReporter
     private let transaction: rpmts
-    private var log = RPMLog()
+    private let log = RPMLog()
+    private let headers: PackageHeaders
     private var scriptOutput: ScriptOutput
     private let watch: ScriptletWatch
     private var opened: FD_t?
@@ -27,51 +28,52 @@ final class RPMTransaction {
     private var failures: [ScriptletResult] = []
     /// Files in the folders that are mounted over meanwhile.
     private(set) var coveredFiles = CoveredFiles()
-    private(set) var temporaryFolder: TemporaryFolder
+    private var temporaryFolders: [TemporaryFolder] = []
     private(set) var database = TargetDatabase()
     private let excludedPaths: ExcludedPaths
     /// Of the scriptlet that began last.
     private var failureIsNoted = false
 
-    /// - Throws: `WorkerFailure` when librpm cannot be set up, or a key cannot be read.
-    init(job: InstallJob, reporter: WorkerReporter) throws {
+    /// - Parameter mounts: what scriptlets see besides the root; temporary folders that are nobody's are added.
+    /// - Throws: `WorkerFailure` when librpm cannot be set up, or a key or package cannot be read.
+    init(job: InstallJob, mounts: ScriptletFileSystems, reporter: WorkerReporter) throws {
         self.job = job
         self.reporter = reporter
         gate = VerificationGate(reporter)
         for (name, value) in scriptletEnvironment(sourceDateEpoch: job.sourceDateEpoch) { setenv(name, value, 1) }
         try configureLibRPM()
-        // Mounted for the scriptlets: their content is not the package's to change.
-        rpmPushMacro(
-            nil, "_netsharedpath", nil, ScriptletFileSystems.directories.map(\.string).joined(separator: ":"),
-            RMIL_CMDLINE)
         rpmPushMacro(nil, "_flush_io", nil, "0", RMIL_CMDLINE)
         if !job.languages.isEmpty {
             rpmPushMacro(nil, "_install_langs", nil, job.languages.joined(separator: ":"), RMIL_CMDLINE)
         }
+        headers = try PackageHeaders(of: job.packages, log: log)
+        for (index, header) in headers.headers.enumerated() {
+            try coveredFiles.add(header, package: job.packages[index].path)
+        }
+        for path in TemporaryFolder.paths {
+            let folder = try TemporaryFolder(path, in: job.installRoot, headers: headers.headers, packages: job.packages)
+            temporaryFolders.append(folder)
+            if folder.canBeCovered {
+                try mounts.addTemporary(path, bytes: job.temporaryBytes)
+                for (package, entry) in folder.entries { coveredFiles.add(entry, of: package) }
+            } else {
+                try folder.make()
+            }
+        }
+        // Mounted for the scriptlets: their content is not a package's to change.
+        rpmPushMacro(nil, "_netsharedpath", nil, mounts.covered.keys.map(\.string).sorted().joined(separator: ":"), RMIL_CMDLINE)
         transaction = rpmtsCreate()
         excludedPaths = ExcludedPaths(job.excludedPaths)
-        temporaryFolder = try TemporaryFolder(in: job.installRoot)
         scriptOutput = try ScriptOutput()
         watch = try ScriptletWatch(
             job.scriptletLimits, root: job.installRoot, output: scriptOutput.descriptor, reporter: reporter)
-        discographer_rpm_log_up_to_information()
-        rpmlogSetCallback(
-            { record, data in
-                // Never "exit": librpm leaves the process for a critical message otherwise.
-                guard let record, let data else { return 0 }
-                Unmanaged<RPMTransaction>.fromOpaque(data).takeUnretainedValue().log.add(record)
-                return 0
-            }, Unmanaged.passUnretained(self).toOpaque())
         guard rpmtsSetRootDir(transaction, job.installRoot.string) == 0 else {
             throw WorkerFailure(kind: "librpm", message: "librpm does not take \(job.installRoot) as a root")
         }
         try PackageKeyring(job.keys).trust(in: transaction)
     }
 
-    deinit {
-        rpmlogSetCallback(nil, nil)
-        rpmtsFree(transaction)
-    }
+    deinit { rpmtsFree(transaction) }
 
     /// - Throws: `WorkerFailure` for a form that the build host's librpm does not write.
     private func chooseBackend() throws {
@@ -141,12 +143,16 @@ final class RPMTransaction {
         return []
     }
 
+    /// Removes what scriptlets left in temporary folders; when none can run any more.
+    ///
+    /// - Throws: `HostSystemError.systemCall`.
+    func cleanTemporaryFolders() throws { for folder in temporaryFolders { try folder.clean() } }
+
     /// Installs everything.
     ///
     /// - Throws: `WorkerFailure`.
     func run() throws -> InstallOutcome {
         try addPackages()
-        try temporaryFolder.make()
         for (index, files) in database.macroFiles.sorted(by: { $0.key < $1.key }) {
             try gate.wait(for: job.packages[index])
             try database.read(files, of: job.packages[index].path)
@@ -179,6 +185,7 @@ final class RPMTransaction {
                 kind: "transaction",
                 message: (["the installation failed:"] + log.errors + scriptlets).joined(separator: "\n  "))
         }
+        try database.checkIsThere(in: job.installRoot, of: transaction)
         try coveredFiles.record(in: transaction)
         rpmtsCloseDB(transaction)
         guard log.errors.isEmpty || !failures.isEmpty else {
@@ -188,42 +195,21 @@ final class RPMTransaction {
         return InstallOutcome(packageCount: job.packages.count, failedScriptlets: failures, warnings: log.warnings)
     }
 
-    /// Reads every header; packages that cannot be read are refused together, before anything is written.
     private func addPackages() throws {
-        // Others verify each as its repository asks, which one level for the whole transaction cannot say.
+        // Others verify each.
         rpmtsSetVfyLevel(transaction, 0)
         var problems: [String] = []
-        for (index, package) in job.packages.enumerated() {
-            guard let file = Fopen(package.path.string, "r.ufdio"), Ferror(file) == 0 else {
-                problems.append("\(package.nevra): \(package.path) cannot be opened")
-                continue
-            }
-            defer { Fclose(file) }
-            var header: Header?
-            let result = rpmReadPackageFile(transaction, file, package.path.string, &header)
-            defer { headerFree(header) }
-            guard [RPMRC_OK, RPMRC_NOKEY, RPMRC_NOTTRUSTED].contains(result) else {
-                problems.append("\(package.nevra): \(package.path) is damaged or no package" + log.takeErrors())
-                continue
-            }
-            if headerIsSource(header) != 0 {
-                problems.append("\(package.nevra): a source package; what is built of it would be right")
-                continue
-            }
+        for (index, header) in headers.headers.enumerated() {
             if headerIsEntry(header, rpmTagVal(RPMTAG_PAYLOADDIGEST.rawValue)) != 0 { havePayloadDigest.insert(index) }
             if job.copies != nil, UnpackAheadJob.isFor(header) { unpackedAhead.insert(index) }
-            try coveredFiles.add(header, package: package.path)
-            temporaryFolder.add(header)
             database.add(header, number: index)
             let key = UnsafeRawPointer(bitPattern: index + 1)
             if rpmtsAddInstallElement(transaction, header, key, 0, excludedPaths.relocations) != 0 {
-                problems.append("\(package.nevra): librpm does not take it" + log.takeErrors())
+                problems.append("\(job.packages[index].nevra): librpm does not take it" + log.takeErrors())
             }
         }
-        guard problems.isEmpty else {
-            throw WorkerFailure(
-                kind: "signature", message: (["packages are refused:"] + problems).joined(separator: "\n  "))
-        }
+        headers.removeAll()
+        guard problems.isEmpty else { throw PackageHeaders.refusal(problems) }
     }
 
     /// Says which packages are worth it, in the order in which they will be wanted.

@@ -10,23 +10,18 @@ import SystemPackage
 #endif
 
 final class ScriptletFileSystems {
-    /// Not written to by librpm; see `CoveredFiles`.
     static let directories: [FilePath] = ["/proc", "/sys", "/dev"]
 
     private let installRoot: FilePath
-    /// The root's own folders, below the mounts.
-    let covered: [FilePath: FileDescriptor]
+    /// The root's own folders, below the mounts. librpm does not write to them; see `CoveredFiles`.
+    private(set) var covered: [FilePath: FileDescriptor] = [:]
+    private var mounted: [FilePath] = []
 
     /// - Throws: `HostSystemError.systemCall`.
     init(installRoot: FilePath) throws {
         self.installRoot = installRoot
-        var covered: [FilePath: FileDescriptor] = [:]
-        for directory in Self.directories {
-            let path = installRoot.pushing(directory.removingRoot())
-            try createDirectories(path)
-            covered[directory] = try FileDescriptor.open(path, .readOnly, options: [.directory, .noFollow, .closeOnExec])
-        }
-        self.covered = covered
+        for directory in Self.directories { try cover(directory) }
+        mounted = Self.directories
         try mount("proc", at: inRoot("/proc"), type: "proc", hasDevices: false)
         // What is global to the host's kernel is not a scriptlet's to set: `sysctl -p` in a %post would change the build host.
         for entry in ["sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi"] {
@@ -44,13 +39,33 @@ final class ScriptletFileSystems {
 
     deinit { for (_, folder) in covered { try? folder.close() } }
 
+    /// Makes a temporary folder that librpm leaves alone.
+    ///
+    /// - Parameter bytes: the most that it holds in memory; `nil`: it is on disk.
+    /// - Throws: `HostSystemError.systemCall`.
+    func addTemporary(_ directory: FilePath, bytes: Int?) throws {
+        try cover(directory)
+        if let bytes {
+            try mount("tmpfs", at: inRoot(directory), type: "tmpfs", hasDevices: false, options: "mode=1777,size=\(bytes)")
+            mounted.append(directory)
+        } else {
+            guard chmod(inRoot(directory).string, 0o1777) == 0 else {
+                throw HostSystemError.systemCall(what: "opening \(directory) to all", errno: Errno(rawValue: errno))
+            }
+        }
+    }
+
     /// Unmounts all.
     ///
     /// - Throws: `HostSystemError.systemCall`.
     func end() throws {
-        for directory in ["/dev", "/sys", "/proc"] as [FilePath] {
-            try unmount(inRoot(directory), detach: true)
-        }
+        for directory in mounted { try unmount(inRoot(directory), detach: true) }
+        mounted = []
+    }
+
+    private func cover(_ directory: FilePath) throws {
+        try createDirectories(inRoot(directory))
+        covered[directory] = try FileDescriptor.open(inRoot(directory), .readOnly, options: [.directory, .noFollow, .closeOnExec])
     }
 
     private func inRoot(_ path: FilePath) -> FilePath { installRoot.pushing(path.removingRoot()) }

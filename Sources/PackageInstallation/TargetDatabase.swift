@@ -57,6 +57,20 @@ struct TargetDatabase {
         if !files.isEmpty { macroFiles[number] = files }
     }
 
+    /// - Throws: `WorkerFailure` when the database that librpm wrote is no longer in the root.
+    func checkIsThere(in root: FilePath, of transaction: rpmts) throws {
+        // To look at the files that have these names now.
+        rpmtsCloseDB(transaction)
+        if exists(root.pushing(path.removingRoot())), rpmtsOpenDB(transaction, O_RDONLY) == 0 {
+            let names = rpmdbIndexIteratorInit(rpmtsGetRdb(transaction), RPMDBI_NAME)
+            defer { rpmdbIndexIteratorFree(names) }
+            var name: UnsafeRawPointer?
+            var length = 0
+            if rpmdbIndexIteratorNext(names, &name, &length) == 0 { return }
+        }
+        throw WorkerFailure(kind: "librpm", message: "the root's package database in \(path) is gone: a scriptlet has deleted it")
+    }
+
     /// Reads macro files of a package that has been verified.
     ///
     /// - Throws: `WorkerFailure` when its payload cannot be read.

@@ -1,5 +1,6 @@
-// The root's /tmp while packages are installed: what packages and underlays have there stays, as with rpm; what scriptlets leave there is
-// removed.
+// The root's /tmp and /var/tmp while packages are installed: what packages and underlays have there stays, as with rpm; what scriptlets leave there is
+// removed. Where nobody has anything there they are in memory, if the build host has enough of it: dracut, with 100 MB of files that live for two seconds,
+// took 2.9 s with them on ext4 and 2.55 s in memory, 3.6 and 2.75 after other builds: ext4 looks for a long time at inodes that were freed lately.
 internal import CRPM
 import HostSystem
 import SystemPackage
@@ -11,51 +12,80 @@ import SystemPackage
 #endif
 
 struct TemporaryFolder {
+    static let paths: [FilePath] = ["/tmp", "/var/tmp"]
+
+    let path: FilePath
     private let root: FilePath
     private var kept: Set<FilePath> = []
     /// Of packages' folders, in seconds since 1970: scriptlets changed them.
     private var times: [FilePath: Int] = [:]
-    private var isMadeByPackage = false
+    /// The folder itself, as packages have it, by their names.
+    private(set) var entries: [(package: String, folder: CoveredFile)] = []
+    private var isOtherThanFolder = false
+    private var hasContent: Bool
 
-    private static let path: FilePath = "/tmp"
-
+    /// - Parameter headers: those of the packages that will be installed.
     /// - Throws: `HostSystemError.systemCall`.
-    init(in root: FilePath) throws {
+    init(_ path: FilePath, in root: FilePath, headers: [Header?], packages: [PackageFile]) throws {
+        self.path = path
         self.root = root
+        let top = root.pushing(path.removingRoot())
         var kept = kept
-        try walk(root.pushing(Self.path.removingRoot())) { path, _ in kept.insert(path) }
+        try walk(top) { path, _ in kept.insert(path) }
         self.kept = kept
+        hasContent = !kept.subtracting([top]).isEmpty
+        for (header, package) in zip(headers, packages) { add(header, package: package.path) }
     }
 
-    /// Notes what a package has there; to be called before the run, as `CoveredFiles.add`.
-    mutating func add(_ header: Header?) {
-        guard let list = rpmfilesNew(nil, header, 0, 0) else { return }
+    /// Notes what a package has there.
+    private mutating func add(_ header: Header?, package: FilePath) {
+        guard let list = rpmfilesNew(nil, header, 0, 0), let name = headerGetString(header, rpmTagVal(RPMTAG_NAME.rawValue)) else { return }
         defer { rpmfilesFree(list) }
-        let top = rpmfilesFindFN(list, Self.path.string)
-        if top >= 0, mode_t(rpmfilesFMode(list, top)) & S_IFMT != S_IFDIR { isMadeByPackage = true }
+        let top = rpmfilesFindFN(list, path.string)
+        if top >= 0 {
+            let entry = CoveredFile(list, top, path: path, package: package)
+            entries.append((String(cString: name), entry))
+            if entry.mode & S_IFMT != S_IFDIR { isOtherThanFolder = true }
+        }
+        // /var, of the one that is not the root's own.
+        let above = rpmfilesFindFN(list, path.removingLastComponent().string)
+        if above >= 0, mode_t(rpmfilesFMode(list, above)) & S_IFMT != S_IFDIR { isOtherThanFolder = true }
+        let below = "\(path)/"
         let hasSome =
             top >= 0
             || (0..<Int32(rpmfilesDC(list))).contains { index in
-                rpmfilesDN(list, index).map { strncmp($0, "\(Self.path)/", 5) == 0 } ?? false
+                rpmfilesDN(list, index).map { strncmp($0, below, below.utf8.count) == 0 } ?? false
             }
         guard hasSome else { return }
         for index in 0..<Int32(rpmfilesFC(list)) {
             guard let pointer = rpmfilesFN(list, index) else { continue }
             defer { free(pointer) }
             let path = FilePath(platformString: pointer)
-            guard path.starts(with: Self.path) else { continue }
+            guard path.starts(with: self.path) else { continue }
+            if path != self.path { hasContent = true }
             let place = root.pushing(path.removingRoot())
             kept.insert(place)
             if mode_t(rpmfilesFMode(list, index)) & S_IFMT == S_IFDIR { times[place] = Int(rpmfilesFMtime(list, index)) }
         }
     }
 
-    /// Makes it where it is missing: scriptlets may run before the package that has it is installed.
+    /// Whether the root is the same when scriptlets had another folder in its place: a package makes it, and nobody but scriptlets puts anything into it.
+    var canBeCovered: Bool {
+        guard !entries.isEmpty, !isOtherThanFolder, !hasContent else { return false }
+        var place = root
+        return path.components.allSatisfy { component in
+            place.append(component)
+            var status = stat()
+            return lstat(place.string, &status) != 0 || status.st_mode & S_IFMT == S_IFDIR
+        }
+    }
+
+    /// Makes /tmp where it is missing: scriptlets may run before the package that has it is installed. The other one librpm makes itself.
     ///
     /// - Throws: `Errno`.
     func make() throws {
-        let path = root.pushing(Self.path.removingRoot())
-        guard !isMadeByPackage, !exists(path) else { return }
+        let path = root.pushing(self.path.removingRoot())
+        guard self.path == "/tmp", !isOtherThanFolder, !exists(path) else { return }
         guard mkdir(path.string, 0o1777) == 0, chmod(path.string, 0o1777) == 0 else { throw Errno(rawValue: errno) }
     }
 
@@ -63,7 +93,7 @@ struct TemporaryFolder {
     ///
     /// - Throws: `HostSystemError.systemCall`.
     func clean() throws {
-        let top = root.pushing(Self.path.removingRoot())
+        let top = root.pushing(path.removingRoot())
         var found: [(path: FilePath, isFolder: Bool)] = []
         // A link is visited, and not followed.
         try walk(top) { path, status in

@@ -70,14 +70,14 @@ struct CorpusBench: Sendable {
     /// Installs files into the root with the worker under test.
     static func install(
         _ files: [FilePath], into root: FilePath, keys: [FilePath] = [], signed: (FilePath) -> Bool = { _ in false },
-        tolerated: [ToleratedScriptlet] = [], seconds: Int? = nil
+        tolerated: [ToleratedScriptlet] = [], change: (inout InstallJob) -> Void = { _ in }
     ) async throws -> Installation {
         try createDirectories(root)
         let packages = files.map { PackageFile(path: $0, nevra: $0.stem ?? "", isSigned: signed($0)) }
         var job = InstallJob(
             installRoot: root, packages: packages, keys: keys, machineName: "corpus", sourceDateEpoch: epoch,
             toleratedScriptlets: tolerated)
-        if let seconds { job.scriptletLimits.seconds = seconds }
+        change(&job)
         let events = Mutex<[WorkerEvent]>([])
         do {
             let outcome = try await Worker(program: worker).install(job, onEvent: { event in events.withLock { $0.append(event) } })
@@ -87,12 +87,12 @@ struct CorpusBench: Sendable {
         }
     }
 
-    static func install(_ names: [String], into root: FilePath, tolerated: [ToleratedScriptlet] = [], seconds: Int? = nil)
-        async throws -> Installation
-    {
+    static func install(
+        _ names: [String], into root: FilePath, tolerated: [ToleratedScriptlet] = [], change: (inout InstallJob) -> Void = { _ in }
+    ) async throws -> Installation {
         var files: [FilePath] = []
         for name in names { files.append(try await file(name)) }
-        return try await install(files, into: root, tolerated: tolerated, seconds: seconds)
+        return try await install(files, into: root, tolerated: tolerated, change: change)
     }
 
     /// Installs with plain rpm; `nil` when it refuses, and what it says.

@@ -132,7 +132,34 @@ struct GoodPackagesTests {
             #expect(result.output == "in tmp\nlaid\n")
             let left = try await CorpusBench.shell("cd \"$1/tmp\"; find . -mindepth 1 | sort", root.string)
             #expect(left == "./folder\n./folder/file\n./kept\n./underlay\n")
-            #expect(try await CorpusBench.shell("ls \"$1/var/tmp\"", root.string) == "beyond\n")
+            #expect(try await CorpusBench.shell("ls \"$1/srv\"", root.string) == "beyond\n")
+        }
+    }
+
+    /// The second time as on a build host with little memory.
+    @Test("temporary folders in which packages have nothing are as the packages have them", arguments: [true, false])
+    func temporaryFolders(inMemory: Bool) async throws {
+        try await CorpusBench.with { folder in
+            let root = folder.appending("root")
+            let result = try await CorpusBench.install(["tools", "places-temporary"], into: root) { job in
+                job.temporaryBytes = inMemory ? 1 << 20 : nil
+            }
+            #expect(result.failure == nil)
+            #expect(result.output == (inMemory ? "/tmp type tmpfs\n/var/tmp type tmpfs\n" : ""))
+            let left = try await CorpusBench.shell(
+                """
+                cd "$1"; find tmp var/tmp -printf '%p %m %U:%G %Ts\n'
+                rpm --root "$1" --dbpath /var/lib/rpm -Va --nodeps
+                rpm --root "$1" --dbpath /var/lib/rpm -qa --state | grep tmp | sort
+                """, root.string)
+            #expect(
+                left == """
+                    tmp 1777 0:0 1500000000
+                    var/tmp 1777 0:0 1500000000
+                    normal        /tmp
+                    normal        /var/tmp
+
+                    """)
         }
     }
 

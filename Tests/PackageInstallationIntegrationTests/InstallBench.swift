@@ -136,8 +136,11 @@ struct InstallBench: Sendable {
 
     /// Installs with another clock, umask, host name and environment.
     func runElsewhere(_ job: InstallJob) async throws -> InstallOutcome {
-        let (source, library) = (folder.appending("later.c"), folder.appending("later.so"))
-        // Scriptlets get the clock too.
+        // Scriptlets get the clock too. Not in a temporary folder: one in which the root has something is not taken into memory.
+        let place = FilePath("/var/lib/discographer-test-\(getpid())")
+        try createDirectories(place)
+        defer { try? FileManager.default.removeItem(atPath: place.string) }
+        let (source, library) = (place.appending("later.c"), place.appending("later.so"))
         let inRoot = job.installRoot.pushing(library.removingRoot())
         try createDirectories(inRoot.removingLastComponent())
         try writeAtomically(Self.laterClock.utf8, to: source)
@@ -160,9 +163,9 @@ struct InstallBench: Sendable {
         for (name, value) in changes { setenv(name, value, 1) }
         defer { for name in changes.keys { unsetenv(name) } }
         let outcome = try await Worker(program: program).install(job)
-        let place = inRoot.removingLastComponent()
-        try await Self.program("/bin/rm").run(["-r", place.string])
-        try await Self.program("/bin/touch").run(["--date=@\(Self.epoch)", place.removingLastComponent().string])
+        let brought = inRoot.removingLastComponent()
+        try await Self.program("/bin/rm").run(["-r", brought.string])
+        try await Self.program("/bin/touch").run(["--date=@\(Self.epoch)", brought.removingLastComponent().string])
         return outcome
     }
 

@@ -1,0 +1,52 @@
+internal import CRPM
+import HostSystem
+import SystemPackage
+
+/// The headers of a job's packages, in its order.
+///
+/// They are read before the transaction set is made that installs them: some of its settings are final then, and depend on them.
+final class PackageHeaders {
+    private(set) var headers: [Header?] = []
+
+    /// Reads every header; packages that cannot be read are refused together. Others verify them, each as its repository asks, which one level for a
+    /// whole transaction cannot say.
+    ///
+    /// - Throws: `WorkerFailure`.
+    init(of packages: [PackageFile], log: RPMLog) throws {
+        let transaction: rpmts = rpmtsCreate()
+        defer { rpmtsFree(transaction) }
+        rpmtsSetVfyLevel(transaction, 0)
+        try PackageKeyring([]).trust(in: transaction)
+        var problems: [String] = []
+        for package in packages {
+            guard let file = Fopen(package.path.string, "r.ufdio"), Ferror(file) == 0 else {
+                problems.append("\(package.nevra): \(package.path) cannot be opened")
+                continue
+            }
+            defer { Fclose(file) }
+            var header: Header?
+            let result = rpmReadPackageFile(transaction, file, package.path.string, &header)
+            headers.append(header)
+            guard [RPMRC_OK, RPMRC_NOKEY, RPMRC_NOTTRUSTED].contains(result) else {
+                problems.append("\(package.nevra): \(package.path) is damaged or no package" + log.takeErrors())
+                continue
+            }
+            if headerIsSource(header) != 0 {
+                problems.append("\(package.nevra): a source package; what is built of it would be right")
+            }
+        }
+        guard problems.isEmpty else { throw Self.refusal(problems) }
+    }
+
+    deinit { removeAll() }
+
+    /// Lets go of them; the transaction set keeps what it needs.
+    func removeAll() {
+        for header in headers { headerFree(header) }
+        headers = []
+    }
+
+    static func refusal(_ problems: [String]) -> WorkerFailure {
+        WorkerFailure(kind: "signature", message: (["packages are refused:"] + problems).joined(separator: "\n  "))
+    }
+}
