@@ -102,7 +102,8 @@ let package = Package(
         .systemLibrary(name: "LibLZMA", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
         .target(name: "CXML2", dependencies: ["LibXML2"]),
         .systemLibrary(name: "LibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
-        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        // Not linked to libcurl: its header (libcurl4-openssl-dev) is what it is built with.
+        .target(name: "CCurl"),
 
         // Unit tests: no privileges, no network, no images; all of them in under a minute.
         tests("ConfigurationTree", []),

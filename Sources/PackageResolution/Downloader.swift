@@ -17,8 +17,9 @@ struct Downloader: Sendable {
     var offline = false
     var cancellation = Cancellation()
 
-    /// curl_global_init(3) must run once, before any other thread uses the library.
-    private static let initialized: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
+    /// What keeps libcurl from being used. It is loaded once, by whoever first needs it: before any other thread uses the library, as
+    /// curl_global_init(3) asks for.
+    private static let problem: String? = discographer_curl_load().map { String(cString: $0) }
 
     /// Blocks until all is there.
     ///
@@ -28,14 +29,15 @@ struct Downloader: Sendable {
     @discardableResult
     func fetch(_ downloads: [Download], progress: (FetchProgress) -> Void = { _ in }) throws -> [String?] {
         guard !downloads.isEmpty else { return [] }
-        guard Self.initialized, let multi = curl_multi_init() else {
-            throw DownloadError(failures: ["libcurl cannot be initialized"])
-        }
-        var run = FetchRun(downloads, offline: offline, multi: multi)
+        var run = FetchRun(downloads, offline: offline)
         defer { run.end() }
         var reported = ContinuousClock.now
         progress(run.progress())
         try run.copyLocalFiles(cancellation, progress)
+        if !run.isDone {
+            if let problem = Self.problem { throw DownloadError(failures: [problem]) }
+            run.multi = discographer_curl_multi_init()
+        }
         while !run.isDone {
             if cancellation.isCancelled { throw CancellationError() }
             let now = ContinuousClock.now
@@ -47,7 +49,7 @@ struct Downloader: Sendable {
                 progress(run.progress())
             }
             // Where some ended others may begin: without waiting for the network.
-            if active || !someEnded { curl_multi_poll(multi, nil, 0, Self.pollingMilliseconds, nil) }
+            if active || !someEnded { discographer_curl_multi_poll(run.multi, Self.pollingMilliseconds) }
         }
         guard run.failures.isEmpty else { throw DownloadError(failures: run.failures) }
         return run.mirrors
@@ -61,7 +63,8 @@ struct Downloader: Sendable {
 /// The state of one fetch: what waits, what runs, and how the mirrors did.
 private struct FetchRun {
     private let downloads: [Download]
-    private let multi: UnsafeMutableRawPointer
+    /// libcurl's; `nil` until it is needed.
+    var multi: UnsafeMutableRawPointer?
     private var waiting: [Attempt] = []
     private var running: [UnsafeMutableRawPointer: (attempt: Attempt, place: Download.Place, transfer: Transfer)] = [:]
     private var standings: [String: MirrorStanding] = [:]
@@ -71,9 +74,8 @@ private struct FetchRun {
     private(set) var failures: [String] = []
     private(set) var mirrors: [String?]
 
-    init(_ downloads: [Download], offline: Bool, multi: UnsafeMutableRawPointer) {
+    init(_ downloads: [Download], offline: Bool) {
         self.downloads = downloads
-        self.multi = multi
         mirrors = Array(repeating: nil, count: downloads.count)
         totalBytes = downloads.reduce(0) { $0 + ($1.size ?? 0) }
         for (index, download) in downloads.enumerated() {
@@ -174,7 +176,7 @@ private struct FetchRun {
                 try file.clear()
             }
             let transfer = try Transfer(place.url, into: file, size: download.size, options: download.options)
-            curl_multi_add_handle(multi, transfer.handle)
+            discographer_curl_multi_add_handle(multi, transfer.handle)
             running[transfer.handle] = (attempt, place, transfer)
             standings[place.mirror, default: MirrorStanding()].running += 1
         } catch {
@@ -194,7 +196,7 @@ private struct FetchRun {
 
     mutating func perform() -> Bool {
         var active: Int32 = 0
-        curl_multi_perform(multi, &active)
+        discographer_curl_multi_perform(multi, &active)
         return active > 0
     }
 
@@ -205,7 +207,7 @@ private struct FetchRun {
         var someEnded = false
         var result = CURLE_OK
         while let handle = discographer_curl_multi_finished(multi, &result) {
-            curl_multi_remove_handle(multi, handle)
+            discographer_curl_multi_remove_handle(multi, handle)
             guard let (attempt, place, transfer) = running.removeValue(forKey: handle) else { continue }
             someEnded = true
             standings[place.mirror]?.running -= 1
@@ -277,11 +279,11 @@ private struct FetchRun {
     /// Frees everything; what was fetched so far of unfinished files stays for the next build.
     mutating func end() {
         for (handle, one) in running {
-            curl_multi_remove_handle(multi, handle)
+            discographer_curl_multi_remove_handle(multi, handle)
             if one.attempt.download.checksums.isEmpty || one.transfer.file.size == 0 { one.transfer.file.remove() }
         }
         running = [:]
-        curl_multi_cleanup(multi)
+        if let multi { discographer_curl_multi_cleanup(multi) }
     }
 }
 

@@ -62,14 +62,15 @@ final class PartialFile {
 
     /// Copies a regular file, by the kernel alone where the file systems allow it.
     ///
-    /// - Throws: `Errno`; `Errno.invalidArgument` for what is no file of that size.
+    /// - Throws: `Errno`; `Errno.invalidArgument` for what is no file of that size, or of a size that nobody expects.
     func fill(from source: FilePath, size wanted: UInt64?) throws {
         let input = try FileDescriptor.open(source, .readOnly, options: [.nonBlocking, .closeOnExec])
         try input.closeAfter {
             var status = stat()
             guard fstat(input.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }
             let count = UInt64(status.st_size)
-            guard status.st_mode & S_IFMT == S_IFREG, wanted == nil || wanted == count else { throw Errno.invalidArgument }
+            guard status.st_mode & S_IFMT == S_IFREG, wanted.map({ $0 == count }) ?? (count <= Transfer.mostBytesOfUnknownSize)
+            else { throw Errno.invalidArgument }
             try copyContents(of: input, to: descriptor)
             size = count
         }

@@ -20,11 +20,11 @@ final class Transfer {
     private var problem: TransferProblem?
 
     /// Without a size in the metadata: repomd.xml, mirror lists and keys are far smaller.
-    private static let mostBytesOfUnknownSize: UInt64 = 64 << 20
+    static let mostBytesOfUnknownSize: UInt64 = 64 << 20
 
     /// - Throws: `Errno.noMemory`.
     init(_ url: String, into file: PartialFile, size: UInt64?, options: TransferOptions) throws {
-        guard let handle = curl_easy_init() else { throw Errno.noMemory }
+        guard let handle = discographer_curl_easy_init() else { throw Errno.noMemory }
         self.handle = handle
         self.file = file
         resumedAt = file.size
@@ -75,7 +75,7 @@ final class Transfer {
     }
 
     deinit {
-        curl_easy_cleanup(handle)
+        discographer_curl_easy_cleanup(handle)
         errorBuffer.deallocate()
     }
 
@@ -126,7 +126,7 @@ final class Transfer {
         if let problem { return problem }
         guard result != CURLE_OK else { return nil }
         let message = String(cString: errorBuffer)
-        let words = message.isEmpty ? String(cString: curl_easy_strerror(result)) : message
+        let words = message.isEmpty ? String(cString: discographer_curl_easy_strerror(result)) : message
         switch result {
         case CURLE_HTTP_RETURNED_ERROR:
             let code = discographer_curl_response_code(handle)

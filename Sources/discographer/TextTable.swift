@@ -16,7 +16,7 @@ struct TextTable {
         return all.lazy.map { [columns] row in
             var line = indentation
             for (index, text) in row.enumerated() {
-                let padding = repeatElement(" " as Character, count: widths[index] - Self.width(text))
+                let padding = String(repeating: " ", count: widths[index] - Self.width(text))
                 let isLast = index == row.count - 1
                 if columns[index].alignment == .right { line += padding }
                 line += text
