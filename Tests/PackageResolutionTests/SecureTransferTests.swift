@@ -19,29 +19,6 @@ struct SecureTransferTests {
         options.proxy = ""
     }
 
-    /// An authority, with a certificate of the server and one of a client.
-    private func makeCertificates() throws {
-        let openssl = Process()
-        openssl.executableURL = URL(fileURLWithPath: "/bin/bash")
-        openssl.currentDirectoryURL = folder.url
-        openssl.standardError = FileHandle.nullDevice
-        openssl.arguments = [
-            "-euc",
-            """
-            openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=authority
-            for name in server client; do
-                openssl req -newkey rsa:2048 -nodes -keyout $name.key -out $name.csr -subj /CN=$name
-                openssl x509 -req -in $name.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
-                    -extfile <(echo subjectAltName=IP:127.0.0.1) -out $name.crt
-                cat $name.crt $name.key > $name.pem
-            done
-            """,
-        ]
-        try openssl.run()
-        openssl.waitUntilExit()
-        try #require(openssl.terminationStatus == 0)
-    }
-
     private func fetch(_ url: String, _ options: TransferOptions) throws -> String {
         let destination = folder.path("fetched")
         try Downloader().fetch([
@@ -59,7 +36,7 @@ struct SecureTransferTests {
     }
 
     @Test func onlyAnAuthorityThatIsNamedIsBelieved() throws {
-        try makeCertificates()
+        try folder.makeCertificates()
         let server = try server(certificate: true)
         let url = server.mirror("good") + "file"
         let error = try #require(throws: DownloadError.self) { _ = try fetch(url, options) }
@@ -73,7 +50,7 @@ struct SecureTransferTests {
     }
 
     @Test func clientsShowTheirCertificate() throws {
-        try makeCertificates()
+        try folder.makeCertificates()
         let server = try server(certificate: true, clients: true)
         let url = server.mirror("good") + "file"
         var known = options
@@ -112,7 +89,7 @@ struct SecureTransferTests {
     }
 
     @Test func throughAProxyThatAsksForAPassword() throws {
-        try makeCertificates()
+        try folder.makeCertificates()
         let plain = try server()
         let secure = try server(certificate: true)
         let proxy = try server(proxy: "me:pr0xy-word")
