@@ -197,11 +197,19 @@ struct MetadataStore: Sendable {
                 throw DownloadError(failures: ["\(name), \(shown), cannot be read: \(error)"])
             }
             if list.baseURLs.isEmpty { throw DownloadError(failures: ["\(name), \(shown), names no mirror"]) }
-            mirrors.baseURLs += list.baseURLs.filter { !mirrors.baseURLs.contains($0) }
+            // Whoever is asked over the network has no say in what is read of this host.
+            let places = list.baseURLs.filter { isOfHost(url) || !isOfHost($0) }
+            guard !places.isEmpty else {
+                throw DownloadError(failures: ["\(name), \(shown), names places of this host alone (file:), which only a list on this host may"])
+            }
+            var known = Set(mirrors.baseURLs)
+            mirrors.baseURLs += places.filter { known.insert($0).inserted }
             mirrors.metadataChecksums += list.metadataChecksums
         }
         return mirrors
     }
+
+    private func isOfHost(_ url: String) -> Bool { url.lowercased().hasPrefix("file:") }
 
     /// The metadata file of that type, fetched and checked when it is not there yet; `nil` when the repository has none. Blocks.
     func file(_ type: String, of metadata: RepositoryMetadata) throws -> FilePath? {

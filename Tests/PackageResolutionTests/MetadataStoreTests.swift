@@ -245,6 +245,22 @@ struct MetadataStoreTests {
         #expect(error.description.contains("names no mirror") && error.description.contains(server.mirror("good") + "list"))
     }
 
+    @Test func aMirrorListOfTheNetworkHasNoSayInWhatIsReadOfThisHost() async throws {
+        try publish("repo", revision: 1)
+        let own = folder.url.appendingPathComponent("served/repo").absoluteString
+        let list = try folder.write("\(own)\n\(folder.path("served/repo"))\n", to: "served/list")
+        var repository = repository()
+        repository.mirrorList = server.mirror("good") + "list"
+        let error = try await #require(throws: DownloadError.self) { _ = try await load(repository) }
+        #expect(error.description.contains("names places of this host alone"), "\(error)")
+        try folder.write("\(own)\n\(server.mirror("good/repo"))\n", to: "served/list")
+        let mirrors = try MetadataStore(folder: cache, access: RepositoryAccess()).mirrors(of: repository)
+        #expect(mirrors.baseURLs == [server.mirror("good/repo")])
+        try folder.write("\(own)\n", to: "served/list")
+        repository.mirrorList = list.absoluteString
+        #expect(try await load(repository) != nil)
+    }
+
     @Test(arguments: ["<metalink", "<metalink version='3.0'><files><file name='other'/></files></metalink>"])
     func aBrokenMetalinkIsNamed(text: String) async throws {
         try folder.write(text, to: "served/metalink")
