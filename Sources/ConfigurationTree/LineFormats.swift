@@ -17,6 +17,8 @@ extension FilePath {
 extension ConfigurationReader {
     func packages(_ path: FilePath) -> [PackageRequest] {
         var requests: [PackageRequest] = []
+        // By what they name: indices of `requests`.
+        var known: [String: [Int]] = [:]
         for line in meaningfulLines(path) {
             let word = line.words.joined(separator: " ")
             guard line.words.count == 1 || mayHaveSpaces(line.words) else {
@@ -35,17 +37,19 @@ extension ConfigurationReader {
                     .error, path, line: line.location.line, "'\(word)' forbids nothing", hint: "-name of each package would be right")
                 continue
             }
-            if let earlier = requests.first(where: { $0.spec == spec && $0.kind == kind }) {
+            let others = known[spec, default: []].map { requests[$0] }
+            if let earlier = others.first(where: { $0.kind == kind }) {
                 report(
                     .warning, path, line: line.location.line,
                     "'\(word)' is already in line \(earlier.location.line ?? 0)")
                 continue
             }
-            if let opposite = requests.first(where: { $0.spec == spec && ($0.kind == .forbid) != (kind == .forbid) }) {
+            if let opposite = others.first(where: { ($0.kind == .forbid) != (kind == .forbid) }) {
                 report(
                     .error, path, line: line.location.line, "'\(spec)' is both wanted and forbidden",
                     hint: "see line \(opposite.location.line ?? 0)")
             }
+            known[spec, default: []].append(requests.count)
             requests.append(PackageRequest(kind, spec, at: line.location))
         }
         return requests

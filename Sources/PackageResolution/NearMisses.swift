@@ -1,13 +1,23 @@
 /// The names that somebody may have meant.
 enum NearMisses {
+    /// Names in the form in which they are compared, made once for many questions.
+    struct Names {
+        fileprivate let all: [(name: String, bytes: [UInt8])]
+
+        init(_ names: some Sequence<String>) { all = names.map { ($0, Array($0.lowercased().utf8)) } }
+    }
+
     /// At most `limit` of `names`: first those that a slip or two of the finger turn into `wanted`, then those that contain it or
     /// are contained in it, the most similar first.
     static func of(_ wanted: String, among names: some Sequence<String>, limit: Int = 3) -> [String] {
+        of(wanted, among: Names(names), limit: limit)
+    }
+
+    static func of(_ wanted: String, among names: Names, limit: Int = 3) -> [String] {
         let target = Array(wanted.lowercased().utf8)
         let tolerance = target.count <= 4 ? 1 : target.count <= 8 ? 2 : 3
         var found: [(rank: Int, name: String)] = []
-        for name in names where name != wanted {
-            let candidate = Array(name.lowercased().utf8)
+        for (name, candidate) in names.all where name != wanted {
             if let distance = distance(target, candidate, atMost: tolerance) {
                 found.append((distance, name))
             } else if target.count > 2, contains(candidate, target) {

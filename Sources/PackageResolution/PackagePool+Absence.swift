@@ -27,7 +27,7 @@ extension PackagePool {
                         reasons: named.isEmpty
                             ? ["\(architecture(of: id)) does not run on \(request.architecture)"] : absences.reasons(id))
                 }
-                if candidates.isEmpty { reason.suggestions = words.suggestions(for: spec) }
+                if candidates.isEmpty { reason.suggestions = words.suggestions(for: spec, among: NearMisses.Names(packageNames)) }
                 return reason
             }
         }

@@ -21,8 +21,21 @@ extension PackagePool {
         guard !requests.isEmpty else { return [] }
         return withEverythingVisible { isHidden in
             let words = ProblemWords(pool: self, request: request, isHidden: isHidden)
-            return requests.map { $0.kind == .group ? problem(unknownGroup: $0) : words.problem(unknown: $0) }
+            let names = NearMisses.Names(requests.contains { $0.kind == .install } ? packageNames : [])
+            return requests.enumerated().map { number, one in
+                guard one.kind != .group else { return problem(unknownGroup: one) }
+                return words.problem(unknown: one, among: number < Self.mostSuggestions ? names : nil)
+            }
         }
+    }
+
+    /// Nobody looks for slips of the finger beyond that many, and looking takes its time.
+    private static let mostSuggestions = 200
+
+    /// Without groups and other things that libsolv makes solvables of.
+    var packageNames: [String] {
+        Set((2..<pool.pointee.nsolvables).filter(isPackage).map { pool.pointee.solvables[Int($0)].name })
+            .map { String(cString: pool_id2str(pool, $0)) }
     }
 
     /// A request for a module or a comps group that no repository has.
@@ -194,7 +207,9 @@ struct ProblemWords {
 
 extension ProblemWords {
     /// A request that no package fits: because it is hidden, of another architecture or version, or misspelt.
-    func problem(unknown one: PackageRequest) -> ResolutionProblem {
+    ///
+    /// - Parameter names: the packages that it may be misspelt of; `nil`: that is not asked.
+    func problem(unknown one: PackageRequest, among names: NearMisses.Names?) -> ResolutionProblem {
         let selected = pool.newestFirst(pool.match(one.spec, contents: true).ids)
         let causes = selected.compactMap { id in hidden.cause(id).map { (id, $0) } }
         if !causes.isEmpty {
@@ -216,7 +231,7 @@ extension ProblemWords {
         if !versions.isEmpty {
             return ResolutionProblem(at: [one.location], "\(message); there is \(versions.map(pool.described).shortList)")
         }
-        let near = suggestions(for: one.spec)
+        let near = names.map { suggestions(for: one.spec, among: $0) } ?? []
         return ResolutionProblem(at: [one.location], message + (near.isEmpty ? "" : "; did you mean \(near.alternatives)?"))
     }
 
@@ -229,10 +244,8 @@ extension ProblemWords {
         }
     }
 
-    func suggestions(for spec: String) -> [String] {
+    func suggestions(for spec: String, among names: NearMisses.Names) -> [String] {
         guard !spec.hasPrefix("/") else { return [] }
-        var names: Set<String> = []
-        for id in 2..<pool.pool.pointee.nsolvables where pool.isPackage(id) { names.insert(pool.name(of: id)) }
         var near = NearMisses.of(spec, among: names).map { "'\($0)'" }
         let command = "/usr/bin/\(spec)"
         if let owner = pool.match(command, contents: true).ids.first, !near.contains("'\(pool.name(of: owner))'") {
