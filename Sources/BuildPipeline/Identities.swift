@@ -18,8 +18,8 @@ struct Identities {
             stage: "installed", version: 10,
             of: Installed(
                 ownership: UserNamespace.ownership,
-                // In one order: a lock is sorted otherwise than a transaction, and the same set installs the same way.
-                packages: try transaction.packages.sorted { $0.nevra < $1.nevra }.map {
+                // In librpm's list's order, which a lock's or a transaction's own is not.
+                packages: try transaction.packages(inOrderOf: build.configuration.repositories).map {
                     "\($0.nevra) \(try $0.checksum?.description ?? TreeDigest.digest(of: FilePath($0.location)) ?? "")"
                 },
                 keys: try keys.map(TreeDigest.digest), machine: machine.name,

@@ -179,8 +179,7 @@ struct MachineBuild: Sendable {
         _ progress: StageProgress
     ) async throws {
         let signed = Set(configuration.repositories.filter(\.gpgcheck).map(\.id))
-        // librpm orders them itself, and the same set always begins from the same list.
-        let packages = transaction.packages.sorted { $0.nevra < $1.nevra }.map { package in
+        let packages = transaction.packages(inOrderOf: configuration.repositories).map { package in
             PackageFile(
                 path: fetcher.path(of: package), nevra: package.nevra,
                 isSigned: package.checksum == nil

@@ -47,11 +47,8 @@ final class PackagePool {
         guard let pool = pool_create() else { throw Errno.noMemory }
         self.pool = pool
         self.store = store
-        // In dnf's order: of packages that are equally good the solver takes the first, and of groups the last word counts.
-        self.repositories = repositories.enumerated().sorted {
-            ($0.element.repository.priority, $0.element.repository.cost, $0.offset)
-                < ($1.element.repository.priority, $1.element.repository.cost, $1.offset)
-        }.map(\.element)
+        let byRepository = Dictionary(repositories.map { ($0.repository, $0) }) { first, _ in first }
+        self.repositories = repositories.map(\.repository).inOrderOfChoice.compactMap { byRepository[$0] }
         self.architecture = architecture
         baseArchitecture = architecture.hasPrefix("i") && architecture.hasSuffix("86") ? "i386" : architecture
         pool_setdisttype(pool, Int32(DISTTYPE_RPM))

@@ -33,3 +33,11 @@ public struct Repository: Hashable, Sendable {
         self.name = name
     }
 }
+
+extension Sequence<Repository> {
+    /// In dnf's order: of packages that are equally good the solver takes the first, and of groups the last word counts.
+    var inOrderOfChoice: [Repository] {
+        enumerated().sorted { ($0.element.priority, $0.element.cost, $0.offset) < ($1.element.priority, $1.element.cost, $1.offset) }
+            .map(\.element)
+    }
+}

@@ -39,6 +39,20 @@ public struct Transaction: Hashable, Codable, Sendable {
 
     public init(packages: [TransactionPackage]) { self.packages = packages }
 
+    /// The packages as dnf hands them to librpm, whose own order depends on it where dependencies leave a choice: repository by repository,
+    /// and of each by the name of the file, as createrepo_c lists them. Local packages come last. Whatever the transaction was made from,
+    /// the same set has the same order.
+    ///
+    /// - Parameter repositories: as the yum configuration has them.
+    public func packages(inOrderOf repositories: [Repository]) -> [TransactionPackage] {
+        let ranks = Dictionary(zip(repositories.inOrderOfChoice.map(\.id), 0...)) { first, _ in first }
+        func key(_ package: TransactionPackage) -> (Int, String, String) {
+            let file = package.location.utf8.lastIndex(of: UInt8(ascii: "/")).map { package.location[$0...].dropFirst() }
+            return (ranks[package.repository] ?? .max, String(file ?? package.location[...]), package.nevra)
+        }
+        return packages.map { (key($0), $0) }.sorted { $0.0 < $1.0 }.map(\.1)
+    }
+
     public var downloadSize: ByteCount { ByteCount(packages.reduce(0) { $0 + $1.downloadSize.bytes }) }
     public var installedSize: ByteCount { ByteCount(packages.reduce(0) { $0 + $1.installedSize.bytes }) }
 }
