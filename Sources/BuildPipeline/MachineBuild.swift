@@ -183,7 +183,8 @@ struct MachineBuild: Sendable {
             PackageFile(
                 path: fetcher.path(of: package), nevra: package.nevra,
                 isSigned: package.checksum == nil
-                    ? configuration.localPackagesAreChecked : signed.contains(package.repository))
+                    ? configuration.localPackagesAreChecked : signed.contains(package.repository),
+                isNamedByMetadata: package.checksum != nil)
         }
         let used = Set(transaction.packages.map(\.repository))
         let asked = configuration.repositories.filter { $0.gpgcheck && used.contains($0.id) }

@@ -15,11 +15,14 @@ public struct PackageFile: Hashable, Codable, Sendable {
     public var nevra: String
     /// Whether its repository asks for a signature by one of the job's keys.
     public var isSigned: Bool
+    /// Whether `nevra` is what others said of the package: it is refused when it says otherwise itself.
+    public var isNamedByMetadata: Bool
 
-    public init(path: FilePath, nevra: String, isSigned: Bool) {
+    public init(path: FilePath, nevra: String, isSigned: Bool, isNamedByMetadata: Bool = false) {
         self.path = path
         self.nevra = nevra
         self.isSigned = isSigned
+        self.isNamedByMetadata = isNamedByMetadata
     }
 }
 

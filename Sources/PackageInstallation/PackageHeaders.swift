@@ -33,6 +33,10 @@ final class PackageHeaders {
             }
             if headerIsSource(header) != 0 {
                 problems.append("\(package.nevra): a source package; what is built of it would be right")
+                continue
+            }
+            if package.isNamedByMetadata, case let name = Self.nevra(of: header), name != package.nevra {
+                problems.append("\(package.nevra): the package itself says that it is \(name); the repository's metadata has to be made anew")
             }
         }
         guard problems.isEmpty else { throw Self.refusal(problems) }
@@ -44,6 +48,13 @@ final class PackageHeaders {
     func removeAll() {
         for header in headers { headerFree(header) }
         headers = []
+    }
+
+    /// As repositories write it: without an epoch of 0.
+    private static func nevra(of header: Header?) -> String {
+        func text(_ tag: rpmTag_e) -> String { headerGetString(header, rpmTagVal(tag.rawValue)).map { String(cString: $0) } ?? "" }
+        let epoch = headerGetNumber(header, rpmTagVal(RPMTAG_EPOCH.rawValue))
+        return "\(text(RPMTAG_NAME))-\(epoch == 0 ? "" : "\(epoch):")\(text(RPMTAG_VERSION))-\(text(RPMTAG_RELEASE)).\(text(RPMTAG_ARCH))"
     }
 
     static func refusal(_ problems: [String]) -> WorkerFailure {
