@@ -29,7 +29,7 @@ extension PackagePool {
         }
     }
 
-    /// Nobody looks for slips of the finger beyond that many, and looking takes its time.
+    /// Nobody mends so many one by one, and finding out what was meant takes a millisecond each.
     private static let mostSuggestions = 200
 
     /// Without groups and other things that libsolv makes solvables of.
@@ -208,7 +208,7 @@ struct ProblemWords {
 extension ProblemWords {
     /// A request that no package fits: because it is hidden, of another architecture or version, or misspelt.
     ///
-    /// - Parameter names: the packages that it may be misspelt of; `nil`: that is not asked.
+    /// - Parameter names: the packages that it may be misspelt of; `nil`: what may be meant is not asked.
     func problem(unknown one: PackageRequest, among names: NearMisses.Names?) -> ResolutionProblem {
         let selected = pool.newestFirst(pool.match(one.spec, contents: true).ids)
         let causes = selected.compactMap { id in hidden.cause(id).map { (id, $0) } }
@@ -221,6 +221,7 @@ extension ProblemWords {
             return problem
         }
         let message = "no repository has '\(one.spec)'"
+        guard let names else { return ResolutionProblem(at: [one.location], message) }
         let others = pool.solvables(selecting: one.spec, flags: SELECTION_WITH_BADARCH)
         if !others.isEmpty {
             return ResolutionProblem(
@@ -231,7 +232,7 @@ extension ProblemWords {
         if !versions.isEmpty {
             return ResolutionProblem(at: [one.location], "\(message); there is \(versions.map(pool.described).shortList)")
         }
-        let near = names.map { suggestions(for: one.spec, among: $0) } ?? []
+        let near = suggestions(for: one.spec, among: names)
         return ResolutionProblem(at: [one.location], message + (near.isEmpty ? "" : "; did you mean \(near.alternatives)?"))
     }
 
