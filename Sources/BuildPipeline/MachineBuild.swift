@@ -122,8 +122,8 @@ struct MachineBuild: Sendable {
             progress.cached(.fetch)
             progress.cached(.install)
         } else {
-            try await fetch(fetcher, progress)
-            try await install(cache, identities.installed, fetcher, keys, progress)
+            let local = try await fetch(fetcher, progress)
+            try await install(cache, identities.installed, fetcher, local, keys, progress)
         }
         let installed = cache.place("installed", identities.installed).appending("root")
 
@@ -157,34 +157,38 @@ struct MachineBuild: Sendable {
         return manifest.artefacts
     }
 
-    private func fetch(_ fetcher: PackageFetcher, _ progress: StageProgress) async throws {
+    private func fetch(_ fetcher: PackageFetcher, _ progress: StageProgress) async throws -> [FilePath: LocalPackage] {
         try await progress.run(.fetch) {
+            var local: [FilePath: LocalPackage] = [:]
             if options.locked {
                 let resolver = PackageResolver(cachePath: options.paths.cachePath, access: options.repositoryAccess)
                 try await LockedPackages(fetcher: fetcher, resolver: resolver).fetch(
                     transaction.packages, configuration, architecture: machine.description.hardware.architecture
                 ) { progress.report(.fetch, $0) }
             } else {
-                try await fetcher.fetch(transaction.packages, from: configuration.repositories) {
+                local = try await fetcher.fetch(transaction.packages, from: configuration.repositories, inPlace: true) {
                     progress.report(.fetch, $0)
                 }
             }
             try await fetcher.link(
-                configuration.keepsPackages ? transaction.packages : [], into: yumCache.appending("packages"))
+                configuration.keepsPackages ? transaction.packages : [], local: local, into: yumCache.appending("packages"))
+            return local
         }
     }
 
     private func install(
-        _ cache: StageCache, _ identity: Identity, _ fetcher: PackageFetcher, _ keys: [FilePath],
+        _ cache: StageCache, _ identity: Identity, _ fetcher: PackageFetcher, _ local: [FilePath: LocalPackage], _ keys: [FilePath],
         _ progress: StageProgress
     ) async throws {
         let signed = Set(configuration.repositories.filter(\.gpgcheck).map(\.id))
         let packages = transaction.packages(inOrderOf: configuration.repositories).map { package in
-            PackageFile(
-                path: fetcher.path(of: package), nevra: package.nevra,
+            let path = fetcher.path(of: package)
+            return PackageFile(
+                path: local[path]?.path ?? path, nevra: package.nevra,
                 isSigned: package.checksum == nil
                     ? configuration.localPackagesAreChecked : signed.contains(package.repository),
-                isNamedByMetadata: package.checksum != nil)
+                isNamedByMetadata: package.checksum != nil,
+                identity: package.checksum == nil ? FileIdentity(path) : local[path]?.identity)
         }
         let used = Set(transaction.packages.map(\.repository))
         let asked = configuration.repositories.filter { $0.gpgcheck && used.contains($0.id) }

@@ -13,8 +13,7 @@ import SystemPackage
 /// A file of a package in such a folder.
 struct CoveredFile {
     var path: FilePath
-    /// The package's file on the host.
-    var package: FilePath
+    var package: PackageFile
     var mode: mode_t
     var device: dev_t
     var owner: String
@@ -27,7 +26,7 @@ struct CoveredFile {
     /// The first by name of these files, if it is a hard link of that.
     var link: FilePath?
 
-    init(_ list: rpmfiles?, _ index: Int32, path: FilePath, package: FilePath) {
+    init(_ list: rpmfiles?, _ index: Int32, path: FilePath, package: PackageFile) {
         self.path = path
         self.package = package
         mode = mode_t(rpmfilesFMode(list, index))
@@ -47,7 +46,7 @@ struct CoveredFiles {
     /// Notes those of a package; to be called before the run, afterwards librpm has let go of the lists of files.
     ///
     /// - Throws: `WorkerFailure` for one with capabilities.
-    mutating func add(_ header: Header?, package: FilePath) throws {
+    mutating func add(_ header: Header?, package: PackageFile) throws {
         guard let list = rpmfilesNew(nil, header, 0, 0) else { return }
         defer { rpmfilesFree(list) }
         let below = ScriptletFileSystems.directories.map { "\($0)/" }
@@ -153,7 +152,7 @@ struct CoveredFiles {
     /// Gives regular files their contents.
     private func unpack(_ files: [CoveredFile], in folders: [FilePath: FileDescriptor]) throws {
         let regular = files.filter { $0.content != nil && $0.link == nil }
-        for (package, files) in Dictionary(grouping: regular, by: \.package).sorted(by: { $0.key.string < $1.key.string }) {
+        for (package, files) in Dictionary(grouping: regular, by: \.package).sorted(by: { $0.key.path.string < $1.key.path.string }) {
             let payload = try PackagePayload(package)
             while let path = try payload.next() {
                 guard let file = files.first(where: { $0.content == path }) else { continue }

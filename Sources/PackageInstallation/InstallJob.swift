@@ -17,12 +17,15 @@ public struct PackageFile: Hashable, Codable, Sendable {
     public var isSigned: Bool
     /// Whether `nevra` is what others said of the package: it is refused when it says otherwise itself.
     public var isNamedByMetadata: Bool
+    /// The file that is meant, where others may put another one in its place; `nil` in the cache.
+    public var identity: FileIdentity?
 
-    public init(path: FilePath, nevra: String, isSigned: Bool, isNamedByMetadata: Bool = false) {
+    public init(path: FilePath, nevra: String, isSigned: Bool, isNamedByMetadata: Bool = false, identity: FileIdentity? = nil) {
         self.path = path
         self.nevra = nevra
         self.isSigned = isSigned
         self.isNamedByMetadata = isNamedByMetadata
+        self.identity = identity
     }
 }
 

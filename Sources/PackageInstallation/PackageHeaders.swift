@@ -19,8 +19,9 @@ final class PackageHeaders {
         try PackageKeyring([]).trust(in: transaction)
         var problems: [String] = []
         for package in packages {
-            guard let file = Fopen(package.path.string, "r.ufdio"), Ferror(file) == 0 else {
-                problems.append("\(package.nevra): \(package.path) cannot be opened")
+            let file: FD_t
+            do { file = try package.open() } catch let failure as WorkerFailure {
+                problems.append(failure.message)
                 continue
             }
             defer { Fclose(file) }

@@ -12,24 +12,21 @@ import SystemPackage
 ///
 /// The package has been verified. Of files that are hard links of each other, the first one has the content.
 final class PackagePayload {
-    private let package: FilePath
+    private let package: PackageFile
     private let transaction: rpmts
     private let file: FD_t
     private let files: rpmfiles
     private let iterator: rpmfi
 
     /// - Throws: `WorkerFailure` for a file that is no package, or whose compression librpm does not know.
-    init(_ package: FilePath) throws {
+    init(_ package: PackageFile) throws {
         self.package = package
-        let failure = WorkerFailure(kind: "transaction", message: "\(package): its payload cannot be read")
+        let failure = WorkerFailure(kind: "transaction", message: "\(package.path): its payload cannot be read")
+        let opened = try package.open()
         transaction = rpmtsCreate()
         try PackageKeyring([]).trust(in: transaction)
-        guard let opened = Fopen(package.string, "r.ufdio") else {
-            rpmtsFree(transaction)
-            throw failure
-        }
         var header: Header?
-        let result = rpmReadPackageFile(transaction, opened, package.string, &header)
+        let result = rpmReadPackageFile(transaction, opened, package.path.string, &header)
         defer { headerFree(header) }
         let compression = headerGetString(header, rpmTagVal(RPMTAG_PAYLOADCOMPRESSOR.rawValue)).map { String(cString: $0) }
         // As rpm2archive(8) does it; the stream stays the same object.
@@ -60,7 +57,7 @@ final class PackagePayload {
             let result = rpmfiNext(iterator)
             if result == Int32(RPMERR_ITER_END.rawValue) { return nil }
             guard result >= 0, let name = rpmfiFN(iterator) else {
-                throw WorkerFailure(kind: "transaction", message: "\(package): its payload is damaged")
+                throw WorkerFailure(kind: "transaction", message: "\(package.path): its payload is damaged")
             }
             if rpmfiArchiveHasContent(iterator) != 0 { return FilePath(platformString: name) }
         }
@@ -74,7 +71,7 @@ final class PackagePayload {
         guard let copy = fdDup(output.rawValue) else { throw Errno(rawValue: errno) }
         defer { Fclose(copy) }
         guard rpmfiArchiveReadToFile(iterator, copy, 0) == 0 else {
-            throw WorkerFailure(kind: "transaction", message: "\(package): \(name) cannot be unpacked")
+            throw WorkerFailure(kind: "transaction", message: "\(package.path): \(name) cannot be unpacked")
         }
     }
 

@@ -48,7 +48,7 @@ final class RPMTransaction {
         }
         headers = try PackageHeaders(of: job.packages, log: log)
         for (index, header) in headers.headers.enumerated() {
-            try coveredFiles.add(header, package: job.packages[index].path)
+            try coveredFiles.add(header, package: job.packages[index])
         }
         for path in TemporaryFolder.paths {
             let folder = try TemporaryFolder(path, in: job.installRoot, headers: headers.headers, packages: job.packages)
@@ -155,7 +155,7 @@ final class RPMTransaction {
         try addPackages()
         for (index, files) in database.macroFiles.sorted(by: { $0.key < $1.key }) {
             try gate.wait(for: job.packages[index])
-            try database.read(files, of: job.packages[index].path)
+            try database.read(files, of: job.packages[index])
         }
         rpmPushMacro(nil, "_dbpath", nil, database.path.string, RMIL_CMDLINE)
         try chooseBackend()
@@ -185,6 +185,7 @@ final class RPMTransaction {
                 kind: "transaction",
                 message: (["the installation failed:"] + log.errors + scriptlets).joined(separator: "\n  "))
         }
+        for package in job.packages { try package.checkIsUnchanged() }
         try database.checkIsThere(in: job.installRoot, of: transaction)
         try coveredFiles.record(in: transaction)
         rpmtsCloseDB(transaction)
@@ -219,16 +220,16 @@ final class RPMTransaction {
         var wanted: [NumberedPackage] = []
         while let element = rpmtsiNext(elements, rpmElementTypes(TR_ADDED.rawValue)) {
             guard let key = rpmteKey(element), case let index = Int(bitPattern: key) - 1, unpackedAhead.contains(index) else { continue }
-            wanted.append(NumberedPackage(number: index, path: job.packages[index].path))
+            wanted.append(NumberedPackage(number: index, file: job.packages[index]))
         }
         if let word = WishToUnpack(packages: wanted).word { reporter.done(word) }
     }
 
-    /// The package as it is, or its unpacked copy.
-    private func file(of index: Int) throws -> FilePath {
+    /// Opens the package, or its unpacked copy.
+    private func open(_ index: Int) throws -> FD_t? {
         try gate.wait(for: job.packages[index])
-        guard let copies = job.copies, unpackedAhead.contains(index), try gate.isUnpacked(index) else { return job.packages[index].path }
-        return UnpackAheadJob.place(of: index, in: copies)
+        guard let copies = job.copies, unpackedAhead.contains(index), try gate.isUnpacked(index) else { return try job.packages[index].open() }
+        return Fopen(UnpackAheadJob.place(of: index, in: copies).string, "r.ufdio")
     }
 
     /// Throws librpm's list of problems, all of them.
@@ -256,7 +257,7 @@ final class RPMTransaction {
             guard let key, case let index = Int(bitPattern: key) - 1, job.packages.indices.contains(index) else {
                 return nil
             }
-            do { opened = Fopen(try file(of: index).string, "r.ufdio") } catch {
+            do { opened = try open(index) } catch {
                 log.errors.append("\(error)")
                 return nil
             }

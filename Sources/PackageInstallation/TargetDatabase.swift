@@ -74,7 +74,7 @@ struct TargetDatabase {
     /// Reads macro files of a package that has been verified.
     ///
     /// - Throws: `WorkerFailure` when its payload cannot be read.
-    mutating func read(_ files: Set<FilePath>, of package: FilePath) throws {
+    mutating func read(_ files: Set<FilePath>, of package: PackageFile) throws {
         var wanted = files
         let payload = try PackagePayload(package)
         while !wanted.isEmpty, let file = try payload.next() {

@@ -34,11 +34,11 @@ struct TemporaryFolder {
         try walk(top) { path, _ in kept.insert(path) }
         self.kept = kept
         hasContent = !kept.subtracting([top]).isEmpty
-        for (header, package) in zip(headers, packages) { add(header, package: package.path) }
+        for (header, package) in zip(headers, packages) { add(header, package: package) }
     }
 
     /// Notes what a package has there.
-    private mutating func add(_ header: Header?, package: FilePath) {
+    private mutating func add(_ header: Header?, package: PackageFile) {
         guard let list = rpmfilesNew(nil, header, 0, 0), let name = headerGetString(header, rpmTagVal(RPMTAG_NAME.rawValue)) else { return }
         defer { rpmfilesFree(list) }
         let top = rpmfilesFindFN(list, path.string)

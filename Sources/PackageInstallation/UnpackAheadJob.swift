@@ -15,7 +15,7 @@ import SystemPackage
 /// A verified package, and the number under which its copy is known.
 struct NumberedPackage: Codable, Sendable {
     var number: Int
-    var path: FilePath
+    var file: PackageFile
 }
 
 public struct UnpackAheadJob: WorkerJob {
@@ -30,7 +30,7 @@ public struct UnpackAheadJob: WorkerJob {
 
     public var isolation: Isolation {
         var isolation = Isolation(
-            writablePaths: [folder], readablePaths: Array(Set(packages.map { $0.path.removingLastComponent() })))
+            writablePaths: [folder], readablePaths: Array(Set(packages.map { $0.file.path.removingLastComponent() })))
         isolation.hidesHost = true
         return isolation
     }
@@ -58,7 +58,7 @@ public struct UnpackAheadJob: WorkerJob {
             let partial = FilePath("\(place).partial")
             let file = try FileDescriptor.open(
                 partial, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .ownerReadWrite)
-            try file.closeAfter { try copy(package.path, to: file) }
+            try file.closeAfter { try copy(package.file, to: file) }
             guard rename(partial.string, place.string) == 0 else { throw Errno(rawValue: errno) }
             reporting.done("\(package.number)")
         }
@@ -71,15 +71,15 @@ public struct UnpackAheadJob: WorkerJob {
         return bytes
     }
 
-    private func copy(_ package: FilePath, to output: FileDescriptor) throws {
-        let failure = WorkerFailure(kind: "transaction", message: "\(package) cannot be unpacked")
+    private func copy(_ package: PackageFile, to output: FileDescriptor) throws {
+        let failure = WorkerFailure(kind: "transaction", message: "\(package.path) cannot be unpacked")
         let transaction: rpmts = rpmtsCreate()
         defer { rpmtsFree(transaction) }
         // Verified already, by the machine's keys.
         try PackageKeyring([]).trust(in: transaction)
-        guard let opened = Fopen(package.string, "r.ufdio") else { throw failure }
+        let opened = try package.open()
         var header: Header?
-        let result = rpmReadPackageFile(transaction, opened, package.string, &header)
+        let result = rpmReadPackageFile(transaction, opened, package.path.string, &header)
         headerFree(header)
         let payload = lseek(Fileno(opened), 0, SEEK_CUR)
         guard [RPMRC_OK, RPMRC_NOKEY, RPMRC_NOTTRUSTED].contains(result), payload > 0 else {

@@ -103,18 +103,18 @@ private final class PackageVerifier {
 
     /// Whether the header alone is as good as the package has to be.
     func acceptsHeader(of package: PackageFile) -> Bool {
-        guard let file = Fopen(package.path.string, "r.ufdio"), Ferror(file) == 0 else { return false }
+        guard let file = try? package.open() else { return false }
         defer { Fclose(file) }
         return verify(package, in: file, flags: RPMVSF_NEEDPAYLOAD.rawValue)
     }
 
     /// Why the package, header and payload, is not to be installed; `nil` when it may be.
     func refusal(of package: PackageFile) -> String? {
-        guard let file = Fopen(package.path.string, "r.ufdio"), Ferror(file) == 0 else {
-            return "\(package.nevra): \(package.path) cannot be opened"
-        }
-        defer { Fclose(file) }
-        return verify(package, in: file) ? nil : "\(package.nevra): \(reason(isSigned: package.isSigned))"
+        do {
+            let file = try package.open()
+            defer { Fclose(file) }
+            return verify(package, in: file) ? nil : "\(package.nevra): \(reason(isSigned: package.isSigned))"
+        } catch let failure as WorkerFailure { return failure.message } catch { return "\(package.nevra): \(error)" }
     }
 
     private func verify(_ package: PackageFile, in file: FD_t, flags: UInt32 = 0) -> Bool {

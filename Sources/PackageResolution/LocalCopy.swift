@@ -12,9 +12,9 @@ import SystemPackage
     import Musl
 #endif
 
-/// One file that may be copied.
+/// One file that may be copied, or used where it is.
 struct LocalCopy: Sendable {
-    private let source: FilePath
+    let source: FilePath
     private let download: Download
 
     /// `nil`: it comes from elsewhere first, or more slowly on purpose.
@@ -25,6 +25,16 @@ struct LocalCopy: Sendable {
         else { return nil }
         source = FilePath(url.path)
         self.download = download
+    }
+
+    /// The file where it is.
+    ///
+    /// - Returns: `nil`: it is not the one that is wanted.
+    func identity() -> FileIdentity? {
+        guard let before = FileIdentity(source), download.size == nil || download.size == before.size,
+            download.checksums.contains(where: { (try? Checksum($0.algorithm, ofFile: source)) == $0 }), FileIdentity(source) == before
+        else { return nil }
+        return before
     }
 
     /// Puts the file in place.

@@ -32,7 +32,7 @@ public struct LockedPackages: Sendable {
             }
             if !moved.isEmpty {
                 // Into the store it goes by checksum and name: the name is the locked one's.
-                try? await fetcher.fetch(moved, from: configuration.repositories, progress: progress)
+                _ = try? await fetcher.fetch(moved, from: configuration.repositories, progress: progress)
             }
             let gone = self.missing(packages)
             guard gone.isEmpty else {

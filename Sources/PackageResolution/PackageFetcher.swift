@@ -1,7 +1,7 @@
 import BuildStore
 import ConfigurationTree
 import Foundation
-import HostSystem
+public import HostSystem
 public import SystemPackage
 
 #if canImport(Glibc)
@@ -9,6 +9,13 @@ public import SystemPackage
 #elseif canImport(Musl)
     import Musl
 #endif
+
+/// A package that stays where it is, on this host.
+public struct LocalPackage: Hashable, Sendable {
+    public var path: FilePath
+    /// The file that had the right checksum.
+    public var identity: FileIdentity
+}
 
 /// The shared store of package files, `<cachePath>/packages`: by checksum, so that no package is fetched twice.
 public struct PackageFetcher: Sendable {
@@ -31,11 +38,14 @@ public struct PackageFetcher: Sendable {
 
     /// Fetches what is not in the store yet, several at once; every byte is checked against the metadata's checksum.
     ///
+    /// - Parameter inPlace: whether packages of repositories on this host (`file:`) stay where they are, as with dnf: copying the demo's 180
+    ///   (219 MB) took 0.4 s on two cores, which is the memory for the second copy. They are looked at anew each time.
+    /// - Returns: where those are, by their places in the store.
     /// - Throws: `DownloadError` with every package that could not be had and each mirror's reason, `CancellationError`.
-    public func fetch(
-        _ packages: [TransactionPackage], from repositories: [Repository],
+    @discardableResult public func fetch(
+        _ packages: [TransactionPackage], from repositories: [Repository], inPlace: Bool = false,
         progress: @escaping @Sendable (FetchProgress) -> Void
-    ) async throws {
+    ) async throws -> [FilePath: LocalPackage] {
         try await metadata.blocking { [self] in
             let places = Dictionary(repositories.map { ($0.id, $0) }) { first, _ in first }
             let missing = Set(packages).filter { $0.checksum != nil && !isThere($0) }.sorted { $0.nevra < $1.nevra }
@@ -47,7 +57,7 @@ public struct PackageFetcher: Sendable {
                     mirrors[id] = []
                 }
             }
-            let downloads = missing.compactMap { package -> Download? in
+            var downloads = missing.compactMap { package -> Download? in
                 guard let repository = places[package.repository], let baseURLs = mirrors[package.repository] else {
                     return nil
                 }
@@ -56,9 +66,18 @@ public struct PackageFetcher: Sendable {
                     checksums: [package.checksum].compactMap(\.self), size: package.downloadSize.bytes,
                     options: repository.transfer)
             }
+            let local = inPlace ? localPackages(downloads) : [:]
+            downloads.removeAll { local.keys.contains($0.destination) }
             try metadata.downloader.fetch(downloads, progress: progress)
             if !downloads.isEmpty { AbandonedFiles.remove(from: folder.removingLastComponent()) }
+            return local
         }
+    }
+
+    private func localPackages(_ downloads: [Download]) -> [FilePath: LocalPackage] {
+        let candidates = downloads.compactMap { download in LocalCopy(download).map { (download.destination, $0) } }
+        let found = concurrently(candidates) { _, copy in copy.identity().map { LocalPackage(path: copy.source, identity: $0) } }
+        return Dictionary(zip(candidates, found).compactMap { candidate, local in local.map { (candidate.0, $0) } }) { first, _ in first }
     }
 
     /// A file that lost its end, such as when the power went, is fetched again.
@@ -72,10 +91,12 @@ public struct PackageFetcher: Sendable {
     }
 
     /// Makes the folder hold these packages and no others: as hard links, or as copies (that share their blocks where the file
-    /// system can) when the folder is on another file system than the store.
+    /// system can) when the folder is on another file system than the store; as symbolic links those that stay where they are.
     ///
     /// - Throws: `FileError`.
-    public func link(_ packages: [TransactionPackage], into target: FilePath) async throws {
+    public func link(
+        _ packages: [TransactionPackage], local: [FilePath: LocalPackage] = [:], into target: FilePath
+    ) async throws {
         try await offPool { [self] in
             try createDirectories(target)
             let wanted = Dictionary(
@@ -85,8 +106,13 @@ public struct PackageFetcher: Sendable {
             for name in try FileManager.default.contentsOfDirectory(atPath: target.string) where name.hasSuffix(".rpm") {
                 removeFile(target.appending(name))
             }
-            for (name, path) in wanted where Glibc.link(path.string, target.appending(name).string) != 0 {
-                do { try copy(path, to: target.appending(name)) } catch let error as Errno { throw FileError(path, error) }
+            for (name, path) in wanted {
+                let place = target.appending(name)
+                if let local = local[path] {
+                    guard symlink(local.path.string, place.string) == 0 else { throw FileError(place, Errno(rawValue: errno)) }
+                } else if Glibc.link(path.string, place.string) != 0 {
+                    do { try copy(path, to: place) } catch let error as Errno { throw FileError(path, error) }
+                }
             }
         }
     }

@@ -24,6 +24,17 @@ struct LockTests {
                     > yum/repositories/demo.repo
                 printf 'boot:\\n  loader: none\\noutputs: [raw]\\n' > machine.yaml
                 """)
+            // Without a lock packages stay where they are, and as they are.
+            let state = "cd '\(repository)'; stat -c '%n %h %z %a %u' -- * | sort"
+            let before = try await shell(state)
+            let unlocked = try await Sandbox.discographer(["build", "-c", tree, "-s", folder + "/unlocked", "test"])
+            #expect(unlocked.status == 0, "\(unlocked.output)\(unlocked.errors)")
+            #expect(try await shell(state) == before)
+            #expect(try await shell("cd '\(folder)/unlocked'; find . -name '*.rpm' -type f; find -L test/one/yum/packages -type l") == "")
+            #expect(
+                try await shell("realpath '\(folder)'/unlocked/test/one/yum/packages/* | sort")
+                    == shell("realpath '\(repository)'/*.rpm | sort"))
+
             let lock = try await Sandbox.discographer(["lock", "-c", tree, "-s", folder + "/cache", "test"])
             #expect(lock.status == 0, "\(lock.errors)")
             let lockFile = tree + "/test/machines/one/packages.lock"

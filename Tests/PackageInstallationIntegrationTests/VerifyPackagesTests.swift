@@ -63,6 +63,23 @@ struct VerifyPackagesTests {
         }
     }
 
+    /// Of a repository on this host; with a good package, whose signature is right.
+    @Test("a package in whose place another one is put meanwhile is refused")
+    func replaced() async throws {
+        try await InstallBench.with { bench in
+            var packages = try ["setup", "filesystem", "netbase"].map { try Self.package($0, in: bench) { _ in } }
+            let identity = try #require(FileIdentity(packages[2].path))
+            packages[2].identity = identity
+            _ = try await bench.run(try bench.job(packages, into: "unchanged"))
+            let other = try Self.package("tzdata", in: bench) { _ in }
+            #expect(rename(other.path.string, packages[2].path.string) == 0)
+            let failure = await #expect(throws: WorkerFailure.self) { try await bench.run(try bench.job(packages, into: "root")) }
+            #expect(failure?.kind == "signature")
+            #expect(failure?.message.contains("\(packages[2].path) was changed while it was in use") == true, "\(failure?.message ?? "")")
+            #expect(!exists(bench.folder.appending("root/usr/share/zoneinfo")))
+        }
+    }
+
     @Test("of headers comes before everything: no scriptlet runs when one of them is bad")
     func badHeader() async throws {
         try await InstallBench.with { bench in

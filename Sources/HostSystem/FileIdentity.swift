@@ -1,0 +1,42 @@
+public import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Which regular file is at a path, and as of when: equal as long as nobody replaces or changes it. The time of its last change of status (inode(7), ctime)
+/// is the kernel's alone to set.
+public struct FileIdentity: Hashable, Codable, Sendable {
+    private let device: UInt64
+    private let inode: UInt64
+    public let size: UInt64
+    private let modifiedSeconds: Int
+    private let modifiedNanoseconds: Int
+    private let changedSeconds: Int
+    private let changedNanoseconds: Int
+
+    /// `nil` where no regular file is.
+    public init?(_ path: FilePath) {
+        var status = stat()
+        guard path.withPlatformString({ stat($0, &status) }) == 0 else { return nil }
+        self.init(status)
+    }
+
+    /// Of an open file.
+    public init?(descriptor: Int32) {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return nil }
+        self.init(status)
+    }
+
+    private init?(_ status: stat) {
+        guard status.st_mode & S_IFMT == S_IFREG else { return nil }
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
+        size = UInt64(status.st_size)
+        (modifiedSeconds, modifiedNanoseconds) = (status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
+        (changedSeconds, changedNanoseconds) = (status.st_ctim.tv_sec, status.st_ctim.tv_nsec)
+    }
+}
