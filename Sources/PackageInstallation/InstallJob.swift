@@ -10,7 +10,11 @@ public import SystemPackage
 
 /// A package file to install.
 public struct PackageFile: Hashable, Codable, Sendable {
-    public var path: FilePath
+    public var path: FilePath {
+        get { written.path }
+        set { written.path = newValue }
+    }
+    private var written: WrittenPath
     /// `name-[epoch:]version-release.arch`, for people.
     public var nevra: String
     /// Whether its repository asks for a signature by one of the job's keys.
@@ -21,7 +25,7 @@ public struct PackageFile: Hashable, Codable, Sendable {
     public var identity: FileIdentity?
 
     public init(path: FilePath, nevra: String, isSigned: Bool, isNamedByMetadata: Bool = false, identity: FileIdentity? = nil) {
-        self.path = path
+        written = WrittenPath(path)
         self.nevra = nevra
         self.isSigned = isSigned
         self.isNamedByMetadata = isNamedByMetadata

@@ -72,6 +72,8 @@ public struct VerifyPackagesJob: WorkerJob {
         // As a whole: it says why, or there is a signature of header and payload together alone, as packages for rpm 3 have.
         for (package, isGood) in zip(packages, isGood) where !isGood { verify(package) }
         if result.refusals.isEmpty { reporting.done(Self.allHeaders) }
+        // From here on nobody waits for all of them, and the process that installs is the one to have a core.
+        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
         for (package, isGood) in zip(packages, isGood) where isGood { verify(package) }
         return result
     }
