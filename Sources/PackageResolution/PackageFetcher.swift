@@ -66,7 +66,7 @@ public struct PackageFetcher: Sendable {
                     checksums: [package.checksum].compactMap(\.self), size: package.downloadSize.bytes,
                     options: repository.transfer)
             }
-            let local = inPlace ? localPackages(downloads) : [:]
+            let local = inPlace ? try localPackages(downloads) : [:]
             downloads.removeAll { local.keys.contains($0.destination) }
             try metadata.downloader.fetch(downloads, progress: progress)
             if !downloads.isEmpty { AbandonedFiles.remove(from: folder.removingLastComponent()) }
@@ -74,9 +74,13 @@ public struct PackageFetcher: Sendable {
         }
     }
 
-    private func localPackages(_ downloads: [Download]) -> [FilePath: LocalPackage] {
+    private func localPackages(_ downloads: [Download]) throws -> [FilePath: LocalPackage] {
         let candidates = downloads.compactMap { download in LocalCopy(download).map { (download.destination, $0) } }
-        let found = concurrently(candidates) { _, copy in copy.identity().map { LocalPackage(path: copy.source, identity: $0) } }
+        let cancellation = metadata.downloader.cancellation
+        let found = concurrently(candidates) { _, copy in
+            cancellation.isCancelled ? nil : copy.identity().map { LocalPackage(path: copy.source, identity: $0) }
+        }
+        if cancellation.isCancelled { throw CancellationError() }
         return Dictionary(zip(candidates, found).compactMap { candidate, local in local.map { (candidate.0, $0) } }) { first, _ in first }
     }
 
