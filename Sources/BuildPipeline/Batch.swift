@@ -55,7 +55,7 @@ public struct Batch: Sendable {
             diagnostics: &diagnostics)
     }
 
-    /// - Throws: `BuildProblem` with the path, for a cache that cannot be written.
+    /// - Throws: `BuildProblem` with the path, for a cache that cannot be written, or not be mounted.
     private func checkCache() throws {
         let path = options.paths.cachePath
         do {
@@ -63,6 +63,9 @@ public struct Batch: Sendable {
             guard access(path.string, W_OK) == 0 else { throw FileError(path, Errno(rawValue: errno)) }
         } catch let error as FileError {
             throw BuildProblem("\(error.path): error: the cache cannot be written: \(error.errno)")
+        }
+        if let obstacle = LayeredRoot.obstacle(at: path) {
+            throw BuildProblem("\(path): error: no machine's layers can be in this cache: \(obstacle)")
         }
     }
 

@@ -6,6 +6,7 @@
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 // glibc has no wrapper for openat2(2).
@@ -62,3 +63,10 @@ int discographer_copy_contents(int input, int output) {
     }
     return 0;
 }
+
+int64_t discographer_file_system_type(const char *path) {
+    struct statfs status;
+    return statfs(path, &status) < 0 ? -1 : (int64_t)status.f_type;
+}
+
+int discographer_sync_file_system(int file) { return syncfs(file); }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -90,9 +91,13 @@ int discographer_probe_namespaces(const char **failed_step) {
     if (child < 0) return -1;
     if (child == 0) {
         int result[2] = {0, 0};
+        char name[HOST_NAME_MAX + 1];
         if (unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET) < 0 ||
             mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
             result[0] = 1;
+            result[1] = errno;
+        } else if (gethostname(name, sizeof name) < 0 || sethostname(name, strnlen(name, sizeof name)) < 0) {
+            result[0] = 3;
             result[1] = errno;
         } else {
             pid_t inner = fork();
@@ -112,7 +117,7 @@ int discographer_probe_namespaces(const char **failed_step) {
     close(results[0]);
     succeeds(child);
     if (count == sizeof result && result[0] == 0) return 0;
-    *failed_step = result[0] == 2 ? DISCOGRAPHER_STEP_PROC : DISCOGRAPHER_STEP_MOUNT;
+    *failed_step = result[0] == 3 ? DISCOGRAPHER_STEP_HOSTNAME : result[0] == 2 ? DISCOGRAPHER_STEP_PROC : DISCOGRAPHER_STEP_MOUNT;
     errno = result[1];
     return -1;
 }

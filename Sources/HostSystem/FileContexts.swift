@@ -52,8 +52,8 @@ public struct FileContexts: Sendable {
     /// - Throws: `HostSystemError.systemCall`.
     public func set(in root: FilePath) throws {
         for (path, context) in sorted {
-            let place = root.withPlatformString { Array(UnsafeBufferPointer(start: $0, count: strlen($0))) }
-            guard lsetxattr(place + path.map(CChar.init(bitPattern:)) + [0], Self.attribute, context + [0], context.count + 1, 0) == 0
+            let place = (root.bytes + path + [0]).map(CChar.init(bitPattern:))
+            guard lsetxattr(place, Self.attribute, context + [0], context.count + 1, 0) == 0
             else {
                 throw HostSystemError.systemCall(
                     what: "setting the SELinux context of \(String(decoding: path, as: UTF8.self))", errno: Errno(rawValue: errno))

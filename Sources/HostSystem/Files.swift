@@ -85,6 +85,14 @@ public func createDirectories(_ path: FilePath, permissions: CInterop.Mode = 0o7
     }
 }
 
+/// Makes the folder that becomes a machine's `/`: 0755, whatever the caller's umask.
+///
+/// - Throws: `FileError`.
+public func createRootFolder(_ path: FilePath) throws {
+    try createDirectories(path)
+    guard chmod(path.string, 0o755) == 0 else { throw FileError(path, Errno(rawValue: errno)) }
+}
+
 /// Whether there is anything at the path (a dangling symlink counts).
 public func exists(_ path: FilePath) -> Bool {
     var status = stat()
@@ -131,4 +139,28 @@ public func openFolder(_ path: FilePath, inRoot root: FilePath) throws -> FileDe
 /// - Throws: `Errno`.
 public func copyContents(of input: FileDescriptor, to output: FileDescriptor) throws {
     guard discographer_copy_contents(input.rawValue, output.rawValue) == 0 else { throw Errno(rawValue: errno) }
+}
+
+/// Waits until all of the file system that has the folder is on disk (syncfs(2)).
+///
+/// - Throws: `FileError`, for what the kernel could not write before too.
+public func syncFileSystem(of folder: FilePath) throws { try sync(folder, discographer_sync_file_system) }
+
+/// Waits until the names in the folder are on disk (fsync(2)).
+///
+/// - Throws: `FileError`.
+public func syncFolder(_ folder: FilePath) throws { try sync(folder, fsync) }
+
+private func sync(_ folder: FilePath, _ call: (Int32) -> Int32) throws {
+    do {
+        let descriptor = try FileDescriptor.open(folder, .readOnly, options: [.directory, .closeOnExec])
+        try descriptor.closeAfter { guard call(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) } }
+    } catch let error as Errno {
+        throw FileError(folder, error)
+    }
+}
+
+/// What tells this run of the kernel from all others (random(4)); a container has its host's.
+public func currentBoot() -> String? {
+    (try? readText("/proc/sys/kernel/random/boot_id")).map { String($0.prefix { !$0.isNewline }) }
 }

@@ -42,6 +42,16 @@ public func folderEntries(_ directory: FileDescriptor) throws -> [FilePath.Compo
     try folderNames(directory).compactMap { FilePath.Component(platformString: $0) }
 }
 
+extension FilePath {
+    /// The path as the kernel takes it, without NUL; not always text.
+    public var bytes: [UInt8] { withPlatformString { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } }
+}
+
+extension FilePath.Component {
+    /// The name as the kernel takes it, without NUL; not always text.
+    public var bytes: [UInt8] { withPlatformString { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } }
+}
+
 /// One of a file's extended attributes (xattr(7)).
 public struct ExtendedAttribute: Hashable, Sendable {
     /// With its class, such as `security.capability`.

@@ -31,6 +31,18 @@ public struct LayeredRoot: Hashable, Codable, Sendable {
     /// Where the SELinux contexts of the whole are kept, if its packages have a policy (`FileContexts`).
     public var contexts: FilePath { changes.removingLastComponent().appending("contexts") }
 
+    /// Why `changes` could not be in the folder, in words; `nil` where they can, or where only the mount itself would tell.
+    public static func obstacle(at folder: FilePath) -> String? {
+        switch folder.withPlatformString({ discographer_file_system_type($0) }) {
+        case overlayType: "it is on overlayfs, as a container's own files are; a volume (-v /var/cache/discographer:\(folder)) would be right"
+        case nfsType: "it is on NFS; a file system of this host, such as ext4 or xfs, would be right"
+        default: nil
+        }
+    }
+
+    /// statfs(2), f_type: OVERLAYFS_SUPER_MAGIC and NFS_SUPER_MAGIC.
+    private static let (overlayType, nfsType): (Int64, Int64) = (0x794c_7630, 0x6969)
+
     /// Mounts the whole at `mountPoint`. Only in a worker: there is no unmount, the mount ends with the worker.
     ///
     /// - Parameter readOnly: for readers such as the disk writers; `changes` is then a lower layer like the other.

@@ -48,12 +48,10 @@ public enum RootlessError: Error, Hashable, Sendable, CustomStringConvertible {
             case DISCOGRAPHER_STEP_MOUNT where setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1:
                 "AppArmor takes the privileges of user namespaces away (\(errno)); as root: "
                     + "sysctl kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile with 'userns,' for discographer-worker"
-            case DISCOGRAPHER_STEP_MOUNT:
-                "no mount, process and network namespaces can be made (\(errno)); in a container, its seccomp profile would have to allow "
-                    + "unshare and mount (docker and podman: --security-opt seccomp=unconfined)"
+            case DISCOGRAPHER_STEP_MOUNT: "no mount, process and network namespaces can be made (\(errno)); " + Container.whatIsMissing
+            case DISCOGRAPHER_STEP_HOSTNAME: "the host name of a namespace cannot be set (\(errno)); " + Container.whatIsMissing
             case DISCOGRAPHER_STEP_PROC:
-                "/proc cannot be mounted (\(errno)), because parts of this container's own are hidden; "
-                    + "docker: --security-opt systempaths=unconfined, podman: --security-opt unmask=ALL"
+                "/proc cannot be mounted (\(errno)), because parts of this container's own are hidden; " + Container.whatIsMissing
             default: "\(step): \(errno)"
             }
         return "building without being the host's root: " + reason
@@ -76,8 +74,7 @@ public enum RootlessError: Error, Hashable, Sendable, CustomStringConvertible {
             return "there may be \(limit) of them; as root: sysctl user.max_user_namespaces=\(max(15000, limit * 2))"
         }
         if errno == .notPermitted {
-            return "in a container, its seccomp profile would have to allow unshare (docker and podman: --security-opt seccomp=unconfined), "
-                + "or give it the capability SYS_ADMIN (--cap-add SYS_ADMIN); in a chroot(2), none can be made"
+            return Container.whatIsMissing + "; in a chroot(2), none can be made"
         }
         return "a kernel with CONFIG_USER_NS would be right"
     }

@@ -26,6 +26,14 @@ public struct IDRange: Hashable, Codable, Sendable {
     static func reach(of ranges: [IDRange]) -> UInt64 {
         ranges.sorted { $0.inside < $1.inside }.reduce(0) { $1.inside == $0 ? $0 + $1.count : $0 }
     }
+
+    /// A map, for a namespace inside one that has `ranges`, in which the ids below `count` stay the same. The kernel takes no line that reaches over
+    /// the end of one of the outer namespace's.
+    static func same(below count: UInt64, in ranges: [IDRange]) -> [IDRange] {
+        ranges.filter { $0.inside < count }.sorted { $0.inside < $1.inside }.map {
+            IDRange(inside: $0.inside, outside: $0.inside, count: min($0.count, count - $0.inside))
+        }
+    }
 }
 
 /// The ids that a user may give away in user namespaces: subuid(5) and subgid(5).

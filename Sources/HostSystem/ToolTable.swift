@@ -25,7 +25,8 @@ public struct ToolTable: Hashable, Codable, Sendable {
 
     /// Reads the table for the family that os-release(5) names (`ID`, then each of `ID_LIKE`).
     ///
-    /// - Throws: `HostSystemError.unknownHostFamily` when no file fits, `.toolTableMalformed` for a bad line.
+    /// - Throws: `HostSystemError.unknownHostFamily` when no file fits, `.toolTableMalformed` for a bad line,
+    ///   `.toolTableEmpty` when there is none.
     public init(pathsPath: FilePath, osRelease: FilePath = "/etc/os-release") throws {
         let candidates = Self.families(in: (try? readText(osRelease)) ?? "")
         for family in candidates {
@@ -48,6 +49,7 @@ public struct ToolTable: Hashable, Codable, Sendable {
             }
             tools[fields[0]] = Tool(name: fields[0], path: FilePath(fields[1]), package: fields[2])
         }
+        guard !tools.isEmpty else { throw HostSystemError.toolTableEmpty(file: file) }
     }
 
     /// The program of that name.

@@ -92,12 +92,13 @@ struct NamespaceEntry: Codable {
         let own = UserNamespace.map("uid_map")
         if geteuid() == 0 {
             if UserNamespace.isInitial && UserNamespace.mayMount { return nil }
-            let reach = min(IDRange.reach(of: own), IDRange.reach(of: UserNamespace.map("gid_map")))
+            let groups = UserNamespace.map("gid_map")
+            let reach = min(IDRange.reach(of: own), IDRange.reach(of: groups))
             guard reach >= SubordinateIDs.needed - 1 else { throw RootlessError.narrowNamespace(reach) }
             guard !UserNamespace.mayMount else { return }
             // Root of a container. A map of all ids would look like the host's own.
-            uidMap = [IDRange(inside: 0, outside: 0, count: min(reach, SubordinateIDs.needed))]
-            gidMap = uidMap
+            uidMap = IDRange.same(below: min(reach, SubordinateIDs.needed), in: own)
+            gidMap = IDRange.same(below: min(reach, SubordinateIDs.needed), in: groups)
             return
         }
         let number = geteuid()

@@ -15,12 +15,11 @@ struct CleanEndTests {
     @Test("at every stage, by SIGKILL, SIGINT and SIGTERM")
     func killed() async throws {
         try await Sandbox.withFolder { folder in
-            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet)
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet, machine: "boot:\n  loader: none\noutputs: [qcow2, vmdk]\n")
             // A scriptlet and disks that take long enough to be hit.
             _ = try await shell(
                 """
                 cd '\(tree)/test/machines/one'
-                printf 'boot:\\n  loader: none\\noutputs: [qcow2, vmdk]\\n' > machine.yaml
                 rm generator-scriptlets; mkdir generator-scriptlets
                 printf 'sleep 1\\n' > generator-scriptlets/10-slow
                 """)

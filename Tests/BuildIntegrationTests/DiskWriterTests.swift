@@ -7,8 +7,7 @@ struct DiskWriterTests {
     @Test("direct, loop and guestfs write the same content")
     func sameContent() async throws {
         try await Sandbox.withFolder { folder in
-            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet + "iputils-ping\nsudo\n")
-            try "boot:\n  loader: none\noutputs: [raw]\n".write(toFile: tree + "/test/machines/one/machine.yaml", atomically: true, encoding: .utf8)
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet + "iputils-ping\nsudo\n", machine: Sandbox.noBootLoader)
             var listings: [String] = []
             for writer in ["direct", "loop", "guestfs"] {
                 let run = try await Sandbox.discographer(["build", "-c", tree, "-s", folder + "/cache", "--disk-writer", writer, "test"])

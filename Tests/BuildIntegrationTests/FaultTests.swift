@@ -22,8 +22,7 @@ struct FaultTests {
     }
 
     private static func tree(in folder: String) async throws -> String {
-        let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet)
-        _ = try await shell("printf 'boot:\\n  loader: none\\noutputs: [raw]\\n' > '\(tree)/test/machines/one/machine.yaml'")
+        let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet, machine: Sandbox.noBootLoader)
         return tree
     }
 

@@ -9,7 +9,7 @@ struct LockTests {
     func movedOn() async throws {
         try await Sandbox.withFolder { folder in
             let repository = folder + "/copy"
-            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet)
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet, machine: Sandbox.noBootLoader)
             // A repository of what the machine needs alone is indexed quickly.
             let wanted = try await Sandbox.discographer(["resolve", "--json", "-c", tree, "-s", folder + "/cache", "test"])
             let machine = try JSONSerialization.jsonObject(with: Data(wanted.output.utf8)) as? [String: Any]
@@ -22,7 +22,6 @@ struct LockTests {
                 cp -rL yum copy; rm yum; mv copy yum
                 printf '[demo]\\nbaseurl=file://\(repository)\\ngpgcheck=1\\ngpgkey=file://\(Sandbox.repository)/RPM-GPG-KEY-discographer-demo\\n' \\
                     > yum/repositories/demo.repo
-                printf 'boot:\\n  loader: none\\noutputs: [raw]\\n' > machine.yaml
                 """)
             // Without a lock packages stay where they are, and as they are.
             let state = "cd '\(repository)'; stat -c '%n %h %z %a %u' -- * | sort"

@@ -49,12 +49,11 @@ extension Sandbox {
 
     /// A tree whose one machine needs no kernel, with this as its .repo file.
     static func makeTree(in folder: String, repositoryFile: String) async throws -> String {
-        let tree = try await makeTree(in: folder, packages: smallSet)
+        let tree = try await makeTree(in: folder, packages: smallSet, machine: noBootLoader)
         let machine = tree + "/test/machines/one"
         _ = try await shell(
             """
             cp -aL '\(machine)/yum' '\(machine)/own'; rm -rf '\(machine)/yum'; mv '\(machine)/own' '\(machine)/yum'
-            printf 'boot:\\n  loader: none\\noutputs: [raw]\\n' > '\(machine)/machine.yaml'
             """)
         try repositoryFile.write(toFile: machine + "/yum/repositories/demo.repo", atomically: true, encoding: .utf8)
         return tree

@@ -56,9 +56,9 @@ struct RootlessTests {
 
     /// A tree of one machine, `test/one`, that has everything.
     private func makeTree(in folder: String) async throws -> String {
-        let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet + "util-linux\niputils-ping\nsudo\nodd\n")
+        let packages = Sandbox.smallSet + "util-linux\niputils-ping\nsudo\nodd\n"
+        let tree = try await Sandbox.makeTree(in: folder, packages: packages, machine: Self.description)
         try Self.spec.write(toFile: folder + "/odd.spec", atomically: true, encoding: .utf8)
-        try Self.description.write(toFile: tree + "/test/machines/one/machine.yaml", atomically: true, encoding: .utf8)
         _ = try await shell(
             """
             cd '\(folder)'
@@ -156,8 +156,7 @@ struct RootlessTests {
     func killed() async throws {
         try await Sandbox.withFolder { folder in
             let user = try await OrdinaryUser(in: folder)
-            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet)
-            try "boot:\n  loader: none\noutputs: [raw]\n".write(toFile: tree + "/test/machines/one/machine.yaml", atomically: true, encoding: .utf8)
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet, machine: Sandbox.noBootLoader)
             let arguments = ["build", "-c", tree, "-s", user.home + "/cache", "test"]
             async let killed = user.discographer(arguments)
             // In the middle of the installation.
@@ -187,11 +186,10 @@ struct RootlessTests {
     func keptRoot() async throws {
         try await Sandbox.withFolder { folder in
             let user = try await OrdinaryUser(in: folder)
-            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet)
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet, machine: Sandbox.noBootLoader + "scriptletTimeLimit: 2\n")
             _ = try await shell(
                 """
                 cd '\(tree)/test/machines/one'
-                printf 'boot:\\n  loader: none\\noutputs: [raw]\\nscriptletTimeLimit: 2\\n' > machine.yaml
                 mkdir rpms; cd '\(folder)'
                 printf 'Name: slow\\nVersion: 1\\nRelease: 1\\nSummary: x\\nLicense: none\\nBuildArch: noarch\\n%%description\\nx\\n%%files\\n%%post\\necho traced > /trace; chown 33:8 /trace\\nsleep 1000\\n' > slow.spec
                 rpmbuild -bb --quiet --define "_topdir $PWD/top" --define "_rpmdir $PWD" slow.spec

@@ -82,8 +82,7 @@ struct SELinuxTests {
         """#
 
     private func makeTree(in folder: String, withPolicy: Bool = true) async throws -> String {
-        let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet + (withPolicy ? "policy\n" : ""))
-        try Self.description.write(toFile: tree + "/test/machines/one/machine.yaml", atomically: true, encoding: .utf8)
+        let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet + (withPolicy ? "policy\n" : ""), machine: Self.description)
         try Self.judge.write(toFile: folder + "/judge.py", atomically: true, encoding: .utf8)
         _ = try await shell(
             """

@@ -63,8 +63,8 @@ enum Sandbox {
         return try result.get()
     }
 
-    /// A copy of the template's tree with one machine `test/one`: the demo's base, and what `change` does to it.
-    static func makeTree(in folder: String, packages: String? = nil) async throws -> String {
+    /// A copy of the template's tree with one machine `test/one`: the demo's base, with other packages and another machine.yaml if these are given.
+    static func makeTree(in folder: String, packages: String? = nil, machine: String? = nil) async throws -> String {
         let tree = folder + "/tree"
         _ = try await shell(
             """
@@ -74,6 +74,7 @@ enum Sandbox {
             mv '\(tree)/demo' '\(tree)/test'
             """)
         if let packages { try packages.write(toFile: tree + "/test/packages", atomically: true, encoding: .utf8) }
+        if let machine { try machine.write(toFile: tree + "/test/machines/one/machine.yaml", atomically: true, encoding: .utf8) }
         return tree
     }
 
@@ -105,4 +106,7 @@ enum Sandbox {
 
     /// A few packages that make a root in seconds, without a kernel; the machine has no boot loader then.
     static let smallSet = "setup\nfilesystem\nbash\ncoreutils\ndash\nlibc-bin\nlogin\npasswd\n"
+
+    /// machine.yaml of a machine that needs no kernel: one disk, as it is.
+    static let noBootLoader = "boot:\n  loader: none\noutputs: [raw]\n"
 }

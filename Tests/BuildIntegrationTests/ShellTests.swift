@@ -6,12 +6,11 @@ struct ShellTests {
     @Test("a failed root is kept when asked, entered, and cleaned; a good one is entered as it was installed and as it was composed")
     func keptRoot() async throws {
         try await Sandbox.withFolder { folder in
-            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet)
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet, machine: Sandbox.noBootLoader)
             let cache = folder + "/cache"
             _ = try await shell(
                 """
                 cd '\(tree)/test/machines/one'
-                printf 'boot:\\n  loader: none\\noutputs: [raw]\\n' > machine.yaml
                 mkdir rpms; cd '\(folder)'
                 printf 'Name: broken\\nVersion: 1\\nRelease: 1\\nSummary: x\\nLicense: none\\nBuildArch: noarch\\n%%description\\nx\\n%%files\\n%%post\\necho traced > /trace\\necho the words; exit 3\\n' > broken.spec
                 rpmbuild -bb --quiet --define "_topdir $PWD/top" --define "_rpmdir $PWD" broken.spec
@@ -73,8 +72,7 @@ struct ShellTests {
     @Test("ends when it is told to", arguments: [("TERM", 143), ("HUP", 129)])
     func signals(_ signal: String, _ status: Int) async throws {
         try await Sandbox.withFolder { folder in
-            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet)
-            _ = try await shell("printf 'boot:\\n  loader: none\\noutputs: [raw]\\n' > '\(tree)/test/machines/one/machine.yaml'")
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet, machine: Sandbox.noBootLoader)
             let options = "-c '\(tree)' -s '\(folder)/cache'"
             let words = try await shell(
                 """
@@ -93,8 +91,7 @@ struct ShellTests {
     @Test("several look at a root at once; a build waits for them and they for it; the command has no descriptor of the cache")
     func lock() async throws {
         try await Sandbox.withFolder { folder in
-            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet)
-            _ = try await shell("printf 'boot:\\n  loader: none\\noutputs: [raw]\\n' > '\(tree)/test/machines/one/machine.yaml'")
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet, machine: Sandbox.noBootLoader)
             let cache = folder + "/cache"
             #expect(try await Sandbox.discographer(["build", "-c", tree, "-s", cache, "test"]).status == 0)
             // flock(1) is the other build.
@@ -131,8 +128,7 @@ struct ShellTests {
     @Test("on a terminal: a prompt, ^C that ends a program and not the shell, job control")
     func terminal() async throws {
         try await Sandbox.withFolder { folder in
-            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet)
-            _ = try await shell("printf 'boot:\\n  loader: none\\noutputs: [raw]\\n' > '\(tree)/test/machines/one/machine.yaml'")
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet, machine: Sandbox.noBootLoader)
             let cache = folder + "/cache"
             #expect(try await Sandbox.discographer(["build", "-c", tree, "-s", cache, "test"]).status == 0)
             // tmux is a terminal, and a server of its own for this test alone.

@@ -15,6 +15,9 @@ struct ToolTests {
         #expect(throws: HostSystemError.toolTableMalformed(file: "/paths/debian", line: 2, text: "bash bash")) {
             try ToolTable(family: "debian", file: "/paths/debian", text: "\nbash bash\n")
         }
+        #expect(throws: HostSystemError.toolTableEmpty(file: "/paths/debian")) {
+            try ToolTable(family: "debian", file: "/paths/debian", text: "# bash /bin/bash bash\n")
+        }
     }
 
     @Test("the families of os-release, the own one first")

@@ -28,6 +28,16 @@ struct RootlessTests {
         #expect(IDRange.reach(of: []) == 0)
     }
 
+    @Test("in a namespace below another, each line stays within one of the outer's: the kernel takes no other")
+    func nested() {
+        let outer = [IDRange(inside: 1, outside: 100_000, count: 65536), IDRange(inside: 0, outside: 1000, count: 1)]
+        #expect(
+            IDRange.same(below: 65536, in: outer) == [IDRange(inside: 0, outside: 0, count: 1), IDRange(inside: 1, outside: 1, count: 65535)])
+        #expect(
+            IDRange.same(below: 65536, in: [IDRange(inside: 0, outside: 0, count: 4_294_967_295)])
+                == [IDRange(inside: 0, outside: 0, count: 65536)])
+    }
+
     @Test("whoever lacks subordinate ids is told the command, with ids that nobody has yet")
     func words() {
         let text = "a:100000:65536\nb:165536:65536\n"

@@ -108,6 +108,12 @@ int discographer_unmount(const char *target, bool detach);
 /// Needs no privilege. Returns a descriptor, or -1 with errno set.
 int discographer_open_in_root(int root, const char *path, int flags);
 
+/// syncfs(2).
+int discographer_sync_file_system(int file);
+
+/// f_type of statfs(2), or -1 with errno set.
+int64_t discographer_file_system_type(const char *path);
+
 /// Gives the empty file `output` the content of the regular file `input`, holes included: by the kernel alone where it can
 /// (copy_file_range(2)), by hand where not.
 ///
@@ -130,13 +136,14 @@ typedef struct {
 #define DISCOGRAPHER_STEP_MAP "map"
 #define DISCOGRAPHER_STEP_MOUNT "mount"
 #define DISCOGRAPHER_STEP_PROC "proc"
+#define DISCOGRAPHER_STEP_HOSTNAME "hostname"
 
 /// Makes this process, which must have one thread, root of a new user namespace.
 ///
 /// Returns 0, or -1 with errno set and `failed_step` naming what could not be done.
 int discographer_enter_user_namespace(const discographer_id_maps *maps, const char **failed_step);
 
-/// Whether a worker could be isolated here, tried out in a child: namespaces, and a /proc of its own.
+/// Whether a worker could be isolated here, tried out in a child: namespaces, a host name and a /proc of its own.
 ///
 /// Returns 0, or -1 with errno set and `failed_step` naming what could not be done.
 int discographer_probe_namespaces(const char **failed_step);
