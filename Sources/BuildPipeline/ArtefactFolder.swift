@@ -38,6 +38,8 @@ struct ArtefactFolder {
     var outputs: [OutputFormat]
     var plan: DiskPlan
     var options: BuildOptions
+    /// What the artefacts are made of.
+    var cache: StageCache
 
     func make(raws: [FilePath], identity: Identity, at folder: FilePath) async throws -> [Artefact] {
         let rm = try options.tools.tool("rm")
@@ -70,8 +72,11 @@ struct ArtefactFolder {
         try writeAtomically(
             try prettyJSON(ArtefactManifest(identity: identity, artefacts: artefacts)),
             to: fresh.appending(ArtefactManifest.name))
+        // Once for all stages: the old artefacts go now, and nobody should find half of the new ones after a power cut.
+        try await offPool { [cache] in try cache.reachDisk() }
         if rename(folder.string, old.string) != 0, errno != ENOENT { throw FileError(folder, Errno(rawValue: errno)) }
         guard rename(fresh.string, folder.string) == 0 else { throw FileError(folder, Errno(rawValue: errno)) }
+        try await offPool { try syncFolder(folder.removingLastComponent()) }
         try await rm.run(["-rf", "--one-file-system", old.string])
         return artefacts
     }

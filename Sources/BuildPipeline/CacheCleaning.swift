@@ -65,7 +65,7 @@ public struct CacheCleaning: Sendable {
     /// Packages and metadata have their checksum in the name, or its beginning; the rest are the folders of `MetadataStore`, and files
     /// that a killed build left.
     private static func isOfStore(_ name: String) -> Bool {
-        if ["seen", "keys"].contains(name) || name.hasPrefix("repomd-") || name.hasPrefix("mirrors-") { return true }
+        if ["seen", "keys", PackageFetcher.bootName].contains(name) || name.hasPrefix("repomd-") || name.hasPrefix("mirrors-") { return true }
         let checksum = name.prefix { $0 != "-" }
         return (checksum.count == 2 || checksum.count >= 32) && checksum.allSatisfy(\.isHexDigit)
     }

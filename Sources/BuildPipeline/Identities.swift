@@ -22,7 +22,7 @@ struct Identities {
                 packages: try transaction.packages(inOrderOf: build.configuration.repositories).map {
                     "\($0.nevra) \(try $0.checksum?.description ?? TreeDigest.digest(of: FilePath($0.location)) ?? "")"
                 },
-                keys: try keys.map(TreeDigest.digest), machine: machine.name,
+                keys: try keys.map { try Checksum(.sha256, ofFile: $0).hexadecimal }, machine: machine.name,
                 transactionFlags: build.configuration.transactionFlags, languages: build.configuration.languages,
                 excludedPaths: machine.description.excludedPaths,
                 repositories: Set(transaction.packages.map(\.repository)).sorted(),
@@ -57,7 +57,7 @@ struct Identities {
     private struct Installed: Encodable {
         var ownership: [[IDRange]]?
         var packages: [String]
-        var keys: [String?]
+        var keys: [String]
         var machine: String
         var transactionFlags: [TransactionFlag]
         var languages: [String]

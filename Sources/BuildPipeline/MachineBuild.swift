@@ -89,7 +89,8 @@ struct MachineBuild: Sendable {
         } catch {
             if Task.isCancelled || error is CancellationError { throw CancellationError() }
             let failure = BuildFailure(
-                machine: name, stage: progress.current, cause: "\(error)", log: logFile, keptRoot: keptRoot?.place)
+                machine: name, stage: progress.current, cause: fetcher.naming(keysOf: configuration.repositories, in: "\(error)"),
+                log: logFile, keptRoot: keptRoot?.place)
             progress.log("\(failure)")
             listener(.failed(machine: name, failure))
             return false
@@ -105,13 +106,16 @@ struct MachineBuild: Sendable {
         // Of a build that is over.
         try await cache.removeFailures()
         let plan = try DiskPlan(machine.description, group: group.name, machine: machine.name)
-        let fetcher = PackageFetcher(cachePath: options.paths.cachePath, access: options.repositoryAccess)
         let keys = try await fetcher.keys(
             of: configuration.repositories, all: configuration.localPackagesAreChecked)
         let identities = try Identities(build: self, transaction: transaction, keys: keys, plan: plan)
 
+        let results: [Stage: FilePath] = [
+            .install: cache.place("installed", identities.installed), .compose: cache.place("composed", identities.composed),
+            .disks: cache.place("disks", identities.disks),
+        ]
         if let finished = cachedArtefacts(identities.artefacts) {
-            for stage in Stage.allCases where stage != .resolve { progress.cached(stage) }
+            for stage in Stage.allCases where stage != .resolve { progress.cached(stage, result: results[stage]) }
             return finished
         }
         let disksAreCached = cache.outcome("disks", identities.disks, as: [FilePath].self) != nil
@@ -120,30 +124,34 @@ struct MachineBuild: Sendable {
 
         if installedIsCached {
             progress.cached(.fetch)
-            progress.cached(.install)
+            progress.cached(.install, result: results[.install])
         } else {
-            let local = try await fetch(fetcher, progress)
-            try await install(cache, identities.installed, fetcher, local, keys, progress)
+            let local = try await fetch(progress)
+            try await install(cache, identities.installed, local, keys, progress)
         }
         let installed = cache.place("installed", identities.installed).appending("root")
 
         if composedIsCached {
-            progress.cached(.compose)
+            progress.cached(.compose, result: results[.compose])
         } else {
             try await compose(cache, identities.composed, installed, plan, progress)
         }
         let composed = cache.place("composed", identities.composed)
 
         if disksAreCached {
-            progress.cached(.disks)
+            progress.cached(.disks, result: results[.disks])
         } else {
             try await writeDisks(cache, identities.disks, layeredRoot(installed, composed), plan, progress)
         }
         let raws = plan.disks.map { cache.place("disks", identities.disks).appending("\($0.name).raw") }
         return try await progress.run(.convert) {
-            try await ArtefactFolder(machine: machine, outputs: outputs, plan: plan, options: options)
+            try await ArtefactFolder(machine: machine, outputs: outputs, plan: plan, options: options, cache: cache)
                 .make(raws: raws, identity: identities.artefacts, at: options.paths.artefacts(machine))
         }
+    }
+
+    private var fetcher: PackageFetcher {
+        PackageFetcher(cachePath: options.paths.cachePath, access: options.repositoryAccess)
     }
 
     private var keptRoot: MachineRoot? {
@@ -157,7 +165,7 @@ struct MachineBuild: Sendable {
         return manifest.artefacts
     }
 
-    private func fetch(_ fetcher: PackageFetcher, _ progress: StageProgress) async throws -> [FilePath: LocalPackage] {
+    private func fetch(_ progress: StageProgress) async throws -> [FilePath: LocalPackage] {
         try await progress.run(.fetch) {
             var local: [FilePath: LocalPackage] = [:]
             if options.locked {
@@ -177,7 +185,7 @@ struct MachineBuild: Sendable {
     }
 
     private func install(
-        _ cache: StageCache, _ identity: Identity, _ fetcher: PackageFetcher, _ local: [FilePath: LocalPackage], _ keys: [FilePath],
+        _ cache: StageCache, _ identity: Identity, _ local: [FilePath: LocalPackage], _ keys: [FilePath],
         _ progress: StageProgress
     ) async throws {
         let signed = Set(configuration.repositories.filter(\.gpgcheck).map(\.id))
@@ -195,8 +203,9 @@ struct MachineBuild: Sendable {
         let underlays = group.rootUnderlays + machine.rootUnderlays
         try await progress.run(.install) {
             _ = try await cache.make("installed", identity) { folder in
+                progress.keepLog(in: folder)
                 let root = folder.appending("root")
-                try createDirectories(root)
+                try createRootFolder(root)
                 if !underlays.isEmpty {
                     _ = try await options.worker.run(
                         UnderlayJob(installRoot: root, layers: underlays, sourceDateEpoch: epoch))
@@ -231,6 +240,7 @@ struct MachineBuild: Sendable {
         try await progress.run(.compose) {
             let files = try generatedFiles(installed, plan)
             _ = try await cache.make("composed", identity) { folder in
+                progress.keepLog(in: folder)
                 let scratch = options.paths.minimalAppliance(machine).appending("configuration-changes")
                 let generated = [
                     options.paths.generatedGroupOverlays(machine), options.paths.generatedOverlays(machine),
@@ -312,6 +322,7 @@ struct MachineBuild: Sendable {
         let installsGRUB = machine.description.boot.loader == .grub
         try await progress.run(.disks) {
             _ = try await cache.make("disks", identity) { folder in
+                progress.keepLog(in: folder)
                 let job = WriteDisksJob(
                     plan: plan, root: root, machineCache: cacheFolder, output: folder, writer: options.diskWriter,
                     usesKVM: usesKVM,

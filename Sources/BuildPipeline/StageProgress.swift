@@ -14,6 +14,8 @@ final class StageProgress: Sendable {
     private struct State {
         var current = Stage.fetch
         var log: FileHandle?
+        /// The running stage's own, beside its result.
+        var stageLog: FileHandle?
     }
 
     init(listener: @escaping @Sendable (BuildEvent) -> Void, machine: String) {
@@ -31,12 +33,27 @@ final class StageProgress: Sendable {
         state.withLock { $0.log = handle }
     }
 
-    func log(_ text: String) {
-        state.withLock { try? $0.log?.write(contentsOf: Data((text.hasSuffix("\n") ? text : text + "\n").utf8)) }
+    /// From now on, and until the stage ends, what is logged is kept in the folder too: who finds the stage's result in the cache finds its log there.
+    func keepLog(in folder: FilePath) {
+        let path = folder.appending(Self.stageLogName)
+        _ = FileManager.default.createFile(atPath: path.string, contents: nil)
+        let handle = FileHandle(forWritingAtPath: path.string)
+        state.withLock { $0.stageLog = handle }
     }
 
-    func cached(_ stage: Stage) {
-        log("== \(stage.rawValue): nothing changed")
+    private static let stageLogName = "stage.log"
+
+    func log(_ text: String) {
+        let bytes = Data((text.hasSuffix("\n") ? text : text + "\n").utf8)
+        state.withLock { state in
+            for log in [state.log, state.stageLog] { try? log?.write(contentsOf: bytes) }
+        }
+    }
+
+    /// - Parameter result: the folder of the stage's result.
+    func cached(_ stage: Stage, result: FilePath? = nil) {
+        let log = result?.appending(Self.stageLogName)
+        self.log("== \(stage.rawValue): nothing changed" + (log.map { exists($0) ? "; the log of the run that made it is \($0)" : "" } ?? ""))
         listener(.stageFinished(machine: machine, stage, cached: true, seconds: 0))
     }
 
@@ -69,6 +86,7 @@ final class StageProgress: Sendable {
         log("== \(stage.rawValue)")
         listener(.stageStarted(machine: machine, stage))
         let begin = ContinuousClock.now
+        defer { state.withLock { $0.stageLog = nil } }
         let value = try await body()
         listener(.stageFinished(machine: machine, stage, cached: false, seconds: begin.duration(to: .now).inSeconds))
         return value

@@ -45,8 +45,7 @@ public enum TreeDigest {
                     add(name, mode)
                     let folder = try FileDescriptor.open(path, .readOnly, options: [.directory, .closeOnExec])
                     for entry in try folder.closeAfter({ try folderEntries(folder) }) {
-                        let bytes = entry.withPlatformString { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
-                        try add(path.appending(entry), name: name + [UInt8(ascii: "/")] + bytes, followingLinks: false)
+                        try add(path.appending(entry), name: name + [UInt8(ascii: "/")] + entry.bytes, followingLinks: false)
                     }
                 default: add(name, mode)
                 }

@@ -38,9 +38,24 @@ struct KeyStore: Sendable {
         return paths
     }
 
-    private func key(at url: String, of repository: Repository) throws -> FilePath {
+    /// The text, such as an error, in which keys go by their URLs and not by where they are kept.
+    func naming(keysOf repositories: [Repository], in text: String) -> String {
+        repositories.reduce(into: text) { text, repository in
+            for url in repository.keys {
+                guard let (path, shown) = try? place(of: url, of: repository) else { continue }
+                text = text.replacing(path.string, with: "\(shown) (key of \(repository.id))")
+            }
+        }
+    }
+
+    /// Where a key is kept, and its URL for people.
+    private func place(of url: String, of repository: Repository) throws -> (path: FilePath, shown: String) {
         let shown = SecretMask(repository.transfer.secrets)(url)
-        let path = folder.appending(try Identity(stage: "key", version: 2, of: shown).short)
+        return (folder.appending(try Identity(stage: "key", version: 2, of: shown).short), shown)
+    }
+
+    private func key(at url: String, of repository: Repository) throws -> FilePath {
+        let (path, shown) = try place(of: url, of: repository)
         if isFresh(path) && !url.lowercased().hasPrefix("file:") { return path }
         let fetched = FilePath("\(path).new.\(getpid()).\(UInt32.random(in: 0 ... .max))")
         defer { removeFile(fetched) }
@@ -50,16 +65,10 @@ struct KeyStore: Sendable {
                     name: "key of \(repository.id)", places: [.init(mirror: url, url: url)], destination: fetched,
                     checksums: [], size: nil, options: repository.transfer)
             ])
-            let text = String(decoding: try readBytes(fetched), as: UTF8.self)
-            let keys = text.ranges(of: Self.beginning).count
             // One that lost its end would be kept, and be in the way for an hour.
-            guard keys > 0, text.ranges(of: Self.end).count == keys else {
-                throw DownloadError(failures: [
-                    "key of \(repository.id): \(shown) " + (keys > 0 ? "has no end" : "is no armoured public key")
-                ])
-            }
+            if let defect = Self.defect(of: fetched) { throw DownloadError(failures: ["key of \(repository.id): \(shown) \(defect)"]) }
             guard rename(fetched.string, path.string) == 0 else { throw Errno(rawValue: errno) }
-        } catch is DownloadError where exists(path) && !url.lowercased().hasPrefix("file:") {
+        } catch is DownloadError where Self.defect(of: path) == nil && !url.lowercased().hasPrefix("file:") {
             // A key server's bad day is no reason not to build with the key that is known.
         }
         return path
@@ -68,6 +77,13 @@ struct KeyStore: Sendable {
     private func isFresh(_ path: FilePath) -> Bool {
         var status = stat()
         guard stat(path.string, &status) == 0 else { return false }
-        return time(nil) - status.st_mtim.tv_sec < Self.lifetime
+        return time(nil) - status.st_mtim.tv_sec < Self.lifetime && Self.defect(of: path) == nil
+    }
+
+    /// What a file lacks of armoured keys (RFC 4880 section 6.2), such as one that was written when the power went.
+    private static func defect(of path: FilePath) -> String? {
+        let text = String(decoding: (try? readBytes(path)) ?? [], as: UTF8.self)
+        let keys = text.ranges(of: beginning).count
+        return keys == 0 ? "is no armoured public key" : text.ranges(of: end).count == keys ? nil : "has no end"
     }
 }

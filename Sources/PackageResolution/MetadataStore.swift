@@ -148,7 +148,7 @@ struct MetadataStore: Sendable {
         do {
             try await access.verify(SignedFile(file: file, signature: signature, keys: keys))
         } catch let error where !(error is CancellationError) {
-            throw MetadataError(problems: ["\(error)"])
+            throw MetadataError(problems: [self.keys.naming(keysOf: [repository], in: "\(error)")])
         }
     }
 

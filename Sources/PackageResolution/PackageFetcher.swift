@@ -48,7 +48,8 @@ public struct PackageFetcher: Sendable {
     ) async throws -> [FilePath: LocalPackage] {
         try await metadata.blocking { [self] in
             let places = Dictionary(repositories.map { ($0.id, $0) }) { first, _ in first }
-            let missing = Set(packages).filter { $0.checksum != nil && !isThere($0) }.sorted { $0.nevra < $1.nevra }
+            let boot = try beginningOfBoot()
+            let missing = Set(packages).filter { $0.checksum != nil && !isThere($0, boot: boot) }.sorted { $0.nevra < $1.nevra }
             // A mirror list is asked once, and only when a package of its repository is missing.
             var mirrors: [String: [String]] = [:]
             for id in Set(missing.map(\.repository)) {
@@ -84,15 +85,41 @@ public struct PackageFetcher: Sendable {
         return Dictionary(zip(candidates, found).compactMap { candidate, local in local.map { (candidate.0, $0) } }) { first, _ in first }
     }
 
-    /// A file that lost its end, such as when the power went, is fetched again.
-    private func isThere(_ package: TransactionPackage) -> Bool {
+    /// A file that lost its end or its content, such as when the power went, is fetched again. What this boot wrote the kernel has; what is older is
+    /// read once, and is as good as new then.
+    private func isThere(_ package: TransactionPackage, boot: timespec) -> Bool {
         var status = stat()
         let path = path(of: package)
         guard stat(path.string, &status) == 0 else { return false }
-        if package.downloadSize.bytes == 0 || UInt64(status.st_size) == package.downloadSize.bytes { return true }
+        if package.downloadSize.bytes == 0 || UInt64(status.st_size) == package.downloadSize.bytes {
+            let changed = status.st_ctim
+            if (changed.tv_sec, changed.tv_nsec) >= (boot.tv_sec, boot.tv_nsec) { return true }
+            if let checksum = package.checksum, (try? Checksum(checksum.algorithm, ofFile: path)) == checksum {
+                utimes(path.string, nil)
+                return true
+            }
+        }
         removeFile(path)
         return false
     }
+
+    /// When this boot of the host first came to the store, by the clock of its file system.
+    ///
+    /// - Throws: `FileError`.
+    private func beginningOfBoot() throws -> timespec {
+        let file = folder.appending(Self.bootName)
+        let boot = Array((currentBoot() ?? "").utf8)
+        if boot.isEmpty || (try? readBytes(file)) != boot {
+            try createDirectories(folder)
+            try writeAtomically(boot, to: file)
+        }
+        var status = stat()
+        guard stat(file.string, &status) == 0 else { throw FileError(file, Errno(rawValue: errno)) }
+        return status.st_ctim
+    }
+
+    /// In the store, what `currentBoot` was.
+    public static let bootName = "boot"
 
     /// Makes the folder hold these packages and no others: as hard links, or as copies (that share their blocks where the file
     /// system can) when the folder is on another file system than the store; as symbolic links those that stay where they are.
@@ -136,5 +163,10 @@ public struct PackageFetcher: Sendable {
     /// - Parameter all: those of all repositories: local packages are checked too (localpkg_gpgcheck).
     public func keys(of repositories: [Repository], all: Bool = false) async throws -> [FilePath] {
         try await metadata.blocking { try metadata.keys.keys(of: repositories.filter { all || $0.gpgcheck }) }
+    }
+
+    /// The text of an error in which keys go by their URLs, and not by where the cache has them.
+    public func naming(keysOf repositories: [Repository], in text: String) -> String {
+        metadata.keys.naming(keysOf: repositories, in: text)
     }
 }

@@ -63,11 +63,10 @@ struct CommandLineTests {
     @Test("a package that no repository has is an error with its line, and the other machines are built")
     func unknownPackage() async throws {
         try await Sandbox.withFolder { folder in
-            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet)
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet, machine: Sandbox.noBootLoader)
             _ = try await shell(
                 """
                 cd '\(tree)/test/machines'
-                printf 'boot:\\n  loader: none\\noutputs: [raw]\\n' > one/machine.yaml
                 cp -a one two
                 printf 'bahs\\n' > two/packages
                 """)
@@ -82,11 +81,10 @@ struct CommandLineTests {
     @Test("a failing generator scriptlet is named with its line, and there is no artefact")
     func failingScriptlet() async throws {
         try await Sandbox.withFolder { folder in
-            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet)
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet, machine: Sandbox.noBootLoader)
             _ = try await shell(
                 """
                 cd '\(tree)/test/machines/one'
-                printf 'boot:\\n  loader: none\\noutputs: [raw]\\n' > machine.yaml
                 rm generator-scriptlets; mkdir generator-scriptlets
                 printf '# first\\necho "$machineName" > /dev/null\\nls /no/such/thing\\n' > generator-scriptlets/10-bad
                 """)
@@ -101,7 +99,7 @@ struct CommandLineTests {
     @Test("an unsigned package is refused by name, and nothing of it is installed")
     func unsignedPackage() async throws {
         try await Sandbox.withFolder { folder in
-            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet)
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet, machine: Sandbox.noBootLoader)
             _ = try await shell(
                 """
                 cd '\(folder)'
@@ -112,12 +110,22 @@ struct CommandLineTests {
                 cp -L '\(tree)/test/machines/one/yum' yum -r; rm '\(tree)/test/machines/one/yum'; mv yum '\(tree)/test/machines/one/yum'
                 printf '[demo]\\nname=demo\\nbaseurl=file://\(folder)/copy\\ngpgkey=file://\(Sandbox.repository)/RPM-GPG-KEY-discographer-demo\\n' \\
                     > '\(tree)/test/machines/one/yum/repositories/demo.repo'
-                printf 'boot:\\n  loader: none\\noutputs: [raw]\\n' > '\(tree)/test/machines/one/machine.yaml'
                 """)
             let run = try await Sandbox.discographer(["build", "-c", tree, "-s", folder + "/cache", "test"])
             #expect(run.status == 1)
             #expect(run.output.contains(try Regex("bash-5.*(signature|signed)")), "\(run.output)")
             #expect(!FileManager.default.fileExists(atPath: folder + "/cache/test/one/artefacts"))
+        }
+    }
+
+    @Test("the caller's umask is no part of an image")
+    func umask() async throws {
+        try await Sandbox.withFolder { folder in
+            let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet, machine: Sandbox.noBootLoader)
+            for umask in ["0022", "0777"] {
+                _ = try await shell("umask \(umask); '\(Sandbox.program)' build -c '\(tree)' -s '\(folder)/\(umask)' test 2>&1")
+            }
+            _ = try await shell("cmp '\(folder)/0022/test/one/artefacts/one.raw' '\(folder)/0777/test/one/artefacts/one.raw'")
         }
     }
 }
