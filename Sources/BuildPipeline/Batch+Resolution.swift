@@ -75,17 +75,17 @@ extension Batch {
         }
     }
 
-    private var names: String { members.map { "\($0.group.name)/\($0.machine.name)" }.joined(separator: ", ") }
+    private var names: [String] { members.map { "\($0.group.name)/\($0.machine.name)" } }
 
     private var report: @Sendable (Int?, String) -> Void {
-        let machines = members.map { "\($0.group.name)/\($0.machine.name)" }
-        return { [listener, names] index, text in
-            listener(.warning(machine: index.map { machines[$0] } ?? names, text))
+        { [listener, names] index, text in
+            listener(.warning(machine: index.map { names[$0] } ?? names.joined(separator: ", "), text))
         }
     }
 
     private var progress: @Sendable (FetchProgress) -> Void {
-        { [listener, names] in listener(.transfer(machine: names, .resolve, $0)) }
+        let all = names.joined(separator: ", ")
+        return { [listener] in listener(.transfer(machine: all, .resolve, $0)) }
     }
 
     private func lockedTransaction(of machine: Machine, _ request: ResolutionRequest) throws -> Transaction {

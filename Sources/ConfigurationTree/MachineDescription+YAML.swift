@@ -367,6 +367,11 @@ private struct YAMLReader {
             fail(node, "'\(text)' is no path that can be left out", "an absolute one such as /usr/share/doc would be right")
             return nil
         }
+        // rpm compares names (rpmRelocateFileList).
+        guard !text.contains(where: { "*?".contains($0) }) else {
+            fail(node, "'\(text)' has a wildcard, and rpm would look for a file of that very name", "a path leaves out all that is below it")
+            return nil
+        }
         return path
     }
 

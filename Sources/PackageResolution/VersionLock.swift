@@ -24,11 +24,9 @@ enum VersionLock {
             guard let text = read(file, &diagnostics) else { return [] }
             let options = INIFile(text: text, file: file, diagnostics: &diagnostics).sections
                 .filter { $0.name == "main" }.flatMap(\.options)
-            if let enabled = options.last(where: { $0.name == "enabled" }),
-                ["0", "no", "false", "off"].contains(enabled.value.lowercased())
-            {
-                return []
-            }
+            var isEnabled = true
+            options.last { $0.name == "enabled" }?.read(into: &isEnabled, &diagnostics)
+            guard isEnabled else { return [] }
             if let option = options.last(where: { $0.name == "locklist" }) {
                 place = option.location
                 let path = FilePath(substitution.expand(option.value, at: option.location, &diagnostics))

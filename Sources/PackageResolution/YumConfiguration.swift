@@ -125,25 +125,32 @@ public struct YumConfiguration: Hashable, Sendable {
                     one.value, at: one.location, &diagnostics)
             }
         }
-        var silent: [Diagnostic] = []
-        let rendered = text.lines
-            .map { line in
-                // What was commented out may be a password too.
-                if line.hasPrefix("#") { return withoutPassword(SecretMask()(String(line))) }
-                let expanded = substitution.expand(
-                    String(line), at: SourceLocation(file: path), keepSecrets: true, &silent)
-                return withoutPassword(SecretMask()(expanded))
-            }
-            .joined(separator: "\n")
-        return (file, rendered, written)
+        return (file, Self.rendered(text, of: path, &substitution), written)
     }
 
-    /// A password that is written down in the tree is not copied into the cache.
-    private static func withoutPassword(_ line: String) -> String {
-        guard let equals = line.firstIndex(where: { $0 == "=" || $0 == ":" }),
-            line[..<equals].trimmed.lowercased().hasSuffix("password"), !line[equals...].contains("${")
-        else { return line }
-        return line[...equals] + " ***"
+    /// The text for people's eyes: variables are replaced, but for secrets, and passwords that are written down in the tree are left out.
+    private static func rendered(_ text: String, of path: FilePath, _ substitution: inout Substitution) -> String {
+        var silent: [Diagnostic] = []
+        var isOfPassword = false
+        return text.lines.map { line in
+            // What was commented out may be a password too.
+            let isComment = line.hasPrefix("#") || line.hasPrefix(";")
+            let shown = SecretMask()(
+                isComment ? String(line) : substitution.expand(String(line), at: SourceLocation(file: path), keepSecrets: true, &silent))
+            if let equals = shown.firstIndex(where: { $0 == "=" || $0 == ":" }), shown[..<equals].trimmed.lowercased().hasSuffix("password") {
+                isOfPassword = true
+                return isVariable(shown[shown.index(after: equals)...].trimmed) ? shown : shown[...equals] + " ***"
+            }
+            if shown.trimmed.isEmpty { return shown }
+            if isComment || line.first?.isWhitespace == true { return isOfPassword && !isVariable(shown.trimmed) ? "    ***" : shown }
+            isOfPassword = false
+            return shown
+        }.joined(separator: "\n")
+    }
+
+    /// Whether there is nothing but `${...}`, or nothing at all.
+    private static func isVariable(_ value: String) -> Bool {
+        value.isEmpty || value.hasPrefix("${") && value.firstIndex(of: "}") == value.indices.last
     }
 
     private mutating func applyMain(

@@ -209,20 +209,17 @@ public struct ComposeJob: WorkerJob {
 
     /// Those of the root, with folders that mounts need, and those that mke2fs makes.
     private func labelledFiles() throws -> [(path: [UInt8], mode: mode_t, link: FileNumber?)] {
-        func bytes(_ path: FilePath) -> [UInt8] {
-            path.withPlatformString { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
-        }
         var files: [[UInt8]: (mode: mode_t, link: FileNumber?)] = [:]
         for mountPoint in mountPoints {
             for path in sequence(first: mountPoint, next: { $0 == "/" ? nil : $0.removingLastComponent() })
                 + [mountPoint.appending("lost+found")]
-            { files[bytes(path)] = (S_IFDIR, nil) }
+            { files[path.bytes] = (S_IFDIR, nil) }
         }
-        files[bytes("/")] = (S_IFDIR, nil)
+        files[FilePath("/").bytes] = (S_IFDIR, nil)
         try Root.walk("/") { path, status in
             let node = status.st_mode & S_IFMT == S_IFREG && status.st_size == 0 ? path.withPlatformString { nodeStoodFor(by: $0) } : nil
             let link = status.st_nlink > 1 && status.st_mode & S_IFMT != S_IFDIR
-            files[bytes(path)] = (
+            files[path.bytes] = (
                 node?.kind ?? status.st_mode, link ? FileNumber(device: status.st_dev, inode: status.st_ino) : nil
             )
         }

@@ -19,7 +19,7 @@ enum ExitStatus {
 struct Discographer: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "discographer",
-        abstract: "Turns a tree of machine configuration into bootable, immutable appliances.",
+        abstract: "Turns a tree of machine configuration into bootable, immutable appliances.", version: "0.1.0",
         subcommands: [
             BuildCommand.self, CheckCommand.self, ResolveCommand.self, LockCommand.self, WhyCommand.self,
             RunCommand.self, ShellCommand.self,

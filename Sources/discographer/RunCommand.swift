@@ -35,12 +35,7 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         let options = try await tree.buildOptions()
-        let configuration = try tree.readTree(options)
-        let machines = configuration.groups.flatMap(\.machines)
-        guard machines.count == 1, let machine = machines.first else {
-            printError("one machine can be run, as GROUP/MACHINE; selected are \(machines.count)")
-            throw ExitCode(ExitStatus.wrongInput)
-        }
+        let machine = try tree.readMachine(options, toBe: "run")
         let name = "\(machine.groupName)/\(machine.name)"
         guard let image = BuiltDisks(machine: machine, paths: options.paths) else {
             printError(

@@ -30,12 +30,7 @@ struct ShellCommand: AsyncParsableCommand {
         let command = Array(tree.groups.dropFirst())
         tree.groups = Array(tree.groups.prefix(1))
         let options = try await tree.buildOptions()
-        let configuration = try tree.readTree(options)
-        let machines = configuration.groups.flatMap(\.machines)
-        guard machines.count == 1, let machine = machines.first else {
-            printError("one machine can be entered, as GROUP/MACHINE; selected are \(machines.count)")
-            throw ExitCode(ExitStatus.wrongInput)
-        }
+        let machine = try tree.readMachine(options, toBe: "entered")
         try await enterUserNamespaceIfNeeded(options)
         let name = "\(machine.groupName)/\(machine.name)"
         let root = try MachineRoot(of: machine, at: at, paths: options.paths, tools: options.tools) {

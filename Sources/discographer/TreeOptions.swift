@@ -86,6 +86,18 @@ struct TreeOptions: ParsableArguments {
         return tree
     }
 
+    /// The one machine of the command, as `readTree`; ends with status 2 when there are others.
+    ///
+    /// - Parameter purpose: what can be done with one machine, such as `run`.
+    func readMachine(_ options: BuildOptions, toBe purpose: String) throws -> Machine {
+        let machines = try readTree(options).groups.flatMap(\.machines)
+        guard machines.count == 1, let machine = machines.first else {
+            printError("one machine can be \(purpose), as GROUP/MACHINE; selected are \(machines.count)")
+            throw ExitCode(ExitStatus.wrongInput)
+        }
+        return machine
+    }
+
     /// The machines of a command that builds nothing; warnings go to standard error.
     func batch(_ fetch: FetchOptions) async throws -> Batch {
         var options = try await buildOptions()

@@ -401,6 +401,7 @@ struct MachineDescriptionTests {
         ("disks:\n  - partitions:\n    - mount: relative\n", "3: error: 'relative' is no mount point"),
         ("hardware:\n  networkInterfaces:\n    - name: eth0\n      macAddress: 1:2:3\n", "4: error: '1:2:3' is no MAC address"),
         ("a: [\n", "error: not YAML"),
+        ("excludedPaths:\n  - /usr/share/doc\n  - /usr/share/*/de\n", "3: error: '/usr/share/*/de' has a wildcard"),
         ("scriptletTimeLimit: 0\n", "1: error: scriptletTimeLimit is not a whole number from 1 to 86400"),
         ("scriptletTimeLimit: 5min\n", "1: error: scriptletTimeLimit is not a whole number from 1 to 86400"),
         ("toleratedScriptlets:\n  - package: x\n", "2: error: a tolerated scriptlet needs package, scriptlet and reason"),

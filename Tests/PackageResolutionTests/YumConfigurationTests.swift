@@ -134,6 +134,32 @@ struct YumConfigurationTests {
         #expect(message == "https://host/${env:TOKEN}/x and https://***@h/ and ***")
     }
 
+    /// A value may begin on a line of its own.
+    @Test func noPasswordOfAContinuationLineIsInWhatPeopleSee() throws {
+        let main = """
+            [main]
+            proxy_password =
+
+              hidden one
+            # of no matter
+              ${env:TOKEN}
+            best=1
+            # password=
+            #  hidden two
+            password=${env:TOKEN}hidden three
+            exclude=
+              7
+
+            """
+        let (configuration, _) = try read(
+            main,
+            "[a]\nbaseurl=https://host/\n", environment: ["TOKEN": "t0ken"])
+        let text = configuration.renderedText
+        #expect(!text.contains("hidden") && !text.contains("t0ken"), "\(text)")
+        #expect(
+            text.contains("proxy_password =\n") && text.contains("  ${env:TOKEN}\n") && text.contains("best=1") && text.contains("  7\n"), "\(text)")
+    }
+
     @Test func transferOptionsAreReadAsLibdnfReadsThem() throws {
         let authority = try folder.write("PEM", to: "ca.pem").path
         let (configuration, diagnostics) = try read(
