@@ -81,7 +81,7 @@ let package = Package(
         library("DiskImages", ["ConfigurationTree", "BuildStore", "HostSystem"]),
         // For the worker alone: libguestfs loads twenty libraries more before a program does anything.
         library("DiskWriting", ["CExt2FS", "CGuestfs", "DiskImages", "ConfigurationTree", "HostSystem"]),
-        library("PackageInstallation", ["CRPM", "CXZ", "ConfigurationTree", "BuildStore", "HostSystem"]),
+        library("PackageInstallation", ["CRPM", "CStored", "ConfigurationTree", "BuildStore", "HostSystem"]),
         library(
             "PackageResolution", ["CSolv", "CCurl", "ConfigurationTree", "BuildStore", "HostSystem", yams]),
         library("RootFilesystem", ["CCap", "CSELinux", "ConfigurationTree", "BuildStore", "HostSystem"]),
@@ -98,7 +98,7 @@ let package = Package(
         .systemLibrary(name: "CGuestfs", pkgConfig: "libguestfs", providers: [.apt(["libguestfs-dev"])]),
         .systemLibrary(name: "CCap", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
         .systemLibrary(name: "CSELinux", pkgConfig: "libselinux", providers: [.apt(["libselinux1-dev"])]),
-        .target(name: "CXZ", dependencies: ["LibLZMA"]),
+        .target(name: "CStored", dependencies: ["LibLZMA"]),
         .systemLibrary(name: "LibLZMA", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
         .target(name: "CXML2", dependencies: ["LibXML2"]),
         .systemLibrary(name: "LibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),

@@ -202,7 +202,7 @@ final class RPMTransaction {
         var problems: [String] = []
         for (index, header) in headers.headers.enumerated() {
             if headerIsEntry(header, rpmTagVal(RPMTAG_PAYLOADDIGEST.rawValue)) != 0 { havePayloadDigest.insert(index) }
-            if job.copies != nil, UnpackAheadJob.isFor(header) { unpackedAhead.insert(index) }
+            if job.copies != nil, UnpackAheadJob.format(of: header) != nil { unpackedAhead.insert(index) }
             database.add(header, number: index)
             let key = UnsafeRawPointer(bitPattern: index + 1)
             if rpmtsAddInstallElement(transaction, header, key, 0, excludedPaths.relocations) != 0 {

@@ -1,5 +1,5 @@
 // A stream header, a block for each call of `add`, the index of the blocks, a stream footer (The .xz File Format, 2); liblzma encodes each.
-#include "CXZ.h"
+#include "CStored.h"
 
 #include <errno.h>
 #include <lzma.h>
