@@ -26,13 +26,22 @@ public func mount(
 
 /// Makes a file or folder visible at a second place too (MS_BIND).
 ///
+/// - Parameter hasDevices: `false`: device nodes in this folder cannot be opened.
 /// - Throws: `HostSystemError.systemCall`.
-public func bindMount(_ source: FilePath, at target: FilePath, recursive: Bool = false, readOnly: Bool = false) throws {
+public func bindMount(_ source: FilePath, at target: FilePath, recursive: Bool = false, readOnly: Bool = false, hasDevices: Bool = true) throws {
     let flags = UInt(MS_BIND) | (recursive ? UInt(MS_REC) : 0)
     guard discographer_mount(source.string, target.string, nil, flags, nil) == 0 else {
         throw HostSystemError.systemCall(what: "binding \(source) to \(target)", errno: Errno(rawValue: errno))
     }
     // A new bind mount takes its source's flags; only a second call changes them (mount(2)).
+    if !hasDevices {
+        let folder = try FileDescriptor.open(target, .readOnly, options: [.directory, .noFollow, .closeOnExec])
+        try folder.closeAfter {
+            guard discographer_allow_devices(folder.rawValue, false) == 0 else {
+                throw HostSystemError.systemCall(what: "keeping devices from \(target)", errno: Errno(rawValue: errno))
+            }
+        }
+    }
     guard readOnly else { return }
     guard discographer_mount_read_only(target.string) == 0 else {
         throw HostSystemError.systemCall(what: "making \(target) read-only", errno: Errno(rawValue: errno))

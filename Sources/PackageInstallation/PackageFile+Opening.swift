@@ -9,6 +9,8 @@ extension PackageFile {
     ///
     /// - Throws: `WorkerFailure` of kind `signature` when it cannot be opened, or is another one than before.
     func open() throws -> FD_t {
+        // Before it is opened: a FIFO would be waited for.
+        try checkIsUnchanged()
         guard let file = Fopen(path.string, "r.ufdio"), Ferror(file) == 0 else {
             throw WorkerFailure(kind: "signature", message: "\(nevra): \(path) cannot be opened")
         }

@@ -47,12 +47,14 @@ final class ScriptletFileSystems {
         try cover(directory)
         if let bytes {
             try mount("tmpfs", at: inRoot(directory), type: "tmpfs", hasDevices: false, options: "mode=1777,size=\(bytes)")
-            mounted.append(directory)
         } else {
             guard chmod(inRoot(directory).string, 0o1777) == 0 else {
                 throw HostSystemError.systemCall(what: "opening \(directory) to all", errno: Errno(rawValue: errno))
             }
+            // So that it is a file system of its own here too: scriptlets can neither remove it nor make hard links out of it.
+            try bindMount(inRoot(directory), at: inRoot(directory), hasDevices: false)
         }
+        mounted.append(directory)
     }
 
     /// Unmounts all.

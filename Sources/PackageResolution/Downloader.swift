@@ -79,10 +79,15 @@ private struct FetchRun {
         mirrors = Array(repeating: nil, count: downloads.count)
         totalBytes = downloads.reduce(0) { $0 + ($1.size ?? 0) }
         for (index, download) in downloads.enumerated() {
-            let places = download.places.filter { !offline || $0.url.lowercased().hasPrefix("file:") }
+            let allowed = download.places.filter { !offline || $0.url.lowercased().hasPrefix("file:") }
+            let places = allowed.filter { !LocalCopy.isSpecial($0.url) }
             if places.isEmpty {
                 let reason =
-                    offline ? "it is not in the cache, and --offline forbids to ask for it" : "no place is known for it"
+                    if let special = allowed.first { "\(SecretMask(download.options.secrets)(special.url)) is not a regular file" } else if offline {
+                        "it is not in the cache, and --offline forbids to ask for it"
+                    } else {
+                        "no place is known for it"
+                    }
                 failures.append("\(download.name): \(reason)")
             } else {
                 waiting.append(Attempt(index, download, places))

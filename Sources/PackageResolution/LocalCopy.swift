@@ -14,27 +14,41 @@ import SystemPackage
 
 /// One file that may be copied, or used where it is.
 struct LocalCopy: Sendable {
-    let source: FilePath
+    private let source: FilePath
     private let download: Download
 
     /// `nil`: it comes from elsewhere first, or more slowly on purpose.
     init?(_ download: Download) {
-        guard let place = download.places.first, let url = URL(string: place.url), url.isFileURL,
-            ["", "localhost"].contains(url.host ?? ""), url.query == nil, url.fragment == nil,
-            download.options.maximumRate == nil
-        else { return nil }
-        source = FilePath(url.path)
+        guard let place = download.places.first, let path = Self.path(of: place.url), download.options.maximumRate == nil else { return nil }
+        source = path
         self.download = download
     }
 
-    /// The file where it is.
+    /// The place on this host that a URL names.
+    private static func path(of text: String) -> FilePath? {
+        guard let url = URL(string: text), url.isFileURL, ["", "localhost"].contains(url.host ?? ""), url.query == nil, url.fragment == nil
+        else { return nil }
+        return FilePath(url.path)
+    }
+
+    /// Whether a URL names what is there and is no regular file: a FIFO would be waited for for ever.
+    static func isSpecial(_ url: String) -> Bool {
+        guard let path = path(of: url) else { return false }
+        var status = stat()
+        return path.withPlatformString({ stat($0, &status) }) == 0 && FileIdentity(path) == nil
+    }
+
+    /// The file where it is, at the end of all links: whoever sees its folder alone finds it.
     ///
     /// - Returns: `nil`: it is not the one that is wanted.
-    func identity() -> FileIdentity? {
-        guard let before = FileIdentity(source), download.size == nil || download.size == before.size,
-            download.checksums.contains(where: { (try? Checksum($0.algorithm, ofFile: source)) == $0 }), FileIdentity(source) == before
+    func package() -> LocalPackage? {
+        guard let resolved = source.withPlatformString({ realpath($0, nil) }) else { return nil }
+        defer { free(resolved) }
+        let path = FilePath(platformString: resolved)
+        guard let before = FileIdentity(path), download.size == nil || download.size == before.size,
+            download.checksums.contains(where: { (try? Checksum($0.algorithm, ofFile: path)) == $0 }), FileIdentity(path) == before
         else { return nil }
-        return before
+        return LocalPackage(path: path, identity: before)
     }
 
     /// Puts the file in place.

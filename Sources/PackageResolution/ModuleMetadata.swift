@@ -53,7 +53,8 @@ struct ModuleMetadata: Sendable {
     /// - Throws: `YamlError` when it is not YAML. Documents of other kinds are skipped.
     init(yaml: String) throws {
         // Nothing but texts is read; telling numbers from dates would take longer than all else.
-        for document in try Yams.compose_all(yaml: yaml, .basic) {
+        var documents = try Yams.compose_all(yaml: yaml.first == "\u{feff}" ? String(yaml.dropFirst()) : yaml, .basic)
+        while let document = documents.next() {
             guard let data = document["data"] else { continue }
             switch document["document"]?.string {
             case "modulemd": if let stream = Stream(data) { streams.append(stream) }
@@ -68,6 +69,8 @@ struct ModuleMetadata: Sendable {
             default: continue
             }
         }
+        // Where Yams cannot go on it ends: what comes after would be missing, and packages of hidden streams be seen.
+        if let error = documents.error { throw error }
         nameContexts()
     }
 

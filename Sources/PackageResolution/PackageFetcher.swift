@@ -79,7 +79,7 @@ public struct PackageFetcher: Sendable {
         let candidates = downloads.compactMap { download in LocalCopy(download).map { (download.destination, $0) } }
         let cancellation = metadata.downloader.cancellation
         let found = concurrently(candidates) { _, copy in
-            cancellation.isCancelled ? nil : copy.identity().map { LocalPackage(path: copy.source, identity: $0) }
+            cancellation.isCancelled ? nil : copy.package()
         }
         if cancellation.isCancelled { throw CancellationError() }
         return Dictionary(zip(candidates, found).compactMap { candidate, local in local.map { (candidate.0, $0) } }) { first, _ in first }

@@ -23,7 +23,8 @@ struct LockTests {
                 printf '[demo]\\nbaseurl=file://\(repository)\\ngpgcheck=1\\ngpgkey=file://\(Sandbox.repository)/RPM-GPG-KEY-discographer-demo\\n' \\
                     > yum/repositories/demo.repo
                 """)
-            // Without a lock packages stay where they are, and as they are.
+            // Without a lock packages stay where they are, and as they are; one is a link to somewhere else.
+            _ = try await shell("cd '\(repository)'; mkdir ../pool; mv login-*.rpm ../pool; ln -s ../pool/login-*.rpm .")
             let state = "cd '\(repository)'; stat -c '%n %h %z %a %u' -- * | sort"
             let before = try await shell(state)
             let unlocked = try await Sandbox.discographer(["build", "-c", tree, "-s", folder + "/unlocked", "test"])
@@ -33,6 +34,11 @@ struct LockTests {
             #expect(
                 try await shell("realpath '\(folder)'/unlocked/test/one/yum/packages/* | sort")
                     == shell("realpath '\(repository)'/*.rpm | sort"))
+            _ = try await shell("cd '\(repository)'; name=$(ls login-*.rpm); rm $name; mkfifo $name")
+            let waiting = try await Sandbox.discographer(["build", "-c", tree, "-s", folder + "/waiting", "test"])
+            #expect(waiting.status == 1)
+            #expect(waiting.output.contains(try Regex("login-[^ ]+\\.rpm is not a regular file")), "\(waiting.output)")
+            _ = try await shell("cd '\(repository)'; rm login-*.rpm; mv ../pool/login-*.rpm .")
 
             let lock = try await Sandbox.discographer(["lock", "-c", tree, "-s", folder + "/cache", "test"])
             #expect(lock.status == 0, "\(lock.errors)")

@@ -71,6 +71,17 @@ struct ModuleMetadataTests {
         #expect(try modules.activeStreams(architecture: "x86_64", platform: nil).indices == [0, 1])
     }
 
+    /// Packages of streams that are not read would be seen as if they were in none.
+    @Test(arguments: ["---\na: [\n", "---\ndata: {name: app, name: app}\n", "--- x: y: z\n"])
+    func aBrokenDocumentIsAnError(_ document: String) throws {
+        #expect(throws: (any Error).self) { try ModuleMetadata(yaml: document + yaml) }
+        #expect(throws: (any Error).self) { try ModuleMetadata(yaml: yaml + document) }
+    }
+
+    @Test func aByteOrderMarkIsNone() throws {
+        #expect(try ModuleMetadata(yaml: "\u{feff}" + yaml).streams == ModuleMetadata(yaml: yaml).streams)
+    }
+
     @Test func streamsForOtherPlatformsAreNotActive() throws {
         #expect(try active(ModuleMetadata(yaml: yaml), platform: "platform:el8").isEmpty)
         #expect(try active(ModuleMetadata(yaml: yaml), platform: "platform:el9").count == 2)
