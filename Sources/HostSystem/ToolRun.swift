@@ -69,9 +69,14 @@ private func run(
     let output: String?
     let errors: String?
     if let input {
+        makeBrokenPipesErrors()
+        // Not `.string(input)`: Subprocess ends this process when the program ends before it has read that.
         let result = try await Subprocess.run(
-            configuration, input: .string(input), output: .string(limit: outputLimit),
-            error: .string(limit: outputLimit))
+            configuration, input: .inputWriter, output: .string(limit: outputLimit), error: .string(limit: outputLimit)
+        ) { execution in
+            // What the program did not care to read is told by its exit status, if it matters.
+            _ = try? await execution.standardInputWriter.write(input)
+        }
         (status, output, errors) = (result.terminationStatus, result.standardOutput, result.standardError)
     } else {
         let result = try await Subprocess.run(

@@ -38,6 +38,7 @@ public struct Worker: Sendable {
         onEvent: @escaping @Sendable (WorkerEvent) -> Void = { _ in },
         onLog: @escaping @Sendable (String) -> Void = { _ in }
     ) async throws -> Job.Outcome {
+        makeBrokenPipesErrors()
         var line = try JSONEncoder().encode(job)
         line.append(UInt8(ascii: "\n"))
         var options = PlatformOptions()
@@ -54,8 +55,9 @@ public struct Worker: Sendable {
         ) { [line] execution -> Answer<Job> in
             async let log = Self.collect(execution.standardError, forward: onLog)
             let writer = execution.standardInputWriter
-            _ = try await writer.write(Array(line))
-            // Ends with this scope. That nobody listens any more is told by the answer, or by its absence.
+            // That nobody listens, or no longer, is told by the answer, or by its absence.
+            _ = try? await writer.write(Array(line))
+            // Ends with this scope.
             async let _: Void = {
                 for await word in words { if let line = WorkerReporter.line(ofWord: word) { _ = try? await writer.write(line) } }
                 _ = try? await writer.write(Array("\n".utf8))

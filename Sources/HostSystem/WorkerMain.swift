@@ -32,7 +32,7 @@ public func workerMain(
     if arguments.count == 3, arguments[1] == NamespaceEntry.name { enterNamespace(arguments[2]) }
     umask(0o022)
     OpenFiles.setLimitOfWorkers()
-    signal(SIGPIPE, SIG_IGN)
+    makeBrokenPipesErrors()
     guard arguments.count == 2, let type = jobs.first(where: { $0.name == arguments[1] }) else {
         FileHandle.standardError.write(Data("discographer-worker is started by discographer, not by hand\n".utf8))
         exit(WorkerExit.usage.rawValue)

@@ -29,7 +29,7 @@ struct Discographer: AsyncParsableCommand {
 
     static func main() async {
         openClosedStandardStreams()
-        signal(SIGPIPE, SIG_IGN)
+        makeBrokenPipesErrors()
         useOneHeap()
         OpenFiles.raiseLimit()
         let work = Task { try await perform() }

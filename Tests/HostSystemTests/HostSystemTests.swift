@@ -1,3 +1,4 @@
+import Foundation
 import SystemPackage
 import Testing
 
@@ -38,6 +39,44 @@ struct ToolTests {
             #expect(error.description.contains("it's wrong"))
             #expect(error.description.contains("3"))
         }
+    }
+
+    @Test("a program that ends before it has read its input ends nothing else, and its exit status is what counts")
+    func unreadInput() async throws {
+        let bash = Tool(name: "bash", path: "/bin/bash", package: "bash")
+        let input = String(repeating: "unread\n", count: 1 << 18)
+        #expect(try await bash.run(["-c", "exec <&-; echo ready"], input: input) == "ready\n")
+        do {
+            try await bash.run(["-c", "exec <&-; echo reason >&2; exit 3"], input: input)
+            Issue.record("no error")
+        } catch let error as HostSystemError {
+            #expect(error.description.contains("reason") && error.description.contains("ended with status 3"))
+        }
+    }
+
+    @Test("a worker that ends before it has read its job is told as one that died, with what it printed")
+    func deafWorker() async throws {
+        let folder = FilePath("/tmp/discographer-deaf-\(UUID().uuidString)")
+        try createDirectories(folder)
+        defer { try? FileManager.default.removeItem(atPath: folder.string) }
+        let program = folder.appending("worker")
+        try "#!/bin/bash\nexec <&-\necho 'no such library' >&2\nexit 127\n".write(toFile: program.string, atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program.string)
+        for size in [1, 1 << 20] {
+            do {
+                _ = try await Worker(program: program).run(DeafJob(text: String(repeating: "x", count: size)))
+                Issue.record("no error")
+            } catch let error as HostSystemError {
+                #expect(error.description.contains("no such library"))
+            }
+        }
+    }
+
+    private struct DeafJob: JobDescription {
+        struct Outcome: Codable, Sendable {}
+        static let name = "deaf"
+        var isolation: Isolation { Isolation(writablePaths: []) }
+        var text: String
     }
 
     @Test("command lines as one would type them")
