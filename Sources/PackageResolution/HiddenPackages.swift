@@ -90,7 +90,7 @@ extension HiddenPackages.Cause {
             return "\(place ?? "the yum configuration") includes only other packages of '\(repository)'"
         case .module(let stream, let used):
             return "it belongs to the module stream '\(stream)', "
-                + (used.map { "and '\($0)' is used" } ?? "which no line enables ('@\(stream)' does)")
+                + (used.map { "and '\($0)' is used" } ?? "which no line enables")
         case .competesWithModule(let stream): return "the module stream '\(stream)' is used, and has its own"
         case .versionLock: return "versionlock.list allows only another version"
         }
@@ -112,7 +112,6 @@ extension HiddenPackages.Cause {
         case .excluded(let glob, _): return "allow it: take '\(glob)' out of exclude\(place)"
         case .notIncluded(let repository): return "add it to includepkgs of '\(repository)'\(place)"
         case .versionLock: return "let versionlock.list allow it"
-        case .module(let stream, nil): return "enable its module stream: a line '@\(stream)' in packages"
         case .module, .competesWithModule: return nil
         }
     }

@@ -22,13 +22,26 @@ struct ModuleSelection {
     /// The lines that mean modules: none of them means a group.
     private(set) var requests: Set<PackageRequest> = []
 
-    init(_ requests: [PackageRequest], among modules: ModuleMetadata) {
+    /// - Parameters:
+    ///   - architecture: the machine's.
+    ///   - runs: whether packages of an architecture can be installed.
+    init(_ requests: [PackageRequest], among modules: ModuleMetadata, for architecture: String, where runs: (String) -> Bool) {
         var open: [Choice] = []
         for request in requests where request.kind == .group {
             guard let spec = ModuleSpec(request.spec) else { continue }
             let candidates = modules.streams.indices.filter { spec.fits(modules.streams[$0]) }
             guard !candidates.isEmpty else { continue }
             self.requests.insert(request)
+            guard candidates.contains(where: { runs(modules.streams[$0].architecture) }) else {
+                let others = Set(candidates.map { modules.streams[$0].architecture }).sorted()
+                let lines = modules.lines(like: spec, where: runs)
+                problems.append(
+                    ResolutionProblem(
+                        at: [request.location],
+                        "'@\(request.spec)' is there for \(others.list) only, and the machine is \(architecture)"
+                            + (lines.isEmpty ? "" : "; \(lines.alternatives) would be right")))
+                continue
+            }
             for (module, members) in Dictionary(grouping: candidates, by: { modules.streams[$0].module }).sorted(by: { $0.key < $1.key }) {
                 let choice = Choice(request: request, spec: spec, module: module, stream: "", candidates: members)
                 let streams = Set(members.map { modules.streams[$0].stream })
@@ -40,7 +53,7 @@ struct ModuleSelection {
             let streams = Set(choice.candidates.map { modules.streams[$0].stream })
             let stream = enabled[choice.module] ?? modules.defaults[choice.module]?.stream
             guard let stream, streams.contains(stream) else {
-                problems.append(Self.ambiguous(choice, streams, used: stream))
+                problems.append(Self.ambiguous(choice, streams, used: stream, among: modules, where: runs))
                 continue
             }
             var narrowed = choice
@@ -65,29 +78,79 @@ struct ModuleSelection {
         choices.append(choice)
     }
 
-    private static func ambiguous(_ choice: Choice, _ streams: Set<String>, used: String?) -> ResolutionProblem {
+    private static func ambiguous(
+        _ choice: Choice, _ streams: Set<String>, used: String?, among modules: ModuleMetadata, where runs: (String) -> Bool
+    ) -> ResolutionProblem {
         let module = choice.module
-        let names = streams.sorted { $0.compare($1, options: .numeric) == .orderedAscending }.map { "'@\(module):\($0)'" }
         let reason = used.map { "'\(module):\($0)' is used" } ?? "none of its streams is the default"
+        var spec = choice.spec
+        (spec.name, spec.stream) = (module, nil)
+        let lines = modules.lines(like: spec, streams, where: runs)
         return ResolutionProblem(
             at: [choice.request.location],
-            "'@\(choice.request.spec)' leaves open which stream of the module '\(module)' is meant, and \(reason); "
-                + "\(names.alternatives) would be right")
+            "'@\(choice.request.spec)' leaves open which stream of the module '\(module)' is meant, and \(reason)"
+                + (lines.isEmpty ? "" : "; \(lines.alternatives) would be right"))
     }
 }
 
 extension ModuleMetadata {
     /// Where a line that names a module nobody has may have gone wrong; `nil`: it does not look like a module.
-    func hint(for spec: String) -> String? {
-        guard let spec = ModuleSpec(spec), spec.stream != nil else { return nil }
-        let known = Set(streams.lazy.filter { $0.module == spec.name }.map(\.stream))
-        guard known.isEmpty else {
-            let names = known.sorted { $0.compare($1, options: .numeric) == .orderedAscending }.map { "'@\(spec.name):\($0)'" }
-            return "no repository has this of the module '\(spec.name)'; there is \(names.list)"
+    ///
+    /// - Parameter runs: whether packages of an architecture can be installed.
+    func hint(for text: String, where runs: (String) -> Bool) -> String? {
+        let spec = ModuleSpec(text)
+        guard let spec, spec.stream != nil else { return text.contains(":") ? hint(forForm: text, where: runs) : nil }
+        guard streams.contains(where: { $0.module == spec.name }) else { return "no repository has the module '\(spec.name)'" + near(spec.name) }
+        let lines = lines(like: spec, where: runs)
+        return "no repository has this of the module '\(spec.name)'" + (lines.isEmpty ? "" : "; there is \(lines.list)")
+    }
+
+    /// Of texts such as `nodejs:`, `nodejs::18` and `nodejs: 18`.
+    private func hint(forForm text: String, where runs: (String) -> Bool) -> String {
+        let halves = text.split(separator: "/", maxSplits: 1).map { half in
+            half.split(separator: ":").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
         }
-        let near = NearMisses.of(spec.name, among: Set(streams.map(\.module))).map { "'\($0)'" }
-        return "no repository has the module '\(spec.name)'"
-            + (streams.isEmpty ? "; no repository has any module" : near.isEmpty ? "" : "; did you mean \(near.alternatives)?")
+        let rule = "a module's stream is written '@name:stream' or '@name:stream/profile'"
+        guard let names = halves.first, let name = names.first, !text.hasPrefix(":") else { return rule }
+        guard streams.contains(where: { $0.module == name }) else {
+            return "no repository has the module '\(name)', and \(rule)" + near(name)
+        }
+        var meant = ModuleSpec(name: name)
+        if names.count > 1 { meant.stream = names[1] }
+        if halves.count > 1 { meant.profile = halves[1].first }
+        let exact = Set(streams.lazy.filter(meant.fits).map(\.stream))
+        let lines = exact.isEmpty ? lines(like: meant, where: runs) : lines(like: meant, exact, where: runs)
+        return rule + (lines.isEmpty ? "" : "; \(lines.alternatives) would be right")
+    }
+
+    private func near(_ name: String) -> String {
+        guard !streams.isEmpty else { return "; no repository has any module" }
+        let near = NearMisses.of(name, among: Set(streams.map(\.module))).map { "'\($0)'" }
+        return near.isEmpty ? "" : "; did you mean \(near.alternatives)?"
+    }
+
+    /// The newest version of `name:stream` whose architecture will do.
+    func newest(_ nameStream: String, where runs: (String) -> Bool) -> Stream? {
+        streams.filter { $0.nameStream == nameStream && runs($0.architecture) }.max { $0.version < $1.version }
+    }
+
+    /// What stands behind the `@` of a line that enables a stream: with a profile where it has no default one; `nil`: it has none at all.
+    func line(for stream: Stream, profile: String? = nil) -> String? {
+        if let profile, stream.profiles[profile] != nil { return "\(stream.nameStream)/\(profile)" }
+        let usual = defaults[stream.module]?.profiles[stream.stream] ?? []
+        if !usual.isEmpty, usual.allSatisfy({ stream.profiles[$0] != nil }) { return stream.nameStream }
+        let one = stream.profiles["common"] != nil ? "common" : stream.profiles.keys.min()
+        return one.map { "\(stream.nameStream)/\($0)" }
+    }
+
+    /// Lines, in quotes, that can be had of the module that `spec` names: of all its streams, or of those that are given.
+    fileprivate func lines(like spec: ModuleSpec, _ chosen: Set<String>? = nil, where runs: (String) -> Bool) -> FewNames {
+        var newest: [String: Stream] = [:]
+        for one in streams where one.module == spec.name && chosen?.contains(one.stream) ?? true && runs(one.architecture) {
+            if newest[one.stream].map({ $0.version < one.version }) ?? true { newest[one.stream] = one }
+        }
+        let lines = newest.compactMapValues { line(for: $0, profile: spec.profile) }
+        return FewNames(lines.keys, like: spec.stream) { "'@\(lines[$0] ?? $0)'" }
     }
 
     /// The packages of the profiles that a choice means, by profile.
@@ -96,7 +159,7 @@ extension ModuleMetadata {
     /// - Throws: `ResolutionProblem`'s text, as a `ResolutionError`, when there is no such profile.
     func packages(of choice: ModuleSelection.Choice, in version: Stream) throws -> [String] {
         let names = version.profiles.keys.sorted()
-        let alternatives = names.map { "'@\(version.nameStream)/\($0)'" }.alternatives
+        let alternatives = FewNames(names, like: choice.spec.profile) { "'@\(version.nameStream)/\($0)'" }.alternatives
         func fail(_ message: String) -> ResolutionError {
             let hint = names.isEmpty ? "it has no profiles" : "\(alternatives) would be right"
             return ResolutionError([ResolutionProblem(at: [choice.request.location], "\(message); \(hint)")])

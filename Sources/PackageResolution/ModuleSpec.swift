@@ -16,6 +16,8 @@ struct ModuleSpec: Hashable {
     /// `nil`: the default ones.
     var profile: String?
 
+    init(name: String) { self.name = name }
+
     /// - Returns: `nil` for a text that cannot be one, such as a group's name with blanks.
     init?(_ text: String) {
         let halves = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)

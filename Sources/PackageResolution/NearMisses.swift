@@ -1,3 +1,33 @@
+import Foundation
+
+/// As many of some names as a sentence can have: all, or ten, first those that are like what was meant, and how many there are besides.
+struct FewNames {
+    private let names: [String]
+    private let left: Int
+
+    /// - Parameter write: how a name is written.
+    init(_ all: some Collection<String>, like wanted: String?, write: (String) -> String) {
+        let ordered = all.sorted { $0.compare($1, options: .numeric) == .orderedAscending }
+        var chosen = Set(ordered)
+        if ordered.count > Self.most + 1 {
+            let near = wanted.map { NearMisses.of($0, among: ordered, limit: Self.most) } ?? []
+            chosen = Set((near + ordered.filter { !near.contains($0) }).prefix(Self.most))
+        }
+        names = ordered.filter(chosen.contains).map(write)
+        left = ordered.count - names.count
+    }
+
+    private static let most = 10
+
+    var isEmpty: Bool { names.isEmpty }
+
+    /// `a, b and 7 more`.
+    var list: String { (names + (left > 0 ? ["\(left) more"] : [])).list }
+
+    /// `a, b or one of 7 more`.
+    var alternatives: String { (names + (left > 0 ? ["one of \(left) more"] : [])).alternatives }
+}
+
 /// The names that somebody may have meant.
 enum NearMisses {
     /// Names in the form in which they are compared, made once for many questions.

@@ -17,6 +17,12 @@ struct ModuleFilter {
     var hidden: [Id] = []
 }
 
+/// A package of a profile that a line asks for, and that is not to be seen.
+struct AbsentMember {
+    var name: String
+    var request: PackageRequest
+}
+
 extension PackagePool {
     /// The modules of all repositories.
     ///
@@ -109,9 +115,10 @@ extension PackagePool {
 
     /// Asks for the packages of the profiles that a selection means (dnf's ModuleBase.install).
     ///
-    /// - Returns: what is wrong with it.
+    /// - Parameter absent: gets the packages of profiles that no repository has, or that are hidden.
+    /// - Returns: what is wrong with it besides.
     func add(
-        _ selection: ModuleSelection, to job: inout SolverJob, _ configuration: YumConfiguration
+        _ selection: ModuleSelection, to job: inout SolverJob, absent: inout [AbsentMember], _ configuration: YumConfiguration
     ) throws -> [ResolutionProblem] {
         let modules = try modules()
         var problems = selection.problems
@@ -141,9 +148,7 @@ extension PackagePool {
             let all = solvables(fitting: PackageSpec(name: name))
             let own = all.filter { artifacts.contains(artifactName(of: $0)) || repositoryName(of: $0).map(hotfixes.contains) ?? false }
             guard !all.isEmpty else {
-                let hint = "it may be excluded, or not in the repositories that are enabled"
-                problems.append(
-                    ResolutionProblem(at: [request.location], "no repository has '\(name)' of '@\(request.spec)'; \(hint)"))
+                absent.append(AbsentMember(name: name, request: request))
                 continue
             }
             // A package of a profile can be an ordinary one, or of another stream.
@@ -151,6 +156,28 @@ extension PackagePool {
         }
         return problems
     }
+
+    /// Whether the line means a module, and no group.
+    func namesModule(_ line: PackageRequest) -> Bool { !streams(of: line).isEmpty }
+
+    /// What would stand behind the `@` of a line for each profile of the stream that this line does not ask for.
+    func otherProfiles(_ line: PackageRequest) -> [String] {
+        guard let modules = moduleMetadata, let spec = ModuleSpec(line.spec) else { return [] }
+        let usable = streams(of: line).filter { currentModules.active.indices.contains($0) }.map { modules.streams[$0] }
+        guard let newest = usable.max(by: { $0.version < $1.version }) else { return [] }
+        let usual = modules.defaults[newest.module]?.profiles[newest.stream] ?? []
+        return newest.profiles.keys.filter { $0 != spec.profile && !(spec.profile == nil && usual.contains($0)) }.sorted()
+            .map { "\(newest.nameStream)/\($0)" }
+    }
+
+    /// Indices of `ModuleMetadata.streams`.
+    private func streams(of line: PackageRequest) -> [Int] {
+        guard line.kind == .group, let modules = moduleMetadata, let spec = ModuleSpec(line.spec) else { return [] }
+        return modules.streams.indices.filter { spec.fits(modules.streams[$0]) }
+    }
+
+    /// Whether packages of an architecture can be installed.
+    func runs(_ architecture: String) -> Bool { pool_arch2score(pool, pool_str2id(pool, architecture, 1)) != 0 }
 
     private func conflict(in selection: ModuleSelection) -> ResolutionProblem? {
         let reasons = currentModules.active.conflicts

@@ -4,46 +4,52 @@ import SystemPackage
 extension PackagePool {
     /// The transaction for a request.
     ///
-    /// - Throws: `ResolutionError` with every problem in words and the ways out; those that let a forbidden or excluded package in
-    ///   were tried.
+    /// - Throws: `ResolutionError` with every problem in words and the ways out; those that are more than the solver's own were tried.
     func solved(_ request: ResolutionRequest, report: (String) -> Void) throws -> SolvedTransaction {
         do { return try solution(for: request, report: report) } catch let error as ResolutionError {
-            var trials = Self.mostTrials
-            throw ResolutionError(error.problems.map { withProposals($0, request, &trials) })
+            var trials = Trials(pool: self, request: request, problems: error.problems)
+            throw ResolutionError(error.problems.map { withWaysOut($0, request, &trials) })
         }
     }
 
-    /// What people wait for is the problem itself.
-    private static let mostTrials = 12
     private static let mostCauses = 4
 
-    private func withProposals(
-        _ problem: ResolutionProblem, _ request: ResolutionRequest, _ trials: inout Int
-    ) -> ResolutionProblem {
-        guard !problem.hiddenBy.isEmpty || problem.best != nil else { return problem }
+    private func withWaysOut(_ problem: ResolutionProblem, _ request: ResolutionRequest, _ trials: inout Trials) -> ResolutionProblem {
+        var ways = waysOfWhatHides(problem, request, &trials)
+        let proposals = problem.proposals.filter { $0.edits.isEmpty || trials.help($0.edits) }
+        ways += proposals.map(\.text)
+        if proposals.count < problem.proposals.count {
+            ways += problem.otherProposals.filter { trials.help($0.edits) }.map(\.text)
+        }
+        var complete = problem
+        complete.waysOut = []
+        for way in ways + problem.waysOut where !complete.waysOut.contains(way) { complete.waysOut.append(way) }
+        return complete
+    }
+
+    private func waysOfWhatHides(_ problem: ResolutionProblem, _ request: ResolutionRequest, _ trials: inout Trials) -> [String] {
+        guard !problem.hiddenBy.isEmpty || problem.best != nil else { return [] }
         let places = ShortPlaces(of: request)
         let causes = Array(problem.hiddenBy.filter(\.isLiftable).prefix(Self.mostCauses))
         var ways = problem.hiddenBy.filter { !$0.isLiftable }.compactMap { $0.remedy(places) }
-        func remaining(_ lifted: [HiddenPackages.Cause], best: Bool? = nil) -> ResolutionProblem? {
-            trials -= 1
-            var request = request.lifting(lifted)
-            request.configuration.best = best ?? request.configuration.best
-            do {
-                _ = try solution(for: request, report: { _ in })
-                return nil
-            } catch let error as ResolutionError {
-                return error.problems.first { $0.locations.first == problem.locations.first }
-            } catch {
-                return problem
+        for line in linesThatEnable(problem.hiddenBy).prefix(Self.mostCauses) {
+            let file = problem.locations.first?.file ?? "packages"
+            if trials.help([.add(PackageRequest(.group, line, at: SourceLocation(file: file)))]) {
+                ways.append("enable its module stream: a line '@\(line)' in packages")
             }
         }
-        if let place = problem.best, trials > 0, remaining([], best: false) == nil {
+        func remaining(_ lifted: [HiddenPackages.Cause], best: Bool? = nil) -> ResolutionProblem? {
+            var request = request.lifting(lifted)
+            request.configuration.best = best ?? request.configuration.best
+            return trials.problems(of: request)?.first { $0.locations.first == problem.locations.first }
+        }
+        if let place = problem.best, trials.left > 0, remaining([], best: false) == nil {
             ways.append(ProblemWords.olderVersions(place, places))
         }
-        let alone = causes.filter { trials > 0 && remaining([$0]) == nil }
+        let alone = causes.filter { trials.left > 0 && remaining([$0]) == nil }
         ways += alone.compactMap { $0.remedy(places) }
         var lifted = causes
-        while alone.isEmpty, !lifted.isEmpty, trials > 0 {
+        while alone.isEmpty, !lifted.isEmpty, trials.left > 0 {
             guard let next = remaining(lifted) else {
                 ways.append(lifted.inOrderOfLines.compactMap { $0.remedy(places) }.joined(separator: ", and "))
                 break
@@ -52,9 +58,44 @@ extension PackagePool {
             if more.isEmpty { break }
             lifted += more.prefix(Self.mostCauses)
         }
-        var complete = problem
-        complete.waysOut = ways + problem.waysOut
-        return complete
+        return ways
+    }
+
+    /// What stands behind the `@` of a line that would enable a stream of which something is wanted.
+    private func linesThatEnable(_ causes: [HiddenPackages.Cause]) -> [String] {
+        causes.compactMap { cause in
+            guard case .module(let stream, _) = cause.kind, let modules = moduleMetadata else { return nil }
+            return modules.newest(stream, where: runs).flatMap { modules.line(for: $0) }
+        }
+    }
+}
+
+/// Attempts to solve a request that was changed. What people wait for is the problem itself: there are but a few.
+private struct Trials {
+    let pool: PackagePool
+    let request: ResolutionRequest
+    let problems: [ResolutionProblem]
+    var left = 16
+
+    /// Whether there is a problem less than before, and none with a line that is new.
+    mutating func help(_ edits: [Proposal.Edit]) -> Bool {
+        guard left > 0 else { return false }
+        guard let remaining = problems(of: request.applying(edits)) else { return true }
+        let places = edits.compactMap { if case .add(let line) = $0, line.kind != .forbid { line.location } else { nil } }
+        return remaining.count < problems.count && !remaining.contains { !$0.locations.allSatisfy { !places.contains($0) } }
+    }
+
+    /// `nil`: there is a transaction.
+    mutating func problems(of request: ResolutionRequest) -> [ResolutionProblem]? {
+        left -= 1
+        do {
+            _ = try pool.solution(for: request, report: { _ in })
+            return nil
+        } catch let error as ResolutionError {
+            return error.problems
+        } catch {
+            return problems
+        }
     }
 }
 

@@ -208,27 +208,29 @@ extension PackagePool {
     private func solve(_ request: ResolutionRequest, report: (String) -> Void) throws -> SolvedTransaction {
         let forbidden = request.requests.filter { $0.kind == .forbid }.map(\.spec)
         let local = try addLocalPackages(request.localPackages)
-        let modules = ModuleSelection(request.requests, among: try modules())
+        let modules = ModuleSelection(request.requests, among: try modules(), for: architecture, where: runs)
         try prepare(
             hiding: request.configuration.excludes + forbidden, locks: request.configuration.versionLocks,
             platform: request.configuration.modulePlatform, enabled: modules.enabled, allowedLocal: local)
         var unknown: [PackageRequest] = []
         var job = try job(for: request, local: local, modules: modules, unknown: &unknown, report: report)
-        var modular = try add(modules, to: &job, request.configuration)
+        var absent: [AbsentMember] = []
+        var modular = try add(modules, to: &job, absent: &absent, request.configuration)
         if !request.configuration.strict {
             // dnf.conf(5), strict: what nobody has is left out rather than an error.
-            for problem in problems(unknown: unknown, request) + modular {
+            for problem in problems(unknown: unknown, request) + problems(absent: absent, request) + modular {
                 report("\(problem.locations.first.map { "\($0): " } ?? "")\(problem.message); left out (strict=0)")
             }
-            (unknown, modular) = ([], [])
+            (unknown, absent, modular) = ([], [], [])
         }
         do {
             let solved = try solve(&job, request)
-            guard unknown.isEmpty, modular.isEmpty else { throw ResolutionError([]) }
+            guard unknown.isEmpty, absent.isEmpty, modular.isEmpty else { throw ResolutionError([]) }
             if !request.configuration.strict { reportLeftOut(of: solved, request, report) }
             return solved
         } catch let error as ResolutionError {
-            throw ResolutionError((modular + problems(unknown: unknown, request) + error.problems).inOrderOfLines)
+            let absences = problems(unknown: unknown, request) + problems(absent: absent, request)
+            throw ResolutionError((modular + absences + error.problems).inOrderOfLines)
         }
     }
 

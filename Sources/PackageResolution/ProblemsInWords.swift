@@ -29,6 +29,15 @@ extension PackagePool {
         }
     }
 
+    /// Packages of profiles that no repository has, or that are hidden. Jobs and solvers are of no use afterwards.
+    func problems(absent members: [AbsentMember], _ request: ResolutionRequest) -> [ResolutionProblem] {
+        guard !members.isEmpty else { return [] }
+        return withEverythingVisible { isHidden in
+            let words = ProblemWords(pool: self, request: request, isHidden: isHidden)
+            return members.map(words.problem)
+        }
+    }
+
     /// Nobody mends so many one by one, and finding out what was meant takes a millisecond each.
     private static let mostSuggestions = 200
 
@@ -40,7 +49,7 @@ extension PackagePool {
 
     /// A request for a module or a comps group that no repository has.
     private func problem(unknownGroup one: PackageRequest) -> ResolutionProblem {
-        if let hint = moduleMetadata?.hint(for: one.spec) { return ResolutionProblem(at: [one.location], "'@\(one.spec)': \(hint)") }
+        if let hint = moduleMetadata?.hint(for: one.spec, where: runs) { return ResolutionProblem(at: [one.location], "'@\(one.spec)': \(hint)") }
         let groups = (try? groups()).map { $0.groups.map(\.id) + $0.environments.map(\.id) } ?? []
         let names = Set(groups + (moduleMetadata?.streams.map(\.module) ?? []))
         let near = NearMisses.of(one.spec, among: names).map { "'@\($0)'" }
@@ -70,11 +79,9 @@ struct ProblemWords {
         let steps = FactOrder(facts.facts, name: pool.name, dependencyName: pool.dependencyName).groups.map(sentence)
         var because: [String] = []
         for step in steps where !because.contains(step) { because.append(step) }
-        var waysOut: [String] = []
-        for way in facts.solutions.map(text) where !waysOut.contains(way) { waysOut.append(way) }
         var problem = ResolutionProblem(
-            at: origins.compactMap { $0.location(in: request) }, headline(origins, facts), because: because,
-            waysOut: waysOut)
+            at: origins.compactMap { $0.location(in: request) }, headline(origins, facts), because: because)
+        propose(facts.solutions, for: &problem)
         problem.hiddenBy = causes(of: facts)
         if facts.facts.contains(where: { $0.kind == .best }) { problem.best = bestOption?.location }
         if problem.hiddenBy.isEmpty, let lacking = lacking(facts) {
@@ -180,29 +187,12 @@ struct ProblemWords {
         return causes
     }
 
-    private func text(_ solution: SolverFacts.Solution) -> String {
-        var parts: [String] = []
-        let isForbidden = solution.elements.contains { if case .drop(.always) = $0 { true } else { false } }
-        for element in solution.elements {
-            // Who forbids what every machine gets cannot ask for it.
-            if isForbidden, case .drop(.request(let one)) = element, one.spec == "setup" { continue }
-            let part =
-                switch element {
-                case .drop(let origin): origin.withdrawal(places, request)
-                case .allowOlder: Self.olderVersions(bestOption?.location, places)
-                case .allowArchitecture(let id): "ask for '\(pool.name(of: id)).\(pool.architecture(of: id))' by architecture"
-                }
-            if !parts.contains(part) { parts.append(part) }
-        }
-        return parts.joined(separator: ", and ")
-    }
-
     /// The way out that takes less than the best.
     static func olderVersions(_ location: SourceLocation?, _ places: ShortPlaces) -> String {
         "let an older version do: best=0" + (location.map { " (\(places.text($0)))" } ?? "")
     }
 
-    private var bestOption: WrittenOption? { request.configuration.writtenOptions.last { $0.name == "best" } }
+    var bestOption: WrittenOption? { request.configuration.writtenOptions.last { $0.name == "best" } }
 }
 
 extension ProblemWords {
@@ -234,6 +224,22 @@ extension ProblemWords {
         }
         let near = suggestions(for: one.spec, among: names)
         return ResolutionProblem(at: [one.location], message + (near.isEmpty ? "" : "; did you mean \(near.alternatives)?"))
+    }
+
+    func problem(_ member: AbsentMember) -> ResolutionProblem {
+        let name = "'\(member.name)' of '@\(member.request.spec)'"
+        let causes = pool.newestFirst(pool.solvables(fitting: PackageSpec(name: member.name))).compactMap { id in
+            hidden.cause(id).map { (id, $0) }
+        }
+        guard let first = causes.first else {
+            return ResolutionProblem(
+                at: [member.request.location], "no repository has \(name); it may be in a repository that is not enabled")
+        }
+        var problem = ResolutionProblem(
+            at: [member.request.location], "\(name) cannot be installed: \(first.1.clause(places))", because: hiddenCandidates(causes))
+        for (_, cause) in causes where !problem.hiddenBy.contains(cause) { problem.hiddenBy.append(cause) }
+        problem.proposals = withoutModule(member.request)
+        return problem
     }
 
     /// A sentence a cause, with the newest package that it hides.

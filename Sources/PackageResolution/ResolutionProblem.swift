@@ -15,6 +15,10 @@ public struct ResolutionProblem: Hashable, Sendable, CustomStringConvertible {
     var hiddenBy: [HiddenPackages.Cause] = []
     /// Where best=1 is written, when an older version might do.
     var best: SourceLocation?
+    /// What the solver says would help; those that do become ways out.
+    var proposals: [Proposal] = []
+    /// What is worth a try where one of `proposals` does not help.
+    var otherProposals: [Proposal] = []
 
     public init(
         at locations: [SourceLocation] = [], _ message: String, because: [String] = [], waysOut: [String] = []

@@ -20,6 +20,12 @@ struct ChoiceOfPackagesTests {
             <packagereq type="conditional" requires="absent">other</packagereq>
             </packagelist></group>
             """
+        let quarrel = """
+            <group><id>quarrel</id><name>Quarrel</name><packagelist>
+            <packagereq type="mandatory">first</packagereq><packagereq type="mandatory">second</packagereq>
+            <packagereq type="mandatory">third</packagereq>
+            </packagelist></group>
+            """
         let environment =
             "<environment><id>web-environment</id><name>Web Environment</name><grouplist><groupid>web</groupid></grouplist></environment>"
         try SmallRepository(
@@ -30,7 +36,9 @@ struct ChoiceOfPackagesTests {
                 .init("reader-1-1.noarch", ["requires": ["/usr/share/data/file"]]),
                 .init("data-1-1.noarch", files: ["/usr/share/data/file"]),
                 .init("fond-1-1.noarch", ["recommends": ["manual", "other"]]),
-            ], comps: "<comps>\(group)\(environment)</comps>"
+                .init("first-1-1.noarch", ["conflicts": ["second"]]), .init("second-1-1.noarch"),
+                .init("third-1-1.noarch", ["requires": ["second"]]),
+            ], comps: "<comps>\(group)\(quarrel)\(environment)</comps>"
         ).write(to: folder, at: "r")
     }
 
@@ -102,5 +110,15 @@ struct ChoiceOfPackagesTests {
         await #expect(throws: ResolutionError.self) { try await resolve(both) }
         #expect(
             try await resolve(both) { $0.installOnlyPackages = ["server"] } == ["server-1-1.x86_64", "server-2-1.x86_64"])
+    }
+
+    /// To forbid `second` is none: `third` needs it.
+    @Test func aWayOutOfAGroupWasTried() async throws {
+        let error = await #expect(throws: ResolutionError.self) { try await resolve(group("quarrel")) }
+        let ways = error?.problems.flatMap(\.waysOut) ?? []
+        #expect(ways.contains("do without 'first' of '@quarrel': a line '-first' in packages"), "\(ways)")
+        #expect(!ways.contains { $0.contains("'-second'") && !$0.contains("'-third'") }, "\(ways)")
+        let requests = group("quarrel") + [PackageRequest(.forbid, "first", at: place)]
+        #expect(try await resolve(requests) == ["second-1-1.noarch", "third-1-1.noarch"])
     }
 }

@@ -21,17 +21,24 @@ struct ModuleRequestTests {
                 profiles: "common: {rpms: [app]}, devel: {rpms: [app, app-devel, tool]}")
             + Self.stream("runtime", "9", ["runtime-0:9-1.noarch"], profiles: "common: {rpms: [runtime]}")
             + Self.stream("runtime", "10", ["runtime-0:10-1.noarch"], profiles: "common: {rpms: [runtime]}")
+            + Self.stream(
+                "broken", "1", ["broken-0:1-1.noarch"], profiles: "all: {rpms: [tool, broken]}, more: {rpms: [broken]}, small: {rpms: [tool]}")
+            + Self.stream("bare", "1", ["bare-0:1-1.noarch"], profiles: "")
+            + Self.stream("arm", "1", ["arm-0:1-1.aarch64"], architecture: "aarch64", profiles: "common: {rpms: [arm]}")
+            + Self.stream("arm", "2", [], profiles: "common: {rpms: [tool]}")
+            + (1...30).map { Self.stream("many", "\($0)", [], profiles: "common: {rpms: [tool]}") }.joined()
         try SmallRepository(
             packages: [
                 .init("app-1-1.noarch"), .init("app-2-1.noarch", ["requires": ["runtime >= 10"]]), .init("app-devel-2-1.noarch"),
                 // An ordinary package that is newer than the stream's.
                 .init("app-3-1.noarch"), .init("runtime-9-1.noarch"), .init("runtime-10-1.noarch"), .init("tool-1-1.noarch"),
+                .init("broken-1-1.noarch", ["requires": ["nothing-has-this"]]), .init("bare-1-1.noarch"), .init("arm-1-1.aarch64"),
             ], modules: modules
         ).write(to: folder, at: "r")
     }
 
     private static func stream(
-        _ name: String, _ stream: String, _ artifacts: [String], requires: String = "", profiles: String
+        _ name: String, _ stream: String, _ artifacts: [String], requires: String = "", architecture: String = "noarch", profiles: String
     ) -> String {
         """
         ---
@@ -42,7 +49,7 @@ struct ModuleRequestTests {
           stream: "\(stream)"
           version: 1
           context: c0ffee
-          arch: noarch
+          arch: \(architecture)
           summary: s
           description: d
           license: {module: [MIT]}
@@ -63,10 +70,9 @@ struct ModuleRequestTests {
         configuration.repositories = [repository]
         change(&configuration)
         let requests = lines.enumerated().map { number, line in
-            let isGroup = line.hasPrefix("@")
+            let kind: PackageRequest.Kind = line.hasPrefix("@") ? .group : line.hasPrefix("-") ? .forbid : .install
             return PackageRequest(
-                isGroup ? .group : .install, isGroup ? String(line.dropFirst()) : line,
-                at: SourceLocation(file: "packages", line: number + 1))
+                kind, kind == .install ? line : String(line.dropFirst()), at: SourceLocation(file: "packages", line: number + 1))
         }
         let request = ResolutionRequest(
             requests: requests, localPackages: [], configuration: configuration, architecture: "x86_64")
@@ -118,13 +124,76 @@ struct ModuleRequestTests {
         #expect(text.contains("packages:5: error: 'runtime:10' has no default profile; '@runtime:10/common' would be right"))
         let open = try await problems("@runtime")
         #expect(open.contains("leaves open which stream of the module 'runtime' is meant"))
-        #expect(open.contains("'@runtime:9' or '@runtime:10' would be right"))
+        // Neither has a default profile.
+        #expect(open.contains("'@runtime:9/common' or '@runtime:10/common' would be right"))
+    }
+
+    private func waysOut(_ lines: [String]) async throws -> Set<String> {
+        do { return try await resolve(lines) } catch let error as ResolutionError {
+            #expect(error.problems.count == 1, "\(error)")
+            return Set(error.problems.flatMap(\.waysOut))
+        }
+    }
+
+    /// A line that forbids a package of a profile is the next error, in dnf's judgement too.
+    @Test func whatIsToldAsAWayOutIsOne() async throws {
+        #expect(
+            try await waysOut(["@broken:1/all"]) == [
+                "ask for another profile: '@broken:1/small' in place of '@broken:1/all' (packages:1)",
+                "do not ask for '@broken:1/all' (packages:1)", "add a repository that has 'nothing-has-this'",
+            ])
+        #expect(try await resolve(["@broken:1/small"]) == ["tool-1-1.noarch"])
+        #expect(
+            try await waysOut(["@app:2/devel", "-tool"]) == [
+                "allow 'tool': take out the line '-tool' (packages:2)",
+                "ask for another profile: '@app:2/common' in place of '@app:2/devel' (packages:1)",
+                "do not ask for '@app:2/devel' (packages:1)",
+            ])
+        #expect(try await resolve(["@app:2/common", "-tool"]) == ["app-2-1.noarch", "runtime-10-1.noarch"])
+    }
+
+    @Test func aStreamIsRecommendedOnlyWhereItCanBeEnabled() async throws {
+        #expect(
+            try await waysOut(["app-devel"]) == ["enable its module stream: a line '@app:2' in packages", "do not ask for 'app-devel' (packages:1)"])
+        #expect(try await waysOut(["app-devel", "@app:1"]) == ["do not ask for 'app-devel' (packages:1)"])
+        #expect(try await waysOut(["bare"]) == ["do not ask for 'bare' (packages:1)"])
+    }
+
+    @Test func aStreamOfAnotherArchitectureIsToldAsOne() async throws {
+        let text = try await problems("@arm:1", "@arm:1/common", "@arm:3", "@arm")
+        for (line, spec) in [(1, "@arm:1"), (2, "@arm:1/common")] {
+            let sentence = "'\(spec)' is there for aarch64 only, and the machine is x86_64; '@arm:2/common' would be right"
+            #expect(text.contains("packages:\(line): error: \(sentence)"))
+        }
+        #expect(text.contains("packages:3: error: '@arm:3': no repository has this of the module 'arm'; there is '@arm:2/common'"))
+        #expect(text.contains("packages:4: error: '@arm' leaves open"))
+    }
+
+    @Test(arguments: [
+        ("@app:", "'@app:1' or '@app:2'"), ("@app::2", "'@app:2'"), ("@app: 2", "'@app:2'"), ("@app :2/ common", "'@app:2/common'"),
+        ("@ app:1", "'@app:1'"), ("@app:2:", "'@app:2'"), ("@app:2::", "'@app:2'"), ("@app:2:/devel", "'@app:2/devel'"),
+        ("@app:9:::", "'@app:1' or '@app:2'"),
+    ])
+    func oddSpellingsAreToldTheRightOne(_ line: String, _ right: String) async throws {
+        #expect(
+            try await problems(line)
+                == "packages:1: error: '\(line)': a module's stream is written '@name:stream' or '@name:stream/profile'; \(right) would be right")
+    }
+
+    @Test func ofManyStreamsThoseThatMayBeMeantAreTold() async throws {
+        let text = try await problems("@many:301", "@many")
+        let lines = text.split(separator: "\n")
+        #expect(lines[0].contains("'@many:30/common'"), "\(lines[0])")
+        #expect(lines[0].hasSuffix(" and 20 more"))
+        #expect(lines[1].contains("'@many:1/common', '@many:2/common', "))
+        #expect(lines[1].hasSuffix("'@many:10/common' or one of 20 more would be right"))
+        #expect(lines.allSatisfy { $0.count < 400 })
     }
 
     @Test func whatIsHiddenNamesItsStream() async throws {
         let text = try await problems("app-devel", "runtime")
         #expect(text.contains("packages:1: error: 'app-devel' cannot be installed: it belongs to the module stream 'app:2', and 'app:1' is used"))
-        #expect(text.contains("enable its module stream: a line '@runtime:10' in packages"))
+        #expect(text.contains("enable its module stream: a line '@runtime:10/common' in packages"))
     }
 
     @Test func withoutStrictnessWhatCannotBeHadIsLeftOut() async throws {
