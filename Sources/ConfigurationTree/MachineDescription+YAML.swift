@@ -58,25 +58,6 @@ extension ConfigurationReader {
     }
 }
 
-extension YamlError {
-    fileprivate var line: Int? {
-        switch self {
-        case .scanner(_, _, let mark, _), .parser(_, _, let mark, _), .composer(_, _, let mark, _): mark.line
-        // The map's own place is all that Yams tells.
-        case .duplicatedKeysInMapping(_, let context): context.mark.line
-        default: nil
-        }
-    }
-
-    fileprivate var problem: String {
-        switch self {
-        case .scanner(_, let problem, _, _), .parser(_, let problem, _, _), .composer(_, let problem, _, _): problem
-        case .duplicatedKeysInMapping(let keys, _): "\(keys.map { "'\($0)'" }.joined(separator: ", ")) more than once in one map"
-        default: "\(self)"
-        }
-    }
-}
-
 /// One YAML file on its way into a `MachineDescription`.
 private struct YAMLReader {
     var file: FilePath

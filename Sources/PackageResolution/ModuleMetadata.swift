@@ -26,7 +26,7 @@ struct ModuleMetadata: Sendable {
         /// Names of packages, by profile.
         var profiles: [String: [String]] = [:]
         /// Whether the context was given by people, and is not one of chance.
-        fileprivate var hasStaticContext = false
+        var hasStaticContext = false
 
         /// `name:stream`, as people write it.
         var nameStream: String { "\(module):\(stream)" }
@@ -39,34 +39,70 @@ struct ModuleMetadata: Sendable {
         /// By stream.
         var profiles: [String: Set<String>] = [:]
         /// Later ones replace earlier ones.
-        fileprivate var modified: UInt64 = 0
+        var modified: UInt64 = 0
         /// Repositories disagree on the stream: there is none then, and no further repository makes it one.
         fileprivate var isContested = false
+    }
+
+    /// What is wrong with a part of the metadata, which does not count then.
+    struct Remark: Hashable, Sendable, CustomStringConvertible {
+        /// The document's number, counted from 1, and its first line; `nil`: it is about several.
+        var place: (document: Int, line: Int)?
+        /// What the document is about, as far as it can be told.
+        var subject: String?
+        var text: String
+
+        var description: String {
+            let parts = [place.map { "document \($0.document), line \($0.line)" }, subject.map { "'\($0)'" }].compactMap(\.self)
+            return parts.isEmpty ? text : "\(parts.joined(separator: ", ")): \(text)"
+        }
+
+        static func == (left: Self, right: Self) -> Bool { left.description == right.description }
+
+        func hash(into hasher: inout Hasher) { hasher.combine(description) }
     }
 
     private(set) var streams: [Stream] = []
     /// By module.
     private(set) var defaults: [String: Defaults] = [:]
+    private(set) var remarks: [Remark] = []
 
     init() {}
 
-    /// - Throws: `YamlError` when it is not YAML. Documents of other kinds are skipped.
+    /// - Throws: `YamlError` when it is not YAML. Documents of other kinds are skipped, those that are wrong left out with a remark.
     init(yaml: String) throws {
         // Nothing but texts is read; telling numbers from dates would take longer than all else.
         var documents = try Yams.compose_all(yaml: yaml.first == "\u{feff}" ? String(yaml.dropFirst()) : yaml, .basic)
+        var known: [String: Int] = [:]
+        var number = 0
         while let document = documents.next() {
-            guard let data = document["data"] else { continue }
-            switch document["document"]?.string {
-            case "modulemd": if let stream = Stream(data) { streams.append(stream) }
-            case "modulemd-defaults":
-                guard let module = data["module"]?.string else { continue }
-                var one = Defaults(stream: data["stream"]?.string)
-                one.modified = data["modified"]?.string.flatMap { UInt64($0) } ?? 0
-                for (stream, profiles) in data["profiles"]?.mapping ?? [:] {
-                    if let stream = stream.string { one.profiles[stream] = Set(profiles.texts) }
+            number += 1
+            do {
+                switch try ModuleDocument(document) {
+                case .stream(let stream):
+                    if let first = known[stream.nsvca].map({ streams[$0] }) {
+                        guard first.hasContent(of: stream) else { throw ModuleDocument.Defect("an earlier '\(stream.nsvca)' has other content") }
+                    } else {
+                        known[stream.nsvca] = streams.count
+                        streams.append(stream)
+                    }
+                case .defaults(let module, let one):
+                    let earlier = defaults.updateValue(one, forKey: module)
+                    if let earlier, earlier != one {
+                        remarks.append(
+                            Remark(
+                                place: (number, document.mark?.line ?? 0), subject: module,
+                                text: "there are earlier defaults of this module that say otherwise; the last ones count"))
+                    }
+                case .other: continue
                 }
-                defaults[module] = defaults[module]?.merged(with: one) ?? one
-            default: continue
+            } catch let defect as ModuleDocument.Defect {
+                let data = document["data"]
+                let names = [data?["name"] ?? data?["module"], data?["stream"]].compactMap { $0?.scalar?.string }
+                remarks.append(
+                    Remark(
+                        place: (number, document.mark?.line ?? 0), subject: names.isEmpty ? nil : names.joined(separator: ":"),
+                        text: "\(defect.reason); the document is left out"))
             }
         }
         // Where Yams cannot go on it ends: what comes after would be missing, and packages of hidden streams be seen.
@@ -77,7 +113,21 @@ struct ModuleMetadata: Sendable {
     /// Adds another repository's modules.
     mutating func merge(_ other: ModuleMetadata) {
         streams += other.streams
-        for (module, one) in other.defaults { defaults[module] = defaults[module]?.merged(with: one) ?? one }
+        remarks += other.remarks
+        for (module, one) in other.defaults.sorted(by: { $0.key < $1.key }) {
+            guard let known = defaults[module] else {
+                defaults[module] = one
+                continue
+            }
+            let merged = known.merged(with: one)
+            if merged.isContested, !known.isContested, let first = known.stream, let second = one.stream {
+                remarks.append(
+                    Remark(
+                        subject: module,
+                        text: "its default stream is '\(second)' here and '\(first)' in an earlier repository, and neither is newer; it has none"))
+            }
+            defaults[module] = merged
+        }
         nameContexts()
     }
 
@@ -120,26 +170,19 @@ extension ModuleMetadata.Defaults {
 }
 
 extension ModuleMetadata.Stream {
-    fileprivate init?(_ data: Node) {
-        guard let name = data["name"]?.string, let stream = data["stream"]?.string else { return nil }
-        self.init(module: name, stream: stream)
-        version = data["version"]?.string.flatMap { Int($0) } ?? 0
-        originalContext = data["context"]?.string ?? ""
-        context = originalContext
-        hasStaticContext = data["static_context"]?.string == "true"
-        architecture = data["arch"]?.string ?? "noarch"
-        artifacts = data["artifacts"]?["rpms"]?.texts ?? []
-        demodularized = Set(data["demodularized"]?["rpms"]?.texts ?? [])
-        for alternative in data["dependencies"]?.sequence ?? [] {
-            var requirement: [String: [String]] = [:]
-            for (module, streams) in alternative["requires"]?.mapping ?? [:] {
-                if let module = module.string { requirement[module] = streams.texts }
-            }
-            requirements.append(requirement)
+    /// What tells a version of a stream from all others.
+    fileprivate var nsvca: String { "\(nameStream):\(version):\(originalContext):\(architecture)" }
+
+    /// Whether another document of the same name says the same of packages, in whatever order.
+    fileprivate func hasContent(of other: Self) -> Bool {
+        func sorted(_ one: Self) -> Self {
+            var one = one
+            one.artifacts = Set(one.artifacts).sorted()
+            one.profiles = one.profiles.mapValues { Set($0).sorted() }
+            one.requirements = one.requirements.map { $0.mapValues { Set($0).sorted() } }
+            return one
         }
-        for (profile, content) in data["profiles"]?.mapping ?? [:] {
-            if let profile = profile.string { profiles[profile] = content["rpms"]?.texts ?? [] }
-        }
+        return sorted(self) == sorted(other)
     }
 
     fileprivate var requirementsAsContext: String {
@@ -148,9 +191,4 @@ extension ModuleMetadata.Stream {
         }
         return texts.isEmpty ? "NoRequires" : texts.sorted().joined(separator: ";")
     }
-}
-
-extension Node {
-    /// Of a list of texts.
-    fileprivate var texts: [String] { sequence?.compactMap(\.string) ?? [] }
 }

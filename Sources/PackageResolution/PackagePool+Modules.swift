@@ -3,6 +3,7 @@
 internal import CSolv
 import ConfigurationTree
 import SystemPackage
+import Yams
 
 #if canImport(Glibc)
     import Glibc
@@ -32,13 +33,21 @@ extension PackagePool {
         var modules = ModuleMetadata()
         for metadata in repositories {
             guard let text = try text("modules", of: metadata) else { continue }
-            do { modules.merge(try ModuleMetadata(yaml: text)) } catch {
-                throw ResolutionError(problems: ["modules of \(metadata.repository.id) cannot be read: \(error)"])
+            let known = modules.remarks.count
+            let place = "modules of \(metadata.repository.id)" + (metadata.files["modules"].map { " (\($0.location))" } ?? "")
+            do { modules.merge(try ModuleMetadata(yaml: text)) } catch let error as YamlError {
+                let line = error.line.map { ", line \($0)" } ?? ""
+                throw ResolutionError(problems: ["\(place) cannot be read\(line): \(error.problem)"])
             }
+            let remarks = modules.remarks[known...]
+            for remark in remarks.prefix(Self.mostRemarks) { report("\(place): \(remark)") }
+            if remarks.count > Self.mostRemarks { report("\(place): \(remarks.count - Self.mostRemarks) more such documents") }
         }
         moduleMetadata = modules
         return modules
     }
+
+    private static let mostRemarks = 20
 
     /// Needs the index of provides, without anything hidden.
     func moduleFilter(_ modules: ModuleMetadata, platform: String?, enabled: [String: String]) throws -> ModuleFilter {

@@ -26,6 +26,8 @@ final class PackagePool {
     private(set) var currentModules = ModuleFilter()
     private let considered = UnsafeMutablePointer<Map>.allocate(capacity: 1)
     private var localFiles: [Id: FilePath] = [:]
+    /// Told what is wrong with the repositories and no reason to stop.
+    var report: (String) -> Void = { _ in }
     /// Whether transactions are wanted in the order of installation.
     var ordersTransactions = true
     /// Whether the next machine may ask the same.

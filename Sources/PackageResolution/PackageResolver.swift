@@ -107,6 +107,7 @@ public struct PackageResolver: Sendable {
         for (key, members) in sets.sorted(by: { $0.value[0] < $1.value[0] }) {
             let pool = Result { try makePool(for: key, metadata, store) }
             if let pool = try? pool.get() {
+                pool.report = { report(nil, $0) }
                 pool.ordersTransactions = ordered
                 pool.remembersAnswers = members.count > 1
                 pool.expectedPaths = Set(

@@ -111,6 +111,23 @@ def comps(chance):
     return "\n".join(text)
 
 
+def damaged(chance, document):
+    """Now and then a document that has to be left out: of another type, incomplete, or said once more with other content."""
+    kind = chance.random()
+    if kind > 0.15:
+        return document
+    if kind < 0.03:
+        return document.replace("  summary: s\n", "")
+    if kind < 0.06:
+        return document.replace("  arch: x86_64", "  arch: [x86_64]")
+    if kind < 0.09:
+        return document.replace("  artifacts:\n    rpms:\n", "  artifacts:\n    rpms:\n    - nonsense\n")
+    if kind < 0.12:
+        return document.replace("  version: ", "  version: x")
+    more = f"  artifacts:\n    rpms:\n    - {chance.choice(NAMES)}-0:1-1.x86_64\n"
+    return document + "\n" + document.replace("  artifacts:\n    rpms:\n", more)
+
+
 def modules(chance, all_packages):
     """Some packages become those of module streams; some streams are default ones, and streams need each other."""
     streams, defaults = [], []
@@ -127,15 +144,15 @@ def modules(chance, all_packages):
                 versions.setdefault(stream, []).append((version, needs, artifacts, profiles))
         for stream, all_versions in versions.items():
             for version, needs, artifacts, profiles in all_versions:
-                streams.append("\n".join(
+                streams.append(damaged(chance, "\n".join(
                     ["---", "document: modulemd", "version: 2", "data:", f"  name: {name}", f"  stream: '{stream}'",
                      f"  version: {version}", "  context: c0ffee", "  arch: x86_64", "  summary: s", "  description: d",
                      "  license:", "    module:", "    - MIT", "  dependencies:", "  - requires:", "      platform: [el9]"]
                     + [f"      {other}: {wanted}" for other, wanted in needs.items()]
                     + (["  profiles:"] if profiles else [])
                     + [line for profile, content in profiles.items() for line in [f"    {profile}:", "      rpms:"] + [f"      - {one}" for one in content]]
-                    + ["  artifacts:", "    rpms:"] + [f"    - {one}" for one in artifacts] + ["..."]))
-        if chance.random() < 0.7:
+                    + ["  artifacts:", "    rpms:"] + [f"    - {one}" for one in artifacts] + ["..."])))
+        for _ in range(chance.choice([0, 1, 1, 1, 1, 2])):
             defaults.append("\n".join(
                 ["---", "document: modulemd-defaults", "version: 1", "data:", f"  module: {name}",
                  f"  stream: '{chance.choice(['1', '2'])}'", "  profiles:", "    '1': [common]", "    '2': [common]", "..."]))

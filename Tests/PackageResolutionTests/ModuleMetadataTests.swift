@@ -18,6 +18,9 @@ struct ModuleMetadataTests {
         data:
           name: app
           stream: 1.10
+          summary: s
+          description: d
+          license: {module: [MIT]}
           dependencies:
           - requires:
               platform: [el9]
@@ -29,12 +32,12 @@ struct ModuleMetadataTests {
         ---
         document: modulemd
         version: 2
-        data: {name: runtime, stream: "9", artifacts: {rpms: [runtime-0:9-1.noarch]}}
+        data: {name: runtime, summary: s, description: d, license: {module: [MIT]}, stream: "9", artifacts: {rpms: [runtime-0:9-1.noarch]}}
         ...
         ---
         document: modulemd
         version: 2
-        data: {name: runtime, stream: "10", artifacts: {rpms: [runtime-0:10-1.noarch]}}
+        data: {name: runtime, summary: s, description: d, license: {module: [MIT]}, stream: "10", artifacts: {rpms: [runtime-0:10-1.noarch]}}
         ...
         """
 
@@ -46,7 +49,7 @@ struct ModuleMetadataTests {
     @Test func repositoriesThatDisagreeHaveNoDefault() throws {
         var modules = try ModuleMetadata(yaml: yaml)
         for stream in ["2", "1.10"] {
-            modules.merge(try ModuleMetadata(yaml: "document: modulemd-defaults\ndata: {module: app, stream: \"\(stream)\"}\n"))
+            modules.merge(try ModuleMetadata(yaml: "document: modulemd-defaults\nversion: 1\ndata: {module: app, stream: \"\(stream)\"}\n"))
         }
         #expect(try active(modules).isEmpty)
     }
@@ -55,7 +58,8 @@ struct ModuleMetadataTests {
         var modules = try ModuleMetadata(yaml: yaml)
         modules.merge(
             try ModuleMetadata(
-                yaml: "document: modulemd-defaults\ndata: {module: app, stream: \"2\", modified: 202601010000, profiles: {\"2\": [small]}}\n"))
+                yaml: "document: modulemd-defaults\nversion: 1\ndata: {module: app, stream: \"2\", modified: 202601010000, "
+                    + "profiles: {\"2\": [small]}}\n"))
         #expect(modules.defaults["app"]?.stream == "2")
         #expect(modules.defaults["app"]?.profiles == ["2": ["small"]])
     }
@@ -63,11 +67,12 @@ struct ModuleMetadataTests {
     /// A context of chance is taken for the static one of the same stream with the same requirements.
     @Test func versionsOfAStreamMatchWhoeverNamedTheirContext() throws {
         func document(_ version: Int, _ context: String) -> String {
-            "---\ndocument: modulemd\nversion: 2\ndata: {name: app, stream: \"1\", version: \(version), \(context)}\n...\n"
+            "---\ndocument: modulemd\nversion: 2\ndata: {name: app, stream: \"1\", version: \(version), \(context), summary: s, "
+                + "description: d, license: {module: [MIT]}}\n...\n"
         }
         let modules = try ModuleMetadata(
             yaml: document(1, "context: c0ffee") + document(2, "context: rhel9, static_context: true")
-                + "---\ndocument: modulemd-defaults\ndata: {module: app, stream: \"1\"}\n")
+                + "---\ndocument: modulemd-defaults\nversion: 1\ndata: {module: app, stream: \"1\"}\n")
         #expect(try modules.activeStreams(architecture: "x86_64", platform: nil).indices == [0, 1])
     }
 
