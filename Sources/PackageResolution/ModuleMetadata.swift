@@ -3,6 +3,7 @@
 //
 // Of those documents a dozen keys matter here, and Yams, which reads machine.yaml too, reads them. libmodulemd would bring GLib, GObject
 // and libmagic into every run for its upgrades of formats that no repository has any more; its rules for merging are kept below.
+import ConfigurationTree
 import Yams
 
 /// The module streams of one or several repositories.
@@ -54,7 +55,7 @@ struct ModuleMetadata: Sendable {
 
         var description: String {
             let parts = [place.map { "document \($0.document), line \($0.line)" }, subject.map { "'\($0)'" }].compactMap(\.self)
-            return parts.isEmpty ? text : "\(parts.joined(separator: ", ")): \(text)"
+            return (parts.isEmpty ? text : "\(parts.joined(separator: ", ")): \(text)").printable()
         }
 
         static func == (left: Self, right: Self) -> Bool { left.description == right.description }

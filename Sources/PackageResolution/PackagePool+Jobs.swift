@@ -35,7 +35,7 @@ extension PackagePool {
             for member in groups.flatMap(\.members) where kinds.contains(member.kind.rawValue) {
                 guard seen.insert(member).inserted else { continue }
                 if !add(member, to: &job, for: .member(member.name, of: one), configuration) {
-                    report("\(one.location): no repository has '\(member.name)' of the group '@\(one.spec)'")
+                    report("\(one.location): no repository has '\(member.name.printable())' of the group '@\(one.spec)'")
                 }
             }
         }

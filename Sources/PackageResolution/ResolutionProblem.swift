@@ -31,13 +31,14 @@ public struct ResolutionProblem: Hashable, Sendable, CustomStringConvertible {
 
     /// `file:line: error: what is wrong`, then the steps, then the ways out.
     public var description: String {
-        var lines = [(locations.first.map { "\($0): error: " } ?? "") + message]
-        lines += because.prefix(Self.mostSteps).map { "  - \($0)" }
+        // Names of packages, groups and modules are others' text: none of them makes a line of its own. What is no line's fault may have lines.
+        var lines = [(locations.first.map { "\($0): error: " } ?? "") + message.printable(keepingLines: locations.isEmpty)]
+        lines += because.prefix(Self.mostSteps).map { "  - \($0.printable())" }
         if because.count > Self.mostSteps { lines.append("  - and \(because.count - Self.mostSteps) more steps") }
         switch waysOut.count {
         case 0: break
-        case 1: lines.append("  way out: \(waysOut[0])")
-        default: lines += ["  ways out, one of:"] + waysOut.map { "  * \($0)" }
+        case 1: lines.append("  way out: \(waysOut[0].printable())")
+        default: lines += ["  ways out, one of:"] + waysOut.map { "  * \($0.printable())" }
         }
         return lines.joined(separator: "\n")
     }

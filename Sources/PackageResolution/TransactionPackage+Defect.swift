@@ -29,7 +29,7 @@ extension Transaction {
     /// - Throws: `ResolutionError` with every package that repositories describe wrongly.
     func checkDescriptions() throws {
         let problems = packages.compactMap { package in
-            package.defect.map { "the metadata of \(package.repository) is wrong: \(package.nevra): \($0)" }
+            package.defect.map { "the metadata of \(package.repository) is wrong: \(package.nevra): \($0)".printable() }
         }
         guard problems.isEmpty else { throw ResolutionError(problems: problems) }
     }

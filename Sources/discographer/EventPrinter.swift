@@ -23,7 +23,7 @@ final class EventPrinter: Sendable {
         live.withLock { live in
             let line = style == .json ? json(event) : plain(event)
             guard live != nil else {
-                if let line { printLine(line) }
+                if let line { style == .json ? printJSON(line) : printLine(line) }
                 return
             }
             live?.show(line, after: event)

@@ -36,8 +36,8 @@ struct LiveProgress {
         drawnAt = now
         // ECMA-48: the cursor up, to the first column, and everything after it erased.
         var text = drawn > 0 ? "\u{1b}[\(drawn)A\r\u{1b}[J" : ""
-        if let line { text += line + "\n" }
-        let current = lines.sorted { $0.key < $1.key }.map { String("\($0.key)  \($0.value)".prefix(columns - 1)) }
+        if let line { text += line.printable(keepingLines: true) + "\n" }
+        let current = lines.sorted { $0.key < $1.key }.map { String("\($0.key)  \($0.value)".printable().prefix(columns - 1)) }
         text += current.map { $0 + "\n" }.joined()
         drawn = current.count
         _ = try? FileDescriptor.standardOutput.writeAll(text.utf8)

@@ -1,4 +1,5 @@
 // Standard output and standard error, a line at a time.
+import ConfigurationTree
 import Synchronization
 import SystemPackage
 
@@ -8,13 +9,18 @@ import SystemPackage
     import Musl
 #endif
 
-/// A line on standard output, at once: whoever reads a build's log reads it while it grows.
-func printLine(_ text: String) {
+/// A line, or several, on standard output, at once: whoever reads a build's log reads it while it grows. Control characters are written out.
+func printLine(_ text: String) { printOutput(text.printable(keepingLines: true)) }
+
+/// JSON on standard output, which has a way of its own to write characters.
+func printJSON(_ text: String) { printOutput(text) }
+
+/// A line on standard error, or several. Control characters are written out.
+func printError(_ text: String) { try? write(text.printable(keepingLines: true) + "\n", to: STDERR_FILENO) }
+
+private func printOutput(_ text: String) {
     do { try write(text + "\n", to: STDOUT_FILENO) } catch { lostOutput.withLock { $0 = $0 ?? error } }
 }
-
-/// A line on standard error.
-func printError(_ text: String) { try? write(text + "\n", to: STDERR_FILENO) }
 
 /// Why something that was printed on standard output is lost, such as on a full disk; `nil` when all is there, or when nobody
 /// wants it: the reader has gone.

@@ -8,7 +8,7 @@ import SystemPackage
 func printJSON(_ value: some Encodable) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    printLine(String(decoding: try encoder.encode(value), as: UTF8.self))
+    printJSON(String(decoding: try encoder.encode(value), as: UTF8.self))
 }
 
 enum ResolutionJSON {

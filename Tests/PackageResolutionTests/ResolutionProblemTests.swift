@@ -26,6 +26,26 @@ struct ResolutionProblemTests {
                 """)
     }
 
+    @Test func namesOfOthersAreNoCommandsOfTerminals() {
+        let problem = ResolutionProblem(
+            at: [SourceLocation(file: "/t/packages", line: 3)], "'a\u{1b}[2J' is\n/t/packages:1: error: b", because: ["c\u{9b}2J"],
+            waysOut: ["\u{202e}d"])
+        #expect(
+            problem.description == """
+                /t/packages:3: error: 'a\\u{1B}[2J' is\\n/t/packages:1: error: b
+                  - c\\u{009B}2J
+                  way out: \\u{202E}d
+                """)
+    }
+
+    @Test(arguments: [
+        ("plain", "plain"), ("Ünïcödé 日本語 👩‍👧 'quotes' \\", "Ünïcödé 日本語 👩‍👧 'quotes' \\"), ("a\tb\nc", "a\\tb\\nc"), ("a\rb", "a\\rb"),
+        ("\u{0}\u{7f}\u{85}\u{2028}", "\\0\\u{7F}\\u{0085}\\u{2028}"),
+    ])
+    func whatIsNotSeenIsWrittenOut(_ text: String, _ printable: String) { #expect(text.printable() == printable) }
+
+    @Test func linesMayStay() { #expect("a\tb\nc\u{1b}".printable(keepingLines: true) == "a\tb\nc\\u{1B}") }
+
     @Test func listsOfNames() {
         #expect(["a"].list == "a")
         #expect(["a", "b", "c"].list == "a, b and c")
