@@ -90,7 +90,7 @@ struct ArtefactFolder {
             case .qcow2: formats.append(("qcow2", .qcow2))
             case .vdi: formats.append(("vdi", .vdi))
             case .vhdx: formats.append(("vhdx", .vhdx))
-            case .vmdk, .ovf, .ova, .tar: break
+            case .vmdk, .ovf, .ova: break
             }
         }
         if wantsOVF || outputs.contains(.vmdk) { formats.append(("vmdk", .streamOptimizedVMDK)) }

@@ -33,7 +33,7 @@ public struct Batch: Sendable {
         var unknown = options.acceptedRollbacks
         for (group, machine) in members {
             unknown.subtract(configuration(of: machine, in: group, &diagnostics).repositories.map(\.id))
-            diagnostics += MachineBuild.problems(of: machine, outputs: options.outputs)
+            diagnostics += MachineBuild.problems(of: machine)
         }
         for id in unknown.sorted() {
             diagnostics.append(

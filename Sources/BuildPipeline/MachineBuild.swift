@@ -45,18 +45,12 @@ struct MachineBuild: Sendable {
     var logFile: FilePath { yumCache.appending("log").appending("build.log") }
 
     /// What keeps a machine from being built, as far as its description tells.
-    static func problems(of machine: Machine, outputs: [OutputFormat]?) -> [Diagnostic] {
+    static func problems(of machine: Machine) -> [Diagnostic] {
         let file = machine.path.appending("machine.yaml")
         let location = SourceLocation(file: exists(file) ? file : machine.path)
         var problems: [Diagnostic] = []
         do { _ = try DiskPlan(machine.description, group: machine.groupName, machine: machine.name) } catch {
             problems += "\(error)".split(separator: "\n").map { Diagnostic(.error, at: location, String($0)) }
-        }
-        if (outputs ?? machine.description.outputs).contains(.tar) {
-            problems.append(
-                Diagnostic(
-                    .error, at: location, "the output 'tar' cannot be made here",
-                    hint: "raw, qcow2, vmdk, vdi, vhdx, ovf or ova"))
         }
         for hypervisor in machine.description.hypervisors {
             problems.append(

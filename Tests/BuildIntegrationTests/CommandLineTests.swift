@@ -43,6 +43,22 @@ struct CommandLineTests {
         }
     }
 
+    @Test("every output that help names is one that a build takes")
+    func outputs() async throws {
+        try await Sandbox.withFolder { folder in
+            let tree = try await Sandbox.makeTree(in: folder)
+            let help = try await Sandbox.discographer(["build", "--help"]).output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            let outputs = try #require(help.firstMatch(of: /--output .*?\(values: ([a-z0-9, ]+)\)/)).1.split(separator: ", ")
+            #expect(outputs.contains("qcow2"))
+            for output in outputs {
+                // A lock that is not there ends the build after everything was looked at, and before anything is built.
+                let run = try await Sandbox.discographer(["build", "-c", tree, "-s", folder + "/cache", "--locked", "--output", String(output)])
+                #expect(run.status == 1 && (run.output + run.errors).contains("there is no lock"), "\(output): \(run.output)\(run.errors)")
+            }
+            #expect(try await Sandbox.discographer(["build", "-c", tree, "-s", folder + "/cache", "--output", "tar"]).status == 2)
+        }
+    }
+
     private static let endings: [([String], Int32)] = [
         (["--no-such-option"], 2), (["build", "--jobs", "0", "x"], 2), (["run", "--until", "(", "x/y"], 2), (["--help"], 0),
         (["build", "--help"], 0),

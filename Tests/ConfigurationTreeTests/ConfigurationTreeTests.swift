@@ -388,7 +388,9 @@ struct MachineDescriptionTests {
         ),
         ("hardware:\n  memory: +2GiB\n", "2: error: '+2GiB' is no amount of memory"),
         ("outputs:\n  - raw\n  - raw\n", "3: error: 'raw' a second time in outputs"),
-        ("outputs:\n  - qcow3\n", "2: error: 'qcow3' is no output"), ("disks: []\n", "a machine has at least one disk"),
+        ("outputs:\n  - qcow3\n", "2: error: 'qcow3' is no output"),
+        ("outputs: [tar]\n", "1: error: 'tar' is no output; raw, qcow2, vmdk, vdi, vhdx, ovf, ova would be right"),
+        ("disks: []\n", "a machine has at least one disk"),
         ("disks:\n  - partitions:\n    - mount: /var\n      size: rest\n", "no partition is mounted at /"),
         (
             "disks:\n  - partitions:\n    - mount: /\n      size: rest\n    - mount: /x\n      size: rest\n",

@@ -94,7 +94,7 @@ public struct BootSettings: Hashable, Codable, Sendable {
 }
 
 public enum OutputFormat: String, Hashable, Codable, Sendable, CaseIterable {
-    case raw, qcow2, vmdk, vdi, vhdx, ovf, ova, tar
+    case raw, qcow2, vmdk, vdi, vhdx, ovf, ova
 }
 
 public enum Hypervisor: String, Hashable, Codable, Sendable, CaseIterable {
