@@ -17,11 +17,14 @@ public struct Tool: Hashable, Codable, Sendable {
 
 /// The programs of one build-host family, read from `pathsPath/<family>`.
 ///
-/// A line is `name path package`, space-delimited; blank lines and `#` comments are skipped.
+/// A line is `name path package`, or `soname library package` for what is loaded at run time; space-delimited; blank lines and `#` comments
+/// are skipped.
 public struct ToolTable: Hashable, Codable, Sendable {
     public var family: String
     public var file: FilePath
     public private(set) var tools: [String: Tool] = [:]
+    /// By the name that the dynamic linker looks for, such as `libcurl.so.4`: the package that brings the library.
+    public private(set) var libraries: [String: String] = [:]
 
     /// Reads the table for the family that os-release(5) names (`ID`, then each of `ID_LIKE`).
     ///
@@ -44,6 +47,10 @@ public struct ToolTable: Hashable, Codable, Sendable {
         for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             let fields = line.split(separator: " ").map(String.init)
             guard let first = fields.first, !first.hasPrefix("#") else { continue }
+            if fields.count == 3, fields[1] == "library" {
+                libraries[fields[0]] = fields[2]
+                continue
+            }
             guard fields.count == 3, fields[1].hasPrefix("/") else {
                 throw HostSystemError.toolTableMalformed(file: file, line: index + 1, text: String(line))
             }

@@ -19,7 +19,7 @@ struct Downloader: Sendable {
 
     /// What keeps libcurl from being used. It is loaded once, by whoever first needs it: before any other thread uses the library, as
     /// curl_global_init(3) asks for.
-    private static let problem: String? = discographer_curl_load().map { String(cString: $0) }
+    static let problem: String? = discographer_curl_load().map { String(cString: $0) }
 
     /// Blocks until all is there.
     ///

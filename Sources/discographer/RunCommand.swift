@@ -4,6 +4,7 @@ import BuildPipeline
 import ConfigurationTree
 import Foundation
 import HostSystem
+import PackageResolution
 import SystemPackage
 
 #if canImport(Glibc)
@@ -81,7 +82,7 @@ struct RunCommand: AsyncParsableCommand {
 
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "doctor", abstract: "Check that this host has every program that builds need.")
+        commandName: "doctor", abstract: "Check that this host has every program and library that builds need.")
 
     @OptionGroup var tree: TreeOptions
 
@@ -89,10 +90,15 @@ struct DoctorCommand: AsyncParsableCommand {
         let table = try ToolTable(pathsPath: try tree.paths().pathsPath)
         let missing = table.missing
         for tool in missing { printError("\(tool.name): \(tool.path) is missing") }
-        if missing.isEmpty {
-            printLine("every program of \(table.file) is there")
-        } else {
-            let packages = Set(missing.map(\.package)).sorted().joined(separator: " ")
+        var packages = Set(missing.map(\.package))
+        let problem = NetworkLibrary.problem
+        if let problem {
+            printError("\(problem); builds whose repositories are all 'file:' do without it")
+            if let package = table.libraries[NetworkLibrary.name] { packages.insert(package) }
+        }
+        if missing.isEmpty { printLine("every program of \(table.file) is there") }
+        if !packages.isEmpty {
+            let packages = packages.sorted().joined(separator: " ")
             printError(
                 "this installs them: \(table.family == "debian" ? "apt-get install --yes" : "dnf install --assumeyes") \(packages)"
             )
@@ -104,6 +110,6 @@ struct DoctorCommand: AsyncParsableCommand {
             printError("\(error)")
             throw ExitCode(ExitStatus.machineFailed)
         }
-        if !missing.isEmpty { throw ExitCode(ExitStatus.machineFailed) }
+        if !missing.isEmpty || problem != nil { throw ExitCode(ExitStatus.machineFailed) }
     }
 }

@@ -59,6 +59,21 @@ struct CommandLineTests {
         }
     }
 
+    @Test("doctor says which package brings libcurl, which is loaded for the network alone")
+    func doctorWithoutLibcurl() async throws {
+        let found = try await shell("ldconfig -p | sed -n 's/.*libcurl[.]so[.]4 .*=> //p' | head -1")
+        let library = found.trimmingCharacters(in: .whitespacesAndNewlines)
+        try #require(!library.isEmpty)
+        #expect(try await Sandbox.discographer(["doctor"]).status == 0)
+        // In a name space of its own the library is an empty file.
+        let hidden = "mount --bind /dev/null \"$(readlink -f '\(library)')\" && exec \"$0\" doctor"
+        let run = try await run(["unshare", "--mount", "bash", "-c", hidden, Sandbox.program])
+        #expect(run.status == 1, "\(run.output)\(run.errors)")
+        #expect(run.errors.contains("libcurl.so.4"))
+        let package = try await shell("dpkg-query -S '\(library)' 2>/dev/null || dpkg-query -S '/usr\(library)'").prefix { $0 != ":" }
+        #expect(run.errors.contains("apt-get install --yes \(package)\n"), "\(run.errors)")
+    }
+
     private static let endings: [([String], Int32)] = [
         (["--no-such-option"], 2), (["build", "--jobs", "0", "x"], 2), (["run", "--until", "(", "x/y"], 2), (["--help"], 0),
         (["build", "--help"], 0),

@@ -8,7 +8,9 @@ import Testing
 struct ToolTests {
     @Test("a table's lines, comments and mistakes")
     func table() throws {
-        let table = try ToolTable(family: "debian", file: "/paths/debian", text: "# comment\n\nbash /bin/bash bash\nnone /no/such/program nothing\n")
+        let text = "# comment\n\nbash /bin/bash bash\nnone /no/such/program nothing\nlibx.so.1 library libx1\n"
+        let table = try ToolTable(family: "debian", file: "/paths/debian", text: text)
+        #expect(table.libraries == ["libx.so.1": "libx1"])
         #expect(try table.tool("bash").path == "/bin/bash")
         #expect(table.missing.map(\.name) == ["none"])
         #expect(throws: HostSystemError.toolUnknown(name: "zsh", table: "/paths/debian")) { try table.tool("zsh") }
