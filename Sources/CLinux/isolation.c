@@ -216,7 +216,7 @@ static int map_caller(uid_t user, gid_t group) {
     return 0;
 }
 
-int discographer_isolate(const discographer_isolation *isolation, int lifeline, const char **failed_step) {
+int discographer_isolate(discographer_isolation *isolation, int lifeline, const char **failed_step) {
     uid_t user = geteuid();
     gid_t group = getegid();
     int namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
@@ -245,6 +245,9 @@ int discographer_isolate(const discographer_isolation *isolation, int lifeline, 
         *failed_step = "setting the host name";
         if (sethostname(isolation->hostname, strlen(isolation->hostname)) < 0 || setdomainname("(none)", 6) < 0) return -1;
     }
+    // A copy of the mount that is attached nowhere: nothing that this process starts finds it.
+    isolation->kept_descriptor =
+        isolation->kept_folder ? open_tree(AT_FDCWD, isolation->kept_folder, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC) : -1;
     if ((isolation->read_only_host || isolation->hidden_host) && protect_host(isolation, failed_step) < 0) return -1;
     if (isolation->hidden_host && hide_host(isolation, failed_step) < 0) return -1;
     if (isolation->read_only_host && !isolation->hidden_host && make_private_folders(isolation, failed_step) < 0) return -1;

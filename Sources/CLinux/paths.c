@@ -4,18 +4,26 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 // glibc has no wrapper for openat2(2).
-int discographer_open_in_root(int root, const char *path, int flags) {
-    struct open_how how = {
-        .flags = (unsigned)flags | O_CLOEXEC,
-        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-    };
+static int open_in_root(int root, const char *path, int flags, uint64_t resolve) {
+    struct open_how how = {.flags = (unsigned)flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | resolve};
     return (int)syscall(SYS_openat2, root, path, &how, sizeof how);
+}
+
+int discographer_open_in_root(int root, const char *path, int flags) { return open_in_root(root, path, flags, RESOLVE_NO_MAGICLINKS); }
+
+int discographer_open_in_root_without_links(int root, const char *path, int flags) {
+    return open_in_root(root, path, flags, RESOLVE_NO_SYMLINKS);
+}
+
+int discographer_move_to_free_name(int from, const char *name, int to, const char *free_name) {
+    return renameat2(from, name, to, free_name, RENAME_NOREPLACE);
 }
 
 // By hand, where the file systems do not let the kernel do it.

@@ -45,6 +45,8 @@ public struct Isolation: Hashable, Codable, Sendable {
     /// finds no more than that.
     public var hidesHost = false
     public var hostname: String?
+    /// A folder that the job alone reaches, by `WorkerReporter.keptFolder`, as one mount whatever is mounted at or below it.
+    public var keptFolder: FilePath?
     /// For callers that are not root, and work in which owners do not matter. What builds do is done in `UserNamespace`.
     public var userNamespace = false
 

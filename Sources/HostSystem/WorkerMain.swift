@@ -79,8 +79,8 @@ private func perform<Job: WorkerJob>(_ type: Job.Type, reporter: WorkerReporter)
     guard let description = try reporter.input.nextLine() else { throw Errno.brokenPipe }
     let job = try JSONDecoder().decode(Job.self, from: Data(description))
     do {
-        try isolate(job.isolation, lifeline: .standardInput)
-        let outcome = try job.run(reporting: reporter)
+        let keptFolder = try isolate(job.isolation, lifeline: .standardInput)
+        let outcome = try job.run(reporting: reporter.keeping(keptFolder))
         let json = String(decoding: try JSONEncoder().encode(outcome), as: UTF8.self)
         reporter.send(.outcome(json))
     } catch let failure as WorkerFailure {
@@ -92,12 +92,17 @@ private func perform<Job: WorkerJob>(_ type: Job.Type, reporter: WorkerReporter)
     }
 }
 
-private func isolate(_ isolation: Isolation, lifeline: FileDescriptor?) throws {
+/// - Returns: the isolation's kept folder, if it has one.
+@discardableResult
+private func isolate(_ isolation: Isolation, lifeline: FileDescriptor?) throws -> HiddenFolder? {
     func copies(_ paths: [FilePath]) -> [UnsafePointer<CChar>?] { paths.map { UnsafePointer(strdup($0.string)) } }
     let writable = copies(isolation.writablePaths)
     let readable = copies(visiblePaths(isolation))
     let hostname = isolation.hostname.flatMap { strdup($0) }
+    let keptFolder = isolation.keptFolder.flatMap { strdup($0.string) }
+    var keptDescriptor: Int32 = -1
     defer {
+        free(keptFolder)
         for path in writable + readable { free(UnsafeMutablePointer(mutating: path)) }
         free(hostname)
     }
@@ -108,7 +113,9 @@ private func isolate(_ isolation: Isolation, lifeline: FileDescriptor?) throws {
                 new_user_namespace: isolation.userNamespace, new_network_namespace: !isolation.network,
                 read_only_host: true, hidden_host: isolation.hidesHost,
                 writable_paths: writable.baseAddress, writable_path_count: writable.count,
-                readable_paths: readable.baseAddress, readable_path_count: readable.count, hostname: hostname)
+                readable_paths: readable.baseAddress, readable_path_count: readable.count, hostname: hostname,
+                kept_folder: keptFolder, kept_descriptor: -1)
+            defer { keptDescriptor = description.kept_descriptor }
             return discographer_isolate(&description, lifeline?.rawValue ?? -1, &step)
         }
     }
@@ -116,6 +123,7 @@ private func isolate(_ isolation: Isolation, lifeline: FileDescriptor?) throws {
         throw HostSystemError.isolationFailed(
             step: step.map { String(cString: $0) } ?? "", errno: Errno(rawValue: errno))
     }
+    return keptDescriptor < 0 ? nil : try HiddenFolder(FileDescriptor(rawValue: keptDescriptor))
 }
 
 /// What has to be shown again after everything else was hidden.

@@ -12,6 +12,8 @@ import SystemPackage
 public final class WorkerReporter: Sendable {
     let messages: FileDescriptor
     let input: WorkerInput
+    /// What `Isolation.keptFolder` asks for; `nil` where the kernel gives none.
+    public let keptFolder: HiddenFolder?
 
     /// Takes over standard output: what was descriptor 1 becomes the message channel, and 1 is joined with 2.
     init() throws {
@@ -19,7 +21,17 @@ public final class WorkerReporter: Sendable {
         messages = try FileDescriptor.standardOutput.duplicate()
         guard fcntl(messages.rawValue, F_SETFD, FD_CLOEXEC) == 0 else { throw Errno(rawValue: errno) }
         _ = try FileDescriptor.standardError.duplicate(as: .standardOutput)
+        keptFolder = nil
     }
+
+    private init(_ messages: FileDescriptor, _ input: WorkerInput, keptFolder: HiddenFolder?) {
+        self.messages = messages
+        self.input = input
+        self.keptFolder = keptFolder
+    }
+
+    /// The same, for a job that has such a folder.
+    func keeping(_ folder: HiddenFolder?) -> WorkerReporter { WorkerReporter(messages, input, keptFolder: folder) }
 
     public func callAsFunction(_ event: WorkerEvent) { send(.event(event)) }
 

@@ -97,6 +97,8 @@ public struct InstallJob: WorkerJob {
     public var convertsDatabase = true
     public var toleratedScriptlets: [ToleratedScriptlet]
     public var scriptletLimits = ScriptletLimits()
+    /// Whether another process may make packages' files before their turn. The root is the same.
+    public var preparesFiles = true
     /// What /tmp and /var/tmp may each hold in memory; `nil`: they are on disk, as on build hosts with little memory. The root is the same.
     public var temporaryBytes = ProcessMemory.limit.flatMap { $0 / 8 >= 1 << 30 ? $0 / 8 : nil }
 
@@ -126,6 +128,7 @@ public struct InstallJob: WorkerJob {
                 Set((packages.map(\.path) + keys).map { $0.removingLastComponent() } + [copies].compactMap(\.self))),
             hostname: machineName)
         isolation.hidesHost = true
+        if preparesFiles, copies != nil { isolation.keptFolder = installRoot.removingLastComponent() }
         return isolation
     }
 

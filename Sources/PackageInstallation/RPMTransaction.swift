@@ -25,6 +25,12 @@ final class RPMTransaction {
     private var havePayloadDigest: Set<Int> = []
     /// Those that others shall unpack.
     private var unpackedAhead: Set<Int> = []
+    private var preparable: PreparablePackages
+    private var askedAsFiles: Set<Int> = []
+    private let prepared: PreparedFiles?
+    /// The package whose files are prepared, from its opening on.
+    private var preparedPackage: Int?
+    private var moved = 0
     private var failures: [ScriptletResult] = []
     /// Files in the folders that are mounted over meanwhile.
     private(set) var coveredFiles = CoveredFiles()
@@ -62,6 +68,11 @@ final class RPMTransaction {
         }
         // Mounted for the scriptlets: their content is not a package's to change.
         rpmPushMacro(nil, "_netsharedpath", nil, mounts.covered.keys.map(\.string).sorted().joined(separator: ":"), RMIL_CMDLINE)
+        preparable = PreparablePackages(job: job, covered: mounts.covered.keys)
+        prepared =
+            if let parent = reporter.keptFolder, let root = job.installRoot.lastComponent, let copies = job.copies?.lastComponent {
+                PreparedFiles(parent: parent, root: root.string, folder: copies.string)
+            } else { nil }
         transaction = rpmtsCreate()
         excludedPaths = ExcludedPaths(job.excludedPaths)
         scriptOutput = try ScriptOutput()
@@ -185,6 +196,7 @@ final class RPMTransaction {
                 kind: "transaction",
                 message: (["the installation failed:"] + log.errors + scriptlets).joined(separator: "\n  "))
         }
+        if prepared != nil { reporter.log("the files of \(moved) of \(job.packages.count) packages were made before their turn") }
         for package in job.packages { try package.checkIsUnchanged() }
         try database.checkIsThere(in: job.installRoot, of: transaction)
         try coveredFiles.record(in: transaction)
@@ -204,6 +216,7 @@ final class RPMTransaction {
             if headerIsEntry(header, rpmTagVal(RPMTAG_PAYLOADDIGEST.rawValue)) != 0 { havePayloadDigest.insert(index) }
             if job.copies != nil, UnpackAheadJob.format(of: header) != nil { unpackedAhead.insert(index) }
             database.add(header, number: index)
+            if prepared != nil { preparable.add(header, number: index) }
             let key = UnsafeRawPointer(bitPattern: index + 1)
             if rpmtsAddInstallElement(transaction, header, key, 0, excludedPaths.relocations) != 0 {
                 problems.append("\(job.packages[index].nevra): librpm does not take it" + log.takeErrors())
@@ -215,12 +228,14 @@ final class RPMTransaction {
 
     /// Says which packages are worth it, in the order in which they will be wanted.
     private func askForUnpacking() {
+        askedAsFiles = preparable.all
+        unpackedAhead.formUnion(askedAsFiles)
         guard !unpackedAhead.isEmpty, let elements = rpmtsiInit(transaction) else { return }
         defer { rpmtsiFree(elements) }
         var wanted: [NumberedPackage] = []
         while let element = rpmtsiNext(elements, rpmElementTypes(TR_ADDED.rawValue)) {
             guard let key = rpmteKey(element), case let index = Int(bitPattern: key) - 1, unpackedAhead.contains(index) else { continue }
-            wanted.append(NumberedPackage(number: index, file: job.packages[index]))
+            wanted.append(NumberedPackage(number: index, file: job.packages[index], asFiles: askedAsFiles.contains(index)))
         }
         if let word = WishToUnpack(packages: wanted).word { reporter.done(word) }
     }
@@ -228,8 +243,25 @@ final class RPMTransaction {
     /// Opens the package, or its unpacked copy.
     private func open(_ index: Int) throws -> FD_t? {
         try gate.wait(for: job.packages[index])
-        guard let copies = job.copies, unpackedAhead.contains(index), try gate.isUnpacked(index) else { return try job.packages[index].open() }
-        return Fopen(UnpackAheadJob.place(of: index, in: copies).string, "r.ufdio")
+        let isUnpacked = try unpackedAhead.contains(index) && gate.isUnpacked(index)
+        if isUnpacked, let copies = job.copies, !askedAsFiles.contains(index) {
+            return Fopen(UnpackAheadJob.place(of: index, in: copies).string, "r.ufdio")
+        }
+        if isUnpacked, preparable.all.contains(index) { preparedPackage = index } else { prepared?.markBegun(index) }
+        return try job.packages[index].open()
+    }
+
+    /// librpm has run what comes before the package's files.
+    private func movePrepared(_ header: Header?) {
+        guard let index = preparedPackage, prepared?.move(index, header) == true else { return }
+        moved += 1
+        _ = rpmtsSetFlags(transaction, rpmtsFlags(transaction) | rpmtransFlags(RPMTRANS_FLAG_JUSTDB.rawValue))
+    }
+
+    /// The next package's files are librpm's again.
+    private func endPrepared() {
+        preparedPackage = nil
+        _ = rpmtsSetFlags(transaction, rpmtsFlags(transaction) & ~rpmtransFlags(RPMTRANS_FLAG_JUSTDB.rawValue))
     }
 
     /// Throws librpm's list of problems, all of them.
@@ -269,7 +301,11 @@ final class RPMTransaction {
             finished += 1
             if let key, case let index = Int(bitPattern: key) - 1, unpackedAhead.contains(index) { reporter.done("\(index)") }
             reporter.progress(finished, of: job.packages.count, header.map(nevra) ?? "")
-        case RPMCALLBACK_INST_STOP: settleNodes(of: header)
+        case RPMCALLBACK_TRANS_STOP: preparable.removeThose { prepared?.contains($0) == true }
+        case RPMCALLBACK_INST_START: movePrepared(header)
+        case RPMCALLBACK_INST_STOP:
+            endPrepared()
+            settleNodes(of: header)
         case RPMCALLBACK_SCRIPT_START:
             failureIsNoted = false
             watch.begin("\(header.map(nevra) ?? "?") \(Self.names[Int64(amount)] ?? "scriptlet \(amount)")")

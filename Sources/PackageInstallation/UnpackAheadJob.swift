@@ -15,6 +15,8 @@ import SystemPackage
 struct NumberedPackage: Codable, Sendable {
     var number: Int
     var file: PackageFile
+    /// Whether its files are wanted (`PreparedFiles`), or a copy of the package.
+    var asFiles: Bool
 }
 
 public struct UnpackAheadJob: WorkerJob {
@@ -48,28 +50,37 @@ public struct UnpackAheadJob: WorkerJob {
         return headerGetString(header, rpmTagVal(RPMTAG_PAYLOADCOMPRESSOR.rawValue)).flatMap { StoredPayload.Format(rawValue: String(cString: $0)) }
     }
 
-    /// Says `WorkerEvent.done` of the number of each package whose copy is there.
+    /// Says `WorkerEvent.done` of the number of each package whose files or copy are there.
     ///
     /// - Throws: `WorkerFailure`, `Errno`: the packages themselves are as good.
     public func run(reporting: WorkerReporter) throws -> Outcome {
         try configureLibRPM()
-        for package in packages {
-            while try bytesThere() > Self.mostBytes { usleep(Self.pauseMicroseconds) }
-            let place = Self.place(of: package.number, in: folder)
+        var copies: Set<Int> = []
+        for package in packages where !exists(PreparedFiles.mark(of: package.number, in: folder)) {
+            let place = package.asFiles ? PreparedFiles.place(of: package.number, in: folder) : Self.place(of: package.number, in: folder)
             let partial = FilePath("\(place).partial")
-            let file = try FileDescriptor.open(
-                partial, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .ownerReadWrite)
-            try file.closeAfter { try copy(package.file, to: file) }
+            if package.asFiles {
+                try createDirectories(partial)
+                try PreparedFiles.write(package.file, to: partial)
+            } else {
+                while bytes(of: copies) > Self.mostBytes { usleep(Self.pauseMicroseconds) }
+                let file = try FileDescriptor.open(
+                    partial, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .ownerReadWrite)
+                try file.closeAfter { try copy(package.file, to: file) }
+                copies.insert(package.number)
+            }
             guard rename(partial.string, place.string) == 0 else { throw Errno(rawValue: errno) }
             reporting.done("\(package.number)")
         }
         return Outcome()
     }
 
-    private func bytesThere() throws -> Int64 {
-        var bytes: Int64 = 0
-        try walk(folder) { _, status in if status.st_mode & S_IFMT == S_IFREG { bytes += Int64(status.st_size) } }
-        return bytes
+    /// What of the copies is still there.
+    private func bytes(of copies: Set<Int>) -> Int64 {
+        copies.reduce(0) { bytes, number in
+            var status = stat()
+            return lstat(Self.place(of: number, in: folder).string, &status) == 0 ? bytes + Int64(status.st_size) : bytes
+        }
     }
 
     private func copy(_ package: PackageFile, to output: FileDescriptor) throws {

@@ -55,6 +55,8 @@ final class UnpackedCopies: Sendable {
     }
 
     private func discard(_ number: String) {
-        if let number = Int(number) { removeFile(UnpackAheadJob.place(of: number, in: folder)) }
+        guard let number = Int(number) else { return }
+        removeFile(UnpackAheadJob.place(of: number, in: folder))
+        try? FileManager.default.removeItem(atPath: PreparedFiles.place(of: number, in: folder).string)
     }
 }

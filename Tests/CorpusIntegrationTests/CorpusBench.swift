@@ -62,6 +62,7 @@ struct CorpusBench: Sendable {
         var outcome: InstallOutcome?
         var failure: WorkerFailure?
         var events: [WorkerEvent]
+        var log: String
 
         var output: String { events.map { if case .output(_, let text) = $0 { text } else { "" } }.joined() }
         var warnings: [String] { events.compactMap { if case .warning(let text) = $0 { text } else { nil } } }
@@ -79,11 +80,13 @@ struct CorpusBench: Sendable {
             toleratedScriptlets: tolerated)
         change(&job)
         let events = Mutex<[WorkerEvent]>([])
+        let log = Mutex("")
         do {
-            let outcome = try await Worker(program: worker).install(job, onEvent: { event in events.withLock { $0.append(event) } })
-            return Installation(outcome: outcome, failure: nil, events: events.withLock { $0 })
+            let outcome = try await Worker(program: worker).install(
+                job, onEvent: { event in events.withLock { $0.append(event) } }, onLog: { text in log.withLock { $0 += text } })
+            return Installation(outcome: outcome, failure: nil, events: events.withLock { $0 }, log: log.withLock { $0 })
         } catch let failure as WorkerFailure {
-            return Installation(outcome: nil, failure: failure, events: events.withLock { $0 })
+            return Installation(outcome: nil, failure: failure, events: events.withLock { $0 }, log: log.withLock { $0 })
         }
     }
 

@@ -27,6 +27,10 @@ typedef struct {
     size_t readable_path_count;
     /// UTS hostname, or NULL to keep the host's.
     const char *hostname;
+    /// A folder that stays within reach by a descriptor alone, writable, as one mount whatever is mounted at or below it; or NULL.
+    const char *kept_folder;
+    /// Out: the descriptor of `kept_folder`, closed on exec; -1 where the kernel gives none.
+    int kept_descriptor;
 } discographer_isolation;
 
 /// Moves the rest of this program into namespaces of its own: mount, pid, ipc and uts, and what `isolation` adds.
@@ -37,7 +41,7 @@ typedef struct {
 ///
 /// Returns 0 in the isolated process, and never in the monitor. On failure returns -1 with errno set and `failed_step`
 /// naming what could not be done.
-int discographer_isolate(const discographer_isolation *isolation, int lifeline, const char **failed_step);
+int discographer_isolate(discographer_isolation *isolation, int lifeline, const char **failed_step);
 
 /// Takes from this process and all that it starts, for good, what neither librpm nor a scriptlet needs: capabilities but those over
 /// files and users (capabilities(7); this process itself may still unmount), the system calls that reach the host's kernel log, keyrings, audit and modules (seccomp(2)), core dumps,
@@ -107,6 +111,18 @@ int discographer_unmount(const char *target, bool detach);
 ///
 /// Needs no privilege. Returns a descriptor, or -1 with errno set.
 int discographer_open_in_root(int root, const char *path, int flags);
+
+/// As `discographer_open_in_root`; a path with a symlink in it is ELOOP.
+int discographer_open_in_root_without_links(int root, const char *path, int flags);
+
+/// Moves a file to a name that is free (renameat2(2), RENAME_NOREPLACE). Returns 0, or -1 with errno set.
+int discographer_move_to_free_name(int from, const char *name, int to, const char *free_name);
+
+/// Sends `descriptor` through a socket (unix(7), SCM_RIGHTS): until it is taken it is in no process's table. Returns 0, or -1 with errno set.
+int discographer_hide_descriptor(int socket, int descriptor);
+
+/// Takes what was hidden out of the other end, closed on exec; -1 when nothing is there.
+int discographer_take_descriptor(int socket);
 
 /// syncfs(2).
 int discographer_sync_file_system(int file);

@@ -1,0 +1,102 @@
+// Which packages' files another process may make before it is their turn (PreparedFiles): those of which it is certain, whatever scriptlets do until then,
+// what librpm makes of them. The others are librpm's alone; so is every package whose place in the root is other than expected when its turn has come.
+internal import CRPM
+import ConfigurationTree
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+struct PreparablePackages {
+    /// librpm writes to `NAME;xxxxxxxx` first (fsm.c): a longer name it refuses.
+    private static let longestName = Int(NAME_MAX) - 9
+
+    private let skipsDocumentation: Bool
+    private let skipsLanguages: Bool
+    /// At and below these paths librpm makes nothing, or less than the package has.
+    private let skippedPaths: [(path: String, below: String)]
+    private var numbers: Set<Int> = []
+    /// Hashes of the paths of all packages' files that are no folders, with the first package that has it. Two packages with the same hash are taken for
+    /// packages with the same path: librpm decides which of them makes it.
+    private var owners: [Int: Int] = [:]
+    private var architectures: Set<String> = []
+    private var configuration: [Int: [FilePath]] = [:]
+
+    init(job: InstallJob, covered: some Sequence<FilePath>) {
+        skipsDocumentation = job.transactionFlags.contains(.nodocs)
+        skipsLanguages = !job.languages.isEmpty
+        skippedPaths = (Array(covered) + job.excludedPaths).map { ("\($0)", "\($0)/") }
+    }
+
+    /// The packages by their numbers in the job.
+    ///
+    /// Colours decide about files at the same path by different names too, which only packages of several architectures have: none then.
+    var all: Set<Int> { architectures.count > 1 ? [] : numbers }
+
+    /// Configuration files that are there already, and differ, are librpm's to rename; it has decided that before the first package is installed.
+    mutating func removeThose(withConfiguration isThere: (FilePath) -> Bool) {
+        for (number, paths) in configuration where numbers.contains(number) && paths.contains(where: isThere) { numbers.remove(number) }
+    }
+
+    mutating func add(_ header: Header?, number: Int) {
+        guard let list = rpmfilesNew(nil, header, 0, 0) else { return }
+        defer { rpmfilesFree(list) }
+        if let architecture = headerGetString(header, rpmTagVal(RPMTAG_ARCH.rawValue)).map({ String(cString: $0) }), architecture != "noarch" {
+            architectures.insert(architecture)
+        }
+        let isAlone = noteOwner(of: list, number)
+        guard isAlone, foldersArePlain(list), (0..<Int32(rpmfilesFC(list))).allSatisfy({ isPlain(list, $0) }) else { return }
+        numbers.insert(number)
+        for index in 0..<Int32(rpmfilesFC(list)) {
+            let flags = rpmfilesFFlags(list, index)
+            guard flags & RPMFILE_CONFIG.rawValue != 0, flags & RPMFILE_GHOST.rawValue == 0 else { continue }
+            guard let path = rpmfilesFN(list, index) else { continue }
+            configuration[number, default: []].append(FilePath(platformString: path))
+            free(path)
+        }
+    }
+
+    /// Whether no other package so far has one of its files; the other one is no longer preparable either.
+    private mutating func noteOwner(of list: rpmfiles, _ number: Int) -> Bool {
+        var isAlone = true
+        for index in 0..<Int32(rpmfilesFC(list)) where mode_t(rpmfilesFMode(list, index)) & S_IFMT != S_IFDIR {
+            var hasher = Hasher()
+            for text in [rpmfilesDN(list, rpmfilesDI(list, index)), rpmfilesBN(list, index)] {
+                if let text { hasher.combine(bytes: UnsafeRawBufferPointer(start: text, count: strlen(text))) }
+            }
+            let hash = hasher.finalize()
+            if let other = owners[hash] {
+                numbers.remove(other)
+                isAlone = false
+            } else {
+                owners[hash] = number
+            }
+        }
+        return isAlone
+    }
+
+    private func foldersArePlain(_ list: rpmfiles) -> Bool {
+        if skippedPaths.contains(where: { rpmfilesFindFN(list, $0.path) >= 0 }) { return false }
+        return (0..<Int32(rpmfilesDC(list))).allSatisfy { index in
+            guard let name = rpmfilesDN(list, index), name.pointee == UInt8(ascii: "/") else { return false }
+            return strstr(name, "/./") == nil && strstr(name, "/../") == nil && strstr(name, "//") == nil
+                && !skippedPaths.contains { strncmp(name, $0.below, $0.below.utf8.count) == 0 }
+        }
+    }
+
+    /// Whether librpm makes it in any case, and without a look at the root's users.
+    private func isPlain(_ list: rpmfiles, _ index: Int32) -> Bool {
+        func isEmpty(_ text: UnsafePointer<CChar>?) -> Bool { text.map { $0.pointee == 0 } ?? true }
+        func isRoot(_ text: UnsafePointer<CChar>?) -> Bool { text.map { strcmp($0, "root") == 0 } ?? false }
+        let flags = rpmfilesFFlags(list, index)
+        if flags & RPMFILE_GHOST.rawValue != 0 { return true }
+        guard let name = rpmfilesBN(list, index), strlen(name) <= Self.longestName, strcmp(name, ".") != 0, strcmp(name, "..") != 0
+        else { return false }
+        return [S_IFDIR, S_IFREG, S_IFLNK].contains(mode_t(rpmfilesFMode(list, index)) & S_IFMT)
+            && isRoot(rpmfilesFUser(list, index)) && isRoot(rpmfilesFGroup(list, index)) && isEmpty(rpmfilesFCaps(list, index))
+            && !(skipsDocumentation && flags & RPMFILE_DOC.rawValue != 0) && !(skipsLanguages && !isEmpty(rpmfilesFLangs(list, index)))
+    }
+}

@@ -1,0 +1,190 @@
+// Files of packages that are made before it is their turn, and moved to their places when it has come.
+//
+// librpm makes a package's files between two scriptlets, on one core. What another process has made meanwhile in a folder beside the root is moved into the
+// root at RPMCALLBACK_INST_START, and librpm is told to leave the files of this package alone (RPMTRANS_FLAG_JUSTDB, which it reads for each package after
+// that callback, psm.c). The root is the same either way, to the byte and to each folder's time (PreparedFilesTests): folders and files are made in the
+// order of rpmPackageFilesInstall (fsm.c). Where anything is other than in an empty root - a file that is there already, a folder that is a link - the
+// package is left to librpm, which writes over what was moved.
+internal import CRPM
+import HostSystem
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// What is prepared for a root.
+struct PreparedFiles {
+    /// Has the root and the folder, as one mount: files are moved between them.
+    let parent: HiddenFolder
+    let root: String
+    /// As `place` names what is in it.
+    let folder: String
+
+    /// The folder with a package's regular files, each with its number in the package's list for a name.
+    static func place(of number: Int, in folder: FilePath) -> FilePath { folder.appending("\(number)") }
+
+    private static let orderName = "order"
+
+    /// There when it is too late to begin with the package.
+    static func mark(of number: Int, in folder: FilePath) -> FilePath { folder.appending("\(number).begun") }
+
+    /// Does something with the root and a folder beside it, neither of which stays open.
+    private func with<Value>(_ name: String, _ body: (borrowing OpenRoot, _ folder: FileDescriptor) -> Value) -> Value? {
+        parent.with { parent in
+            let opened = openat(parent.rawValue, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+            guard opened >= 0 else { return nil }
+            defer { close(opened) }
+            guard let root = try? OpenRoot(root, in: parent) else { return nil }
+            return body(root, FileDescriptor(rawValue: opened))
+        } ?? nil
+    }
+
+    /// Whether the root has something at the path; that, when it cannot be known.
+    func contains(_ path: FilePath) -> Bool { with(folder) { root, _ in root.contains(path) } ?? true }
+
+    /// Says that the package's files are made otherwise.
+    func markBegun(_ number: Int) {
+        _ = with(folder) { _, folder in
+            let file = openat(folder.rawValue, "\(number).begun", O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+            if file >= 0 { close(file) }
+        }
+    }
+
+    /// Makes the package's files in the root of those that are prepared.
+    ///
+    /// - Returns: whether all are in their places; if not, librpm can make all of them as if nothing had been done.
+    func move(_ number: Int, _ header: Header?) -> Bool {
+        guard let list = rpmfilesNew(nil, header, 0, 0) else { return false }
+        defer { rpmfilesFree(list) }
+        return with("\(folder)/\(number)") { root, prepared in move(list, from: prepared, to: root) } ?? false
+    }
+
+    private func move(_ list: rpmfiles, from prepared: FileDescriptor, to root: borrowing OpenRoot) -> Bool {
+        guard let files = Self.order(in: prepared, of: Int(rpmfilesFC(list))) else { return false }
+        func isFolder(_ index: Int32) -> Bool { mode_t(rpmfilesFMode(list, index)) & S_IFMT == S_IFDIR }
+        return visit(files, of: list, in: root, makesMissing: true) { parent, index in !isFolder(index) || makeFolder(list, index, in: parent) }
+            && visit(files.filter { !isFolder($0) }.sorted(), of: list, in: root, makesMissing: false) { parent, index in
+                mode_t(rpmfilesFMode(list, index)) & S_IFMT == S_IFLNK
+                    ? makeLink(list, index, in: parent)
+                    : moveToFreeName("\(index)", in: prepared, to: rpmfilesBN(list, index), in: parent)
+            }
+    }
+
+    /// The package's files in the order of its payload: it decides about folders' times. That of hard links is another one than the header's.
+    private static func order(in folder: FileDescriptor, of count: Int) -> [Int32]? {
+        let file = openat(folder.rawValue, orderName, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        let size = MemoryLayout<Int32>.stride
+        let files = [Int32](unsafeUninitializedCapacity: count) { buffer, initialized in
+            initialized = max(0, pread(file, buffer.baseAddress, count * size, 0)) / size
+        }
+        return files.allSatisfy { (0..<Int32(count)).contains($0) } ? files : nil
+    }
+
+    /// Opens the folder of each file, once for those that follow each other.
+    private func visit(
+        _ files: [Int32], of list: rpmfiles, in root: borrowing OpenRoot, makesMissing: Bool,
+        _ body: (_ parent: FileDescriptor, _ index: Int32) -> Bool
+    ) -> Bool {
+        var open: (number: Int32, folder: FileDescriptor)?
+        defer { try? open?.folder.close() }
+        for index in files {
+            let number = rpmfilesDI(list, index)
+            if open?.number != number {
+                try? open?.folder.close()
+                open = nil
+                guard let name = rpmfilesDN(list, number), let folder = root.open(name, makesMissing: makesMissing) else { return false }
+                open = (number, folder)
+            }
+            guard let open, body(open.folder, index) else { return false }
+        }
+        return true
+    }
+
+    private static func times(_ list: rpmfiles, _ index: Int32) -> [timespec] {
+        [timespec](repeating: timespec(tv_sec: Int(rpmfilesFMtime(list, index)), tv_nsec: 0), count: 2)
+    }
+
+    private func makeFolder(_ list: rpmfiles, _ index: Int32, in parent: FileDescriptor) -> Bool {
+        guard var name = rpmfilesBN(list, index).map({ String(cString: $0) }) else { return false }
+        if name.isEmpty { name = "." }
+        guard mkdirat(parent.rawValue, name, 0o700) == 0 || errno == EEXIST else { return false }
+        let folder = openat(parent.rawValue, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard folder >= 0 else { return false }
+        defer { close(folder) }
+        return fchown(folder, 0, 0) == 0 && fchmod(folder, mode_t(rpmfilesFMode(list, index)) & 0o7777) == 0
+            && futimens(folder, Self.times(list, index)) == 0
+    }
+
+    private func makeLink(_ list: rpmfiles, _ index: Int32, in parent: FileDescriptor) -> Bool {
+        let parent = parent.rawValue
+        guard let name = rpmfilesBN(list, index), let target = rpmfilesFLink(list, index) else { return false }
+        return symlinkat(target, parent, name) == 0 && fchownat(parent, name, 0, 0, AT_SYMLINK_NOFOLLOW) == 0
+            && utimensat(parent, name, Self.times(list, index), AT_SYMLINK_NOFOLLOW) == 0
+    }
+}
+
+extension PreparedFiles {
+    /// Makes the regular files of a package that is verified.
+    ///
+    /// - Parameter folder: empty.
+    /// - Throws: `WorkerFailure`, `Errno`: librpm will make them, or say what is wrong.
+    static func write(_ package: PackageFile, to folder: FilePath) throws {
+        let failure = WorkerFailure(kind: "transaction", message: "\(package.path) cannot be unpacked")
+        let transaction: rpmts = rpmtsCreate()
+        defer { rpmtsFree(transaction) }
+        rpmtsSetVfyLevel(transaction, 0)
+        try PackageKeyring([]).trust(in: transaction)
+        let opened = try package.open()
+        var header: Header?
+        let result = rpmReadPackageFile(transaction, opened, package.path.string, &header)
+        defer { headerFree(header) }
+        let compressor = headerGetString(header, rpmTagVal(RPMTAG_PAYLOADCOMPRESSOR.rawValue)).map { String(cString: $0) } ?? "gzip"
+        guard [RPMRC_OK, RPMRC_NOKEY, RPMRC_NOTTRUSTED].contains(result), let stream = Fdopen(opened, "r.\(compressor)") else {
+            Fclose(opened)
+            throw failure
+        }
+        defer { Fclose(stream) }
+        guard let list = rpmfilesNew(nil, header, 0, 0) else { throw failure }
+        defer { rpmfilesFree(list) }
+        guard let archive = rpmfiNewArchiveReader(stream, list, Int32(RPMFI_ITER_READ_ARCHIVE.rawValue)) else { throw failure }
+        defer {
+            rpmfiArchiveClose(archive)
+            rpmfiFree(archive)
+        }
+        let hasPayloadDigest = headerIsEntry(header, rpmTagVal(RPMTAG_PAYLOADDIGEST.rawValue)) != 0
+        var order: [Int32] = []
+        while case let index = rpmfiNext(archive), index != RPMERR_ITER_END.rawValue {
+            guard index >= 0 else { throw failure }
+            order.append(index)
+            guard mode_t(rpmfilesFMode(list, index)) & S_IFMT == S_IFREG, rpmfiArchiveHasContent(archive) != 0 else { continue }
+            let path = folder.appending("\(index)")
+            let file = try FileDescriptor.open(path, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec], permissions: .ownerWrite)
+            try file.closeAfter {
+                guard let output = fdDup(file.rawValue) else { throw failure }
+                defer { Fclose(output) }
+                guard rpmfiArchiveReadToFile(archive, output, hasPayloadDigest ? 1 : 0) == 0 else { throw failure }
+                guard fchown(file.rawValue, 0, 0) == 0, fchmod(file.rawValue, mode_t(rpmfilesFMode(list, index)) & 0o7777) == 0,
+                    futimens(file.rawValue, times(list, index)) == 0
+                else { throw Errno(rawValue: errno) }
+            }
+            try makeHardLinks(list, index, in: folder)
+        }
+        let file = try FileDescriptor.open(folder.appending(orderName), .writeOnly, options: [.create, .closeOnExec], permissions: .ownerReadWrite)
+        _ = try file.closeAfter { try order.withUnsafeBytes { try file.writeAll($0) } }
+    }
+
+    /// The last file of a set of hard links has the content in the payload.
+    private static func makeHardLinks(_ list: rpmfiles, _ index: Int32, in folder: FilePath) throws {
+        var others: UnsafePointer<Int32>?
+        let count = Int(rpmfilesFLinks(list, index, &others))
+        guard count > 1, let others else { return }
+        for other in UnsafeBufferPointer(start: others, count: count) where other != index {
+            guard link(folder.appending("\(index)").string, folder.appending("\(other)").string) == 0 else { throw Errno(rawValue: errno) }
+        }
+    }
+}
