@@ -3,6 +3,8 @@ import ConfigurationTree
 import SystemPackage
 
 /// A file of `[section]`s with `option = value` lines; a line that begins with white space continues the value above it.
+///
+/// As in libdnf's IniParser, a value may be in quotes, which are no part of it.
 struct INIFile {
     struct Option {
         var name: String
@@ -62,6 +64,20 @@ struct INIFile {
             sections[section].options.append(
                 Option(name: name, value: value, writtenValue: value, location: location))
         }
+        for section in sections.indices {
+            for option in sections[section].options.indices {
+                sections[section].options[option].value = sections[section].options[option].value.unquoted
+                sections[section].options[option].writtenValue = sections[section].options[option].writtenValue.unquoted
+            }
+        }
+    }
+}
+
+extension String {
+    /// Without the quotes around it; those of a list's first and last item are taken for such as well, as libdnf does it.
+    fileprivate var unquoted: String {
+        guard count > 1, let quote = first, quote == last, quote == "\"" || quote == "'" else { return self }
+        return String(dropFirst().dropLast())
     }
 }
 

@@ -11,7 +11,7 @@ extension INIFile.Option {
     }
 
     func read(into value: inout Int, atLeast least: Int = 0, _ diagnostics: inout [Diagnostic]) {
-        guard let number = Int(self.value), number >= least else {
+        guard let number = Int(self.value.numeral), number >= least else {
             return wrong("number", "a whole number from \(least) on", &diagnostics)
         }
         value = number
@@ -50,13 +50,13 @@ extension INIFile.Option {
     func wrong(_ kind: String, _ right: String, _ diagnostics: inout [Diagnostic]) {
         diagnostics.append(
             Diagnostic(
-                .error, at: location, "'\(writtenValue)' is no \(kind) of \(name)", hint: "\(right) would be right"))
+                .error, at: location, "'\(writtenValue.printable())' is no \(kind) of \(name)", hint: "\(right) would be right"))
     }
 
     private static let binaryUnits: [Character: Double] = ["k": 1024, "m": 1_048_576, "g": 1_073_741_824]
 
     private static func amount(_ text: String, units: [Character: Double]) -> Double? {
-        var number = Substring(text)
+        var number = text.numeral
         var factor = 1.0
         if let unit = number.last.flatMap({ units[Character($0.lowercased())] }) {
             factor = unit
@@ -71,6 +71,10 @@ extension INIFile.Option {
 }
 
 extension String {
+    /// Where a number begins: on the next line, where the option's own has none. libdnf's conversions skip the white space (stod(3)), but not
+    /// those of words such as `never` or `1` for a truth value.
+    fileprivate var numeral: Substring { drop(while: \.isWhitespace) }
+
     /// yum's lists: separated by white space or commas.
     var listItems: [String] { split { $0.isWhitespace || $0 == "," }.map(String.init) }
 }

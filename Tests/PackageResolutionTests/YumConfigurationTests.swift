@@ -54,6 +54,33 @@ struct YumConfigurationTests {
         #expect(!configuration.renderedText.contains("written down") && !configuration.renderedText.contains("of old"))
     }
 
+    /// What libdnf 0.69's ConfigParser and options make of the same text.
+    @Test func numbersMayBeOnTheNextLineAndValuesInQuotes() throws {
+        let (configuration, diagnostics) = try read(
+            """
+            [main]
+            timeout=
+              5m
+            retries=
+            \t+7
+            minrate=
+              10k
+            throttle=
+             50%
+            bandwidth="1M"
+            best='1'
+            """, "[a]\nbaseurl=\"https://host/a\"\npriority=\n 50\ncost=\"7\"\nmetadata_expire=\n 2d\n")
+        #expect(diagnostics.isEmpty, "\(diagnostics)")
+        let repository = try #require(configuration.repositories.first)
+        #expect(repository.transfer.timeout == 300 && repository.transfer.retries == 7 && repository.transfer.minimumRate == 10240)
+        #expect(repository.transfer.throttle == 0.5 && repository.transfer.bandwidth == 1 << 20 && configuration.best)
+        #expect(repository.priority == 50 && repository.cost == 7 && repository.metadataLifetime == 172_800)
+        // Words are taken as they stand there, and so are numbers with something after them.
+        for wrong in ["best=\n 1", "metadata_expire=\n never", "timeout=60\n s", "timeout=\n", "retries=\n", "best=\"1"] {
+            #expect(try read("[main]\n\(wrong)\n", "[a]\nbaseurl=https://host/\n").1.map(\.severity) == [.error], "\(wrong)")
+        }
+    }
+
     /// Only what is known has an effect: docs/yum.conf.md promises these.
     @Test func everyOptionOfTheDocumentationIsKnown() throws {
         let document = try String(
