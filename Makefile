@@ -4,6 +4,8 @@
 
 PREFIX ?= /usr/local
 SWIFT_BUILD = swift build
+# The servers of tests are on this host, and some of them are proxies.
+SWIFT_TEST = env -u http_proxy -u https_proxy -u HTTPS_PROXY -u all_proxy -u ALL_PROXY -u no_proxy -u NO_PROXY swift test --skip-build
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
@@ -17,11 +19,13 @@ test-all: export DISCOGRAPHER_TEST_ALL = 1
 test-all: test ## the same with the suites that take long
 
 unit-test: host-packages ## the unit tests alone, under a minute
-	swift test
+	swift build --build-tests
+	$(SWIFT_TEST)
 
 integration-test: demo ## real packages, loop devices and boots; as root
+	swift build --build-tests
 	DISCOGRAPHER_INTEGRATION=1 DISCOGRAPHER_DEMO_REPOSITORY="$$(Tests/Repository/build --print-path)" \
-		swift test --filter IntegrationTests --no-parallel
+		$(SWIFT_TEST) --filter IntegrationTests --no-parallel
 
 differential-test: build repository ## resolution compared with dnf's, request by request
 	Tests/Differential/resolve-with-dnf "$$(swift build --show-bin-path)/discographer"

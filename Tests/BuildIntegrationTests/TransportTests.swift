@@ -83,7 +83,11 @@ struct TransportTests {
                 .path(FilePath(Sandbox.program)), arguments: ["build", "-c", tree, "-s", cache, "test"], input: .none,
                 output: .sequence, error: .discarded
             ) { execution in
-                while try await server.requests().isEmpty { try await Task.sleep(for: .milliseconds(50)) }
+                var left = 2000
+                while left > 0, try await server.requests().isEmpty {
+                    try await Task.sleep(for: .milliseconds(50))
+                    left -= 1
+                }
                 try execution.send(signal: .interrupt)
                 for try await _ in execution.standardOutput {}
             }

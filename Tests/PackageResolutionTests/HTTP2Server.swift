@@ -11,19 +11,23 @@ final class HTTP2Server {
 
     /// - Parameter served: the folder that it serves, in `folder`.
     init(serving served: String, in folder: ScratchFolder) throws {
-        port = try Self.freePort()
-        log = folder.url.appendingPathComponent("nghttpd-\(port).log")
-        try folder.write("", to: log.lastPathComponent)
+        log = try folder.write("", to: "nghttpd-\(UUID().uuidString).log")
         // Its words come by a buffer that a killed process would take along.
         process.executableURL = URL(fileURLWithPath: "/usr/bin/stdbuf")
         process.arguments = [
-            "-oL", Self.path, "--verbose", "--address=127.0.0.1", "--htdocs=\(folder.path(served))", "\(port)", folder.path("server.key"),
+            "-oL", Self.path, "--verbose", "--address=127.0.0.1", "--htdocs=\(folder.path(served))", "0", folder.path("server.key"),
             folder.path("server.crt"),
         ]
         process.standardOutput = try FileHandle(forWritingTo: log)
         process.standardError = FileHandle.nullDevice
         try process.run()
-        for _ in 0..<200 where !Self.answers(port) { usleep(20_000) }
+        var found: Int?
+        while found == nil, process.isRunning {
+            usleep(20_000)
+            found = Self.port(of: process.processIdentifier)
+        }
+        guard let found else { throw CocoaError(.fileReadUnknown, userInfo: [NSLocalizedDescriptionKey: "nghttpd does not listen"]) }
+        port = found
     }
 
     deinit {
@@ -43,34 +47,20 @@ final class HTTP2Server {
             .compactMap { $0.firstMatch(of: /\[id=(\d+)\]/).flatMap { Int($0.output.1) } }
     }
 
-    private static func freePort() throws -> Int {
-        try withSocket { descriptor, address in
-            let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-            var length = size
-            guard bind(descriptor, address, size) == 0, getsockname(descriptor, address, &length) == 0 else {
-                throw CocoaError(.fileReadUnknown)
-            }
-            return address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { Int(UInt16(bigEndian: $0.pointee.sin_port)) }
+    /// The port on which a process listens: it chose one that nobody has, and does not say which (proc(5), /proc/net/tcp).
+    private static func port(of process: Int32) -> Int? {
+        let folder = "/proc/\(process)/fd"
+        let files = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).compactMap {
+            try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\($0)")
         }
-    }
-
-    private static func answers(_ port: Int) -> Bool {
-        (try? withSocket(port: port) { connect($0, $1, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0 }) ?? false
-    }
-
-    private static func withSocket<Value>(
-        port: Int = 0, _ body: (Int32, UnsafeMutablePointer<sockaddr>) throws -> Value
-    ) throws -> Value {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard descriptor >= 0 else { throw CocoaError(.fileReadUnknown) }
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        return try withUnsafeMutablePointer(to: &address) { pointer in
-            try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { try body(descriptor, $0) }
+        let table = (try? String(contentsOfFile: "/proc/net/tcp", encoding: .utf8)) ?? ""
+        for line in table.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            // 0A: it listens.
+            guard words.count > 9, words[3] == "0A", files.contains("socket:[\(words[9])]") else { continue }
+            return words[1].split(separator: ":").last.flatMap { Int($0, radix: 16) }
         }
+        return nil
     }
 }
 

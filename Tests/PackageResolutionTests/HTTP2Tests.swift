@@ -31,14 +31,14 @@ struct HTTP2Tests {
     /// 16 MiB, more than sockets hold, of which no server has sent everything when the first bytes arrive.
     private mutating func makeLargeFile() throws {
         try folder.write(String(repeating: "0123456789abcde\n", count: 1 << 20), to: "served/large")
-        options.throttle = Double(16 << 20)
+        options.throttle = Double(4 << 20)
     }
 
     /// Does something to the server as soon as a part of the large file is here.
     private func whenSomeOfItIsHere(_ body: @escaping @Sendable () -> Void) {
         let partial = folder.path("fetched-large.partial")
         Thread.detachNewThread {
-            for _ in 0..<1000 {
+            for _ in 0..<12_000 {
                 let size = (try? FileManager.default.attributesOfItem(atPath: partial)[.size] as? Int) ?? 0
                 if size > 0 { return body() }
                 usleep(5000)

@@ -43,6 +43,8 @@ struct MetadataStoreTests {
         repository.baseURLs = mirrors.map(server.mirror)
         repository.transfer.timeout = 1
         repository.transfer.retries = 1
+        // Not what the environment says.
+        repository.transfer.proxy = ""
         return repository
     }
 
