@@ -50,7 +50,7 @@ struct IdentityTests {
         try "2".write(to: file, atomically: true, encoding: .utf8)
         let second = try TreeDigest.digest(of: FilePath(folder.path))
         #expect(second != first)
-        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+        try FileManager.default.setAttributes([.posixPermissions: 0o750], ofItemAtPath: file.path)
         #expect(try TreeDigest.digest(of: FilePath(folder.path)) != second)
         #expect(try TreeDigest.digest(of: FilePath(folder.path + "/nothing")) == nil)
         // A name that is no text.

@@ -135,7 +135,10 @@ struct DownloaderTests {
         let stalled = try download(["stall"], options: patient)
         let store = MetadataStore.test
         let task = Task { try await store.blocking { try store.downloader.fetch([stalled]) } }
-        while try server.requests().isEmpty { try await Task.sleep(for: .milliseconds(20)) }
+        for _ in 0..<3000 {
+            if try !server.requests().isEmpty { break }
+            try await Task.sleep(for: .milliseconds(20))
+        }
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
         #expect(try folder.names.filter { $0 != "fetched.partial" } == ["served"])

@@ -50,6 +50,9 @@ final class LyingServer {
         curl.standardOutput = output
         try curl.run()
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        curl.waitUntilExit()
+        // Asked again and again, this would use up the process's descriptors.
+        try output.fileHandleForReading.close()
         return text.split(separator: "\n").map(String.init)
     }
 }

@@ -25,6 +25,8 @@ struct FunctionsTests {
             "--noprofile", "--norc", "-c",
             #"""
             exec 2>&1
+            # The worker's, whatever the caller's is.
+            umask 022
             for file in "$functionsPath"/*.functions; do source "$file"; done
             set -e -o errtrace
             mkdir -p generated/10 own group root/etc tree group-tree; layer="$generatedMachineRootOverlaysPath/10"
