@@ -135,7 +135,7 @@ private struct FetchRun {
                 later += waiting[position...]
                 break
             }
-            guard attempt.notBefore <= now, let place = place(for: attempt) else {
+            guard attempt.notBefore <= now, let place = place(for: attempt, now) else {
                 later.append(attempt)
                 continue
             }
@@ -146,13 +146,16 @@ private struct FetchRun {
 
     /// The best of the places that are left: those whose mirror serves come before those whose mirror fails, and none gets more
     /// transfers at once than it should while there are others. `nil`: later.
-    private func place(for attempt: Attempt) -> Download.Place? {
-        func isBad(_ place: Download.Place) -> Bool { standings[place.mirror]?.isBad ?? false }
-        let ordered = attempt.places.filter { !isBad($0) } + attempt.places.filter(isBad)
-        guard attempt.download.places.count > 1 else { return ordered.first }
-        return ordered.first {
-            standings[$0.mirror, default: MirrorStanding()].running < attempt.download.options.transfersPerMirror
+    private func place(for attempt: Attempt, _ now: ContinuousClock.Instant) -> Download.Place? {
+        let isAlone = attempt.download.places.count == 1
+        var lastChoice: Download.Place?
+        for place in attempt.places where attempt.mayAsk(place, now) {
+            let standing = standings[place.mirror] ?? MirrorStanding()
+            guard isAlone || standing.running < attempt.download.options.transfersPerMirror else { continue }
+            if !standing.isBad { return place }
+            lastChoice = lastChoice ?? place
         }
+        return lastChoice
     }
 
     /// - Returns: the attempt when it has to wait: another build fetches the same file.
@@ -306,42 +309,4 @@ private struct MirrorStanding {
     mutating func failed(hard: Bool) { failures += hard ? Self.allowedFailures : 1 }
 
     mutating func succeeded() { failures = 0 }
-}
-
-/// A download, and which of its places are left to try.
-private struct Attempt {
-    /// Among the downloads of its fetch.
-    let index: Int
-    let download: Download
-    /// What is left to try in this round.
-    private(set) var places: [Download.Place]
-    private(set) var problems: [String] = []
-    /// Those that may do better next time.
-    private var again: [Download.Place] = []
-    private var rounds = 0
-    var notBefore = ContinuousClock.now
-
-    static let waitForOther = Duration.milliseconds(200)
-    private static let firstPause = Duration.milliseconds(250)
-    private static let longestDoubling = 6
-
-    init(_ index: Int, _ download: Download, _ places: [Download.Place]) {
-        self.index = index
-        self.download = download
-        self.places = places
-    }
-
-    /// After the last place of a round the next begins with those that may do better, after a pause that doubles each time.
-    mutating func failed(at place: Download.Place, _ problem: String, mayPass: Bool, _ now: ContinuousClock.Instant) {
-        if !problems.contains(problem) { problems.append(problem) }
-        places.removeAll { $0 == place }
-        if mayPass { again.append(place) }
-        guard places.isEmpty, !again.isEmpty else { return }
-        let retries = download.options.retries
-        guard retries == 0 || rounds < retries else { return }
-        rounds += 1
-        places = again
-        again = []
-        notBefore = now + Self.firstPause * (1 << min(rounds - 1, Self.longestDoubling))
-    }
 }
