@@ -42,6 +42,7 @@ struct MachineBuild: Sendable {
     private var epoch: Int { options.sourceDateEpoch }
     private var outputs: [OutputFormat] { options.outputs ?? machine.description.outputs }
     private var yumCache: FilePath { cacheFolder.appending("yum") }
+    private var linkedPackages: FilePath { yumCache.appending("packages") }
     var logFile: FilePath { yumCache.appending("log").appending("build.log") }
 
     /// What keeps a machine from being built, as far as its description tells.
@@ -78,6 +79,8 @@ struct MachineBuild: Sendable {
             }
             defer { withExtendedLifetime(lock) {} }
             let artefacts = try await build(progress)
+            // dnf.conf(5), keepcache: what an earlier build kept stays until there is a good one, be it all from the cache.
+            if !configuration.keepsPackages { try await fetcher.link([], into: linkedPackages) }
             listener(.finished(machine: name, artefacts: artefacts, seconds: begin.duration(to: .now).inSeconds))
             return true
         } catch {
@@ -172,8 +175,7 @@ struct MachineBuild: Sendable {
                     progress.report(.fetch, $0)
                 }
             }
-            try await fetcher.link(
-                configuration.keepsPackages ? transaction.packages : [], local: local, into: yumCache.appending("packages"))
+            if configuration.keepsPackages { try await fetcher.link(transaction.packages, local: local, into: linkedPackages) }
             return local
         }
     }

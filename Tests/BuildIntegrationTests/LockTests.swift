@@ -34,6 +34,13 @@ struct LockTests {
             #expect(
                 try await shell("realpath '\(folder)'/unlocked/test/one/yum/packages/* | sort")
                     == shell("realpath '\(repository)'/*.rpm | sort"))
+            // Kept no longer, though nothing is installed.
+            let template = "'\(tree)/test/machines/one/yum/yum.conf.template'"
+            _ = try await shell("cp \(template) '\(folder)/template'; sed -i '/^keepcache/d; s/^\\[main\\]$/&\\nkeepcache=0/' \(template)")
+            let cached = try await Sandbox.discographer(["build", "-c", tree, "-s", folder + "/unlocked", "test"])
+            #expect(cached.status == 0 && cached.output.contains(/install +cached/), "\(cached.output)\(cached.errors)")
+            #expect(try await shell("ls '\(folder)/unlocked/test/one/yum/packages'") == "")
+            _ = try await shell("cp '\(folder)/template' \(template)")
             _ = try await shell("cd '\(repository)'; name=$(ls login-*.rpm); rm $name; mkfifo $name")
             let waiting = try await Sandbox.discographer(["build", "-c", tree, "-s", folder + "/waiting", "test"])
             #expect(waiting.status == 1)
