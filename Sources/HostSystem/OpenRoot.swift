@@ -11,16 +11,25 @@ public import SystemPackage
 /// and absolute ones stay in the root.
 public struct OpenRoot: ~Copyable {
     private let folder: FileDescriptor
+    /// Folders of the root that are not what the machine sees: others are mounted there. A link that leads there is not followed.
+    private let covered: Set<FilePath>
 
     /// - Parameter name: of the root in `parent`.
     /// - Throws: `Errno` of openat(2).
-    public init(_ name: String, in parent: FileDescriptor) throws {
+    public init(_ name: String, in parent: FileDescriptor, covered: Set<FilePath>) throws {
         let opened = openat(parent.rawValue, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         guard opened >= 0 else { throw Errno(rawValue: errno) }
         folder = FileDescriptor(rawValue: opened)
+        self.covered = covered
     }
 
     deinit { try? folder.close() }
+
+    /// Whether the root is the folder at the path.
+    public func isSame(as path: FilePath) -> Bool {
+        var (own, other) = (stat(), stat())
+        return fstat(folder.rawValue, &own) == 0 && lstat(path.string, &other) == 0 && (own.st_dev, own.st_ino) == (other.st_dev, other.st_ino)
+    }
 
     /// Whether anything, be it a symlink that leads nowhere, is at the path.
     public func contains(_ path: FilePath) -> Bool {
@@ -42,25 +51,62 @@ public struct OpenRoot: ~Copyable {
     }
 
     private func walk(_ path: FilePath, makesMissing: Bool) -> FileDescriptor? {
-        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+        var waiting = Array(path.components.reversed())
+        var place = FilePath("/")
+        var links = 0
         var current = dup(folder.rawValue)
-        var walked = FilePath("/")
-        for component in path.components {
-            defer { walked.append(component) }
-            let name = component.string
-            var next = openat(current, name, flags)
-            if next < 0, errno == ENOENT, makesMissing, mkdirat(current, name, 0o755) == 0 { next = openat(current, name, flags) }
-            var status = stat()
-            if next < 0, fstatat(current, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFLNK, status.st_uid == 0 {
-                next = walked.appending(component).withPlatformString { discographer_open_in_root(folder.rawValue, $0, O_RDONLY | O_DIRECTORY) }
+        while let component = waiting.popLast() {
+            var next: Int32
+            if component.kind == .regular {
+                next = open(component.string, in: current, makesMissing: makesMissing)
+                if next >= 0 {
+                    place.append(component)
+                } else if errno == ELOOP || errno == ENOTDIR, let target = ownLink(component.string, in: current), links < Self.mostLinks {
+                    links += 1
+                    waiting += target.components.reversed()
+                    guard target.isAbsolute else { continue }
+                    next = dup(folder.rawValue)
+                    place = "/"
+                }
+            } else if component.kind == .parentDirectory, !place.components.isEmpty {
+                next = openat(current, "..", Self.flags)
+                place.removeLastComponent()
+            } else {
+                continue
             }
             let reason = errno
             close(current)
             errno = reason
             guard next >= 0 else { return nil }
             current = next
+            guard !covered.contains(place) else {
+                close(current)
+                errno = EXDEV
+                return nil
+            }
         }
         return FileDescriptor(rawValue: current)
+    }
+
+    /// As many as the kernel follows (path_resolution(7)).
+    private static let mostLinks = 40
+    private static let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+
+    private func open(_ name: String, in parent: Int32, makesMissing: Bool) -> Int32 {
+        let opened = openat(parent, name, Self.flags)
+        guard opened < 0, errno == ENOENT, makesMissing, mkdirat(parent, name, 0o755) == 0 else { return opened }
+        return openat(parent, name, Self.flags)
+    }
+
+    /// Where root's symlink leads.
+    private func ownLink(_ name: String, in parent: Int32) -> FilePath? {
+        var status = stat()
+        guard fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFLNK, status.st_uid == 0 else { return nil }
+        let target = [CChar](unsafeUninitializedCapacity: Int(PATH_MAX)) { buffer, count in
+            guard let address = buffer.baseAddress else { return }
+            count = max(0, readlinkat(parent, name, address, buffer.count))
+        }
+        return target.isEmpty ? nil : FilePath(platformString: target + [0])
     }
 }
 

@@ -18,10 +18,23 @@ import SystemPackage
 /// What is prepared for a root.
 struct PreparedFiles {
     /// Has the root and the folder, as one mount: files are moved between them.
-    let parent: HiddenFolder
-    let root: String
-    /// As `place` names what is in it.
-    let folder: String
+    private let parent: HiddenFolder
+    private let root: String
+    private let folder: String
+    private let covered: Set<FilePath>
+
+    /// - Parameters:
+    ///   - folder: beside the root; `place` names what is in it.
+    ///   - covered: folders of the root that others are mounted over.
+    init?(for root: FilePath, from folder: FilePath?, in parent: HiddenFolder?, covered: Set<FilePath>) {
+        guard let parent, let name = root.lastComponent, let folder = folder?.lastComponent else { return nil }
+        self.parent = parent
+        self.root = name.string
+        self.folder = folder.string
+        self.covered = covered
+        // Another file system may be mounted there.
+        guard with(folder.string, { opened, _ in opened.isSame(as: root) }) == true else { return nil }
+    }
 
     /// The folder with a package's regular files, each with its number in the package's list for a name.
     static func place(of number: Int, in folder: FilePath) -> FilePath { folder.appending("\(number)") }
@@ -37,7 +50,7 @@ struct PreparedFiles {
             let opened = openat(parent.rawValue, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
             guard opened >= 0 else { return nil }
             defer { close(opened) }
-            guard let root = try? OpenRoot(root, in: parent) else { return nil }
+            guard let root = try? OpenRoot(root, in: parent, covered: covered) else { return nil }
             return body(root, FileDescriptor(rawValue: opened))
         } ?? nil
     }

@@ -69,10 +69,7 @@ final class RPMTransaction {
         // Mounted for the scriptlets: their content is not a package's to change.
         rpmPushMacro(nil, "_netsharedpath", nil, mounts.covered.keys.map(\.string).sorted().joined(separator: ":"), RMIL_CMDLINE)
         preparable = PreparablePackages(job: job, covered: mounts.covered.keys)
-        prepared =
-            if let parent = reporter.keptFolder, let root = job.installRoot.lastComponent, let copies = job.copies?.lastComponent {
-                PreparedFiles(parent: parent, root: root.string, folder: copies.string)
-            } else { nil }
+        prepared = PreparedFiles(for: job.installRoot, from: job.copies, in: reporter.keptFolder, covered: Set(mounts.covered.keys))
         transaction = rpmtsCreate()
         excludedPaths = ExcludedPaths(job.excludedPaths)
         scriptOutput = try ScriptOutput()
@@ -173,7 +170,6 @@ final class RPMTransaction {
         try recordKeys()
         try check(rpmtsCheck(transaction) == 0, kind: "dependencies", what: "the packages do not fit together")
         rpmtsOrder(transaction)
-        askForUnpacking()
         rpmtsClean(transaction)
         _ = rpmtsSetFlags(transaction, flags)
         rpmtsSetScriptFd(transaction, scriptOutput.handle)
@@ -228,6 +224,7 @@ final class RPMTransaction {
 
     /// Says which packages are worth it, in the order in which they will be wanted.
     private func askForUnpacking() {
+        preparable.removeThose { prepared?.contains($0) == true }
         askedAsFiles = preparable.all
         unpackedAhead.formUnion(askedAsFiles)
         guard !unpackedAhead.isEmpty, let elements = rpmtsiInit(transaction) else { return }
@@ -247,7 +244,7 @@ final class RPMTransaction {
         if isUnpacked, let copies = job.copies, !askedAsFiles.contains(index) {
             return Fopen(UnpackAheadJob.place(of: index, in: copies).string, "r.ufdio")
         }
-        if isUnpacked, preparable.all.contains(index) { preparedPackage = index } else { prepared?.markBegun(index) }
+        if isUnpacked { preparedPackage = index } else { prepared?.markBegun(index) }
         return try job.packages[index].open()
     }
 
@@ -301,7 +298,8 @@ final class RPMTransaction {
             finished += 1
             if let key, case let index = Int(bitPattern: key) - 1, unpackedAhead.contains(index) { reporter.done("\(index)") }
             reporter.progress(finished, of: job.packages.count, header.map(nevra) ?? "")
-        case RPMCALLBACK_TRANS_STOP: preparable.removeThose { prepared?.contains($0) == true }
+        // librpm has looked how much room there is, and which files there are.
+        case RPMCALLBACK_TRANS_STOP: askForUnpacking()
         case RPMCALLBACK_INST_START: movePrepared(header)
         case RPMCALLBACK_INST_STOP:
             endPrepared()

@@ -87,4 +87,17 @@ struct PreparedFilesTests {
             }
         }
     }
+
+    @Test("are not below what is mounted over meanwhile: as librpm's own, the file is gone with the mount")
+    func covered() async throws {
+        try await CorpusBench.with { folder in
+            for (seconds, prepares) in [(0, false), (2, true)] {
+                let root = folder.appending("root-\(seconds)")
+                try await Self.prepare(root, seconds: seconds)
+                let result = try await CorpusBench.install(["tools", "prepared", "prepared-covered"], into: root) { $0.preparesFiles = prepares }
+                #expect(result.failure == nil)
+                #expect(try await CorpusBench.shell("readlink \"$1/into-dev\"; ls -A \"$1/dev\"", root.string) == "/dev\n")
+            }
+        }
+    }
 }
