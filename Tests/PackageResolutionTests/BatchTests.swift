@@ -1,5 +1,4 @@
 import ConfigurationTree
-import Foundation
 import Synchronization
 import SystemPackage
 import Testing
@@ -16,32 +15,15 @@ struct BatchTests {
         SmallRepository.Package("doc-1-1.noarch"),
     ]
 
-    private static func request(_ lines: [String], at file: String, weak: Bool = true, _ repository: Repository)
-        -> ResolutionRequest
-    {
-        var configuration = YumConfiguration.plain
-        configuration.repositories = [repository]
-        configuration.installsWeakDependencies = weak
-        return ResolutionRequest(
-            requests: lines.enumerated().map { index, line in
-                PackageRequest(
-                    line.hasPrefix("-") ? .forbid : .install, line.hasPrefix("-") ? String(line.dropFirst()) : line,
-                    at: SourceLocation(file: FilePath(file), line: index + 1))
-            }, localPackages: [], configuration: configuration, architecture: "x86_64")
-    }
-
     @Test func whatIsSolvedTogetherIsWhatIsSolvedAlone() async throws {
-        let folder = try ScratchFolder()
-        try SmallRepository(packages: Self.packages).write(to: folder, at: "all")
-        var repository = Repository(id: "all", name: "all")
-        repository.baseURLs = ["file://\(folder.path("all"))/"]
+        let repository = try OneRepository(SmallRepository(packages: Self.packages))
         let requests = [
-            Self.request(["tool", "fast"], at: "one", repository), Self.request(["tool", "fast"], at: "two", repository),
-            Self.request(["tool", "-fast"], at: "three", repository), Self.request(["tool", "fast"], at: "four", repository),
-            Self.request(["tool", "fast"], at: "five", weak: false, repository),
-            Self.request(["tool", "none"], at: "six", repository), Self.request(["tool", "fast", "doc"], at: "seven", repository),
+            repository.request(["tool", "fast"], at: "one"), repository.request(["tool", "fast"], at: "two"),
+            repository.request(["tool", "-fast"], at: "three"), repository.request(["tool", "fast"], at: "four"),
+            repository.request(["tool", "fast"], at: "five") { $0.installsWeakDependencies = false },
+            repository.request(["tool", "none"], at: "six"), repository.request(["tool", "fast", "doc"], at: "seven"),
         ]
-        let resolver = PackageResolver(cachePath: FilePath(folder.path("cache")))
+        let resolver = repository.resolver
         func graphs(_ requests: [ResolutionRequest]) async throws -> [RequirementGraph?] {
             let graphs = Mutex<[RequirementGraph?]>([])
             try await resolver.explain(requests, report: { _, _ in }) { index, graph in
@@ -69,14 +51,11 @@ struct BatchTests {
     }
 
     @Test func whatIsSaidOfAMachineNamesIt() async throws {
-        let folder = try ScratchFolder()
-        try SmallRepository(packages: [SmallRepository.Package("tool-1-1.noarch")]).write(to: folder, at: "all")
-        var repository = Repository(id: "all", name: "all")
-        repository.baseURLs = ["file://\(folder.path("all"))/"]
+        let repository = try OneRepository(SmallRepository(packages: [SmallRepository.Package("tool-1-1.noarch")]))
         let said = Mutex<[Int?: String]>([:])
-        let resolver = PackageResolver(cachePath: FilePath(folder.path("cache")))
+        let resolver = repository.resolver
         _ = try await resolver.resolve([
-            Self.request(["tool", "-setup"], at: "one", repository), Self.request(["tool"], at: "two", repository),
+            repository.request(["tool", "-setup"], at: "one"), repository.request(["tool"], at: "two"),
         ]) { index, text in said.withLock { $0[index] = text } }
         #expect(said.withLock { $0 } == [1: "no repository has the package 'setup'"])
     }

@@ -1,6 +1,3 @@
-import ConfigurationTree
-import Foundation
-import SystemPackage
 import Testing
 
 @testable import PackageResolution
@@ -8,11 +5,9 @@ import Testing
 /// What options and groups do to the choice of packages. Each expectation is what dnf 4.14 installs from the same metadata; the comparison
 /// at length is Tests/Differential.
 struct ChoiceOfPackagesTests {
-    private let folder: ScratchFolder
-    private let place = SourceLocation(file: "packages", line: 1)
+    private let repository: OneRepository
 
     init() throws {
-        folder = try ScratchFolder()
         let group = """
             <group><id>web</id><name>Web Server</name><packagelist>
             <packagereq type="mandatory">server</packagereq><packagereq type="optional">manual</packagereq>
@@ -28,97 +23,79 @@ struct ChoiceOfPackagesTests {
             """
         let environment =
             "<environment><id>web-environment</id><name>Web Environment</name><grouplist><groupid>web</groupid></grouplist></environment>"
-        try SmallRepository(
-            packages: [
-                .init("server-1-1.x86_64"), .init("server-2-1.x86_64"), .init("server-2-1.i686"), .init("manual-1-1.noarch"),
-                .init("module-1-1.noarch"), .init("other-1-1.noarch"),
-                .init("new-1-1.noarch", ["obsoletes": ["old"]]), .init("old-1-1.noarch", ["requires": ["nothing-has-this"]]),
-                .init("reader-1-1.noarch", ["requires": ["/usr/share/data/file"]]),
-                .init("data-1-1.noarch", files: ["/usr/share/data/file"]),
-                .init("fond-1-1.noarch", ["recommends": ["manual", "other"]]),
-                .init("first-1-1.noarch", ["conflicts": ["second"]]), .init("second-1-1.noarch"),
-                .init("third-1-1.noarch", ["requires": ["second"]]),
-            ], comps: "<comps>\(group)\(quarrel)\(environment)</comps>"
-        ).write(to: folder, at: "r")
+        repository = try OneRepository(
+            SmallRepository(
+                packages: [
+                    .init("server-1-1.x86_64"), .init("server-2-1.x86_64"), .init("server-2-1.i686"), .init("manual-1-1.noarch"),
+                    .init("module-1-1.noarch"), .init("other-1-1.noarch"),
+                    .init("new-1-1.noarch", ["obsoletes": ["old"]]), .init("old-1-1.noarch", ["requires": ["nothing-has-this"]]),
+                    .init("reader-1-1.noarch", ["requires": ["/usr/share/data/file"]]),
+                    .init("data-1-1.noarch", files: ["/usr/share/data/file"]),
+                    .init("fond-1-1.noarch", ["recommends": ["manual", "other"]]),
+                    .init("first-1-1.noarch", ["conflicts": ["second"]]), .init("second-1-1.noarch"),
+                    .init("third-1-1.noarch", ["requires": ["second"]]),
+                ], comps: "<comps>\(group)\(quarrel)\(environment)</comps>"
+            ))
     }
-
-    private func resolve(
-        _ requests: [PackageRequest], _ change: (inout YumConfiguration) -> Void = { _ in }
-    ) async throws -> Set<String> {
-        var repository = Repository(id: "r", name: "r")
-        repository.baseURLs = [folder.url.appendingPathComponent("r").absoluteString]
-        var configuration = YumConfiguration.plain
-        configuration.repositories = [repository]
-        change(&configuration)
-        let request = ResolutionRequest(
-            requests: requests, localPackages: [], configuration: configuration, architecture: "x86_64")
-        let results = try await PackageResolver(cachePath: FilePath(folder.url.appendingPathComponent("cache").path))
-            .resolve([request]) { _, _ in }
-        return Set(try #require(results.first).get().packages.map(\.nevra))
-    }
-
-    private func wanted(_ specs: String...) -> [PackageRequest] { specs.map { PackageRequest(.install, $0, at: place) } }
-    private func group(_ spec: String) -> [PackageRequest] { [PackageRequest(.group, spec, at: place)] }
 
     @Test func aPackageThatObsoletesTheNameWillDo() async throws {
-        #expect(try await resolve(wanted("old")) == ["new-1-1.noarch"])
-        await #expect(throws: ResolutionError.self) { try await resolve(wanted("old")) { $0.obsoletes = false } }
+        #expect(try await repository.resolve(["old"]) == ["new-1-1.noarch"])
+        await #expect(throws: ResolutionError.self) { try await repository.resolve(["old"]) { $0.obsoletes = false } }
     }
 
     @Test func everyArchitectureComesWhereThePolicySaysSo() async throws {
-        #expect(try await resolve(wanted("server")) == ["server-2-1.x86_64"])
+        #expect(try await repository.resolve(["server"]) == ["server-2-1.x86_64"])
         #expect(
-            try await resolve(wanted("server")) { $0.installsAllArchitectures = true }
+            try await repository.resolve(["server"]) { $0.installsAllArchitectures = true }
                 == ["server-2-1.x86_64", "server-2-1.i686"])
     }
 
     @Test func filesOutsidePrimaryAreFound() async throws {
-        #expect(try await resolve(wanted("reader")) == ["reader-1-1.noarch", "data-1-1.noarch"])
-        #expect(try await resolve(wanted("/usr/share/data/file")) == ["data-1-1.noarch"])
+        #expect(try await repository.resolve(["reader"]) == ["reader-1-1.noarch", "data-1-1.noarch"])
+        #expect(try await repository.resolve(["/usr/share/data/file"]) == ["data-1-1.noarch"])
     }
 
     @Test(arguments: ["web", "Web Server", "web server", "^web-environment", "Web Environment"])
     func groupsAndEnvironmentsGoByIdAndByName(name: String) async throws {
-        #expect(try await resolve(group(name)) == ["server-2-1.x86_64", "module-1-1.noarch"])
+        #expect(try await repository.resolve(["@\(name)"]) == ["server-2-1.x86_64", "module-1-1.noarch"])
     }
 
     @Test func kindsOfMembersAreAChoice() async throws {
         let all: Set = ["server-2-1.x86_64", "module-1-1.noarch", "manual-1-1.noarch"]
-        #expect(try await resolve(group("web/mandatory,conditional,optional")) == all)
-        #expect(try await resolve(group("web")) { $0.groupPackageTypes = ["optional"] } == ["manual-1-1.noarch"])
-        await #expect(throws: ResolutionError.self) { try await resolve(group("^web")) }
+        #expect(try await repository.resolve(["@web/mandatory,conditional,optional"]) == all)
+        #expect(try await repository.resolve(["@web"]) { $0.groupPackageTypes = ["optional"] } == ["manual-1-1.noarch"])
+        await #expect(throws: ResolutionError.self) { try await repository.resolve(["@^web"]) }
     }
 
     @Test func aLockLeavesOneVersion() async throws {
-        #expect(try await resolve(wanted("server")) { $0.versionLocks = ["server-0:1-1.*"] } == ["server-1-1.x86_64"])
-        #expect(try await resolve(wanted("server")) { $0.versionLocks = ["!server-0:2-1.*"] } == ["server-1-1.x86_64"])
-        #expect(try await resolve(wanted("old")) { $0.versionLocks = ["manual-0:1-1.*"] } == ["new-1-1.noarch"])
+        #expect(try await repository.resolve(["server"]) { $0.versionLocks = ["server-0:1-1.*"] } == ["server-1-1.x86_64"])
+        #expect(try await repository.resolve(["server"]) { $0.versionLocks = ["!server-0:2-1.*"] } == ["server-1-1.x86_64"])
+        #expect(try await repository.resolve(["old"]) { $0.versionLocks = ["manual-0:1-1.*"] } == ["new-1-1.noarch"])
     }
 
     @Test func weakDependenciesCanBeRefusedByName() async throws {
         #expect(
-            try await resolve(wanted("fond")) { $0.excludedFromWeak = ["man*"] } == ["fond-1-1.noarch", "other-1-1.noarch"])
+            try await repository.resolve(["fond"]) { $0.excludedFromWeak = ["man*"] } == ["fond-1-1.noarch", "other-1-1.noarch"])
     }
 
     @Test func withoutStrictnessTheRestIsInstalled() async throws {
-        await #expect(throws: ResolutionError.self) { try await resolve(wanted("manual", "nobody-has-this")) }
-        #expect(try await resolve(wanted("manual", "nobody-has-this")) { $0.strict = false } == ["manual-1-1.noarch"])
+        await #expect(throws: ResolutionError.self) { try await repository.resolve(["manual", "nobody-has-this"]) }
+        #expect(try await repository.resolve(["manual", "nobody-has-this"]) { $0.strict = false } == ["manual-1-1.noarch"])
     }
 
     @Test func installOnlyPackagesComeInSeveralVersions() async throws {
-        let both = wanted("server-1-1.x86_64", "server-2-1.x86_64")
-        await #expect(throws: ResolutionError.self) { try await resolve(both) }
+        let both = ["server-1-1.x86_64", "server-2-1.x86_64"]
+        await #expect(throws: ResolutionError.self) { try await repository.resolve(both) }
         #expect(
-            try await resolve(both) { $0.installOnlyPackages = ["server"] } == ["server-1-1.x86_64", "server-2-1.x86_64"])
+            try await repository.resolve(both) { $0.installOnlyPackages = ["server"] } == ["server-1-1.x86_64", "server-2-1.x86_64"])
     }
 
     /// To forbid `second` is none: `third` needs it.
     @Test func aWayOutOfAGroupWasTried() async throws {
-        let error = await #expect(throws: ResolutionError.self) { try await resolve(group("quarrel")) }
+        let error = await #expect(throws: ResolutionError.self) { try await repository.resolve(["@quarrel"]) }
         let ways = error?.problems.flatMap(\.waysOut) ?? []
         #expect(ways.contains("do without 'first' of '@quarrel': a line '-first' in packages"), "\(ways)")
         #expect(!ways.contains { $0.contains("'-second'") && !$0.contains("'-third'") }, "\(ways)")
-        let requests = group("quarrel") + [PackageRequest(.forbid, "first", at: place)]
-        #expect(try await resolve(requests) == ["second-1-1.noarch", "third-1-1.noarch"])
+        #expect(try await repository.resolve(["@quarrel", "-first"]) == ["second-1-1.noarch", "third-1-1.noarch"])
     }
 }

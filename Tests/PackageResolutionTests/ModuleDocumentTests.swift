@@ -1,7 +1,5 @@
-import ConfigurationTree
 import Foundation
 import Synchronization
-import SystemPackage
 import Testing
 
 @testable import PackageResolution
@@ -144,19 +142,10 @@ struct ModuleDocumentTests {
     }
 
     @Test func aWarningNamesRepositoryAndFile() async throws {
-        let folder = try ScratchFolder()
         let wrong = Self.stream.replacing("a-0:1-1.noarch", with: "nonsense")
-        try SmallRepository(packages: [.init("tool-1-1.noarch")], modules: Self.stream + wrong).write(to: folder, at: "r")
-        var repository = Repository(id: "r", name: "r")
-        repository.baseURLs = [folder.url.appendingPathComponent("r").absoluteString]
-        var configuration = YumConfiguration.plain
-        configuration.repositories = [repository]
-        let line = PackageRequest(.install, "tool", at: SourceLocation(file: "packages", line: 1))
-        let request = ResolutionRequest(requests: [line], localPackages: [], configuration: configuration, architecture: "x86_64")
+        let repository = try OneRepository(SmallRepository(packages: [.init("tool-1-1.noarch")], modules: Self.stream + wrong))
         let warnings = Mutex<[String]>([])
-        _ = try await PackageResolver(cachePath: FilePath(folder.url.appendingPathComponent("cache").path)).resolve([request]) { _, text in
-            warnings.withLock { $0.append(text) }
-        }
+        _ = try await repository.resolver.resolve([repository.request(["tool"])]) { _, text in warnings.withLock { $0.append(text) } }
         let warning = try #require(warnings.withLock { $0.first { $0.hasPrefix("modules of ") } })
         #expect(warning.hasPrefix("modules of r (repodata/modules.yaml): document 2, line 8, 'app:1': its artifact 'nonsense' is not written"))
     }

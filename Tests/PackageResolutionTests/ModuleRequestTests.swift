@@ -1,6 +1,3 @@
-import ConfigurationTree
-import Foundation
-import SystemPackage
 import Testing
 
 @testable import PackageResolution
@@ -8,10 +5,9 @@ import Testing
 /// Lines such as `@app:2/devel`. Each expectation is what dnf 4.14 makes of the same metadata; the comparison at length is
 /// Tests/Differential.
 struct ModuleRequestTests {
-    private let folder: ScratchFolder
+    private let repository: OneRepository
 
     init() throws {
-        folder = try ScratchFolder()
         // `app` has the default stream 1; `app:2` needs `runtime:10`, which nothing else would make visible.
         let modules =
             "---\ndocument: modulemd-defaults\nversion: 1\ndata: {module: app, stream: \"1\", profiles: {\"1\": [common], \"2\": [common]}}\n...\n"
@@ -27,14 +23,15 @@ struct ModuleRequestTests {
             + Self.stream("arm", "1", ["arm-0:1-1.aarch64"], architecture: "aarch64", profiles: "common: {rpms: [arm]}")
             + Self.stream("arm", "2", [], profiles: "common: {rpms: [tool]}")
             + (1...30).map { Self.stream("many", "\($0)", [], profiles: "common: {rpms: [tool]}") }.joined()
-        try SmallRepository(
-            packages: [
-                .init("app-1-1.noarch"), .init("app-2-1.noarch", ["requires": ["runtime >= 10"]]), .init("app-devel-2-1.noarch"),
-                // An ordinary package that is newer than the stream's.
-                .init("app-3-1.noarch"), .init("runtime-9-1.noarch"), .init("runtime-10-1.noarch"), .init("tool-1-1.noarch"),
-                .init("broken-1-1.noarch", ["requires": ["nothing-has-this"]]), .init("bare-1-1.noarch"), .init("arm-1-1.aarch64"),
-            ], modules: modules
-        ).write(to: folder, at: "r")
+        repository = try OneRepository(
+            SmallRepository(
+                packages: [
+                    .init("app-1-1.noarch"), .init("app-2-1.noarch", ["requires": ["runtime >= 10"]]), .init("app-devel-2-1.noarch"),
+                    // An ordinary package that is newer than the stream's.
+                    .init("app-3-1.noarch"), .init("runtime-9-1.noarch"), .init("runtime-10-1.noarch"), .init("tool-1-1.noarch"),
+                    .init("broken-1-1.noarch", ["requires": ["nothing-has-this"]]), .init("bare-1-1.noarch"), .init("arm-1-1.aarch64"),
+                ], modules: modules
+            ))
     }
 
     private static func stream(
@@ -61,48 +58,28 @@ struct ModuleRequestTests {
         """
     }
 
-    private func resolve(
-        _ lines: [String], _ change: (inout YumConfiguration) -> Void = { _ in }
-    ) async throws -> Set<String> {
-        var repository = Repository(id: "r", name: "r")
-        repository.baseURLs = [folder.url.appendingPathComponent("r").absoluteString]
-        var configuration = YumConfiguration.plain
-        configuration.repositories = [repository]
-        change(&configuration)
-        let requests = lines.enumerated().map { number, line in
-            let kind: PackageRequest.Kind = line.hasPrefix("@") ? .group : line.hasPrefix("-") ? .forbid : .install
-            return PackageRequest(
-                kind, kind == .install ? line : String(line.dropFirst()), at: SourceLocation(file: "packages", line: number + 1))
-        }
-        let request = ResolutionRequest(
-            requests: requests, localPackages: [], configuration: configuration, architecture: "x86_64")
-        let results = try await PackageResolver(cachePath: FilePath(folder.url.appendingPathComponent("cache").path))
-            .resolve([request]) { _, _ in }
-        return Set(try #require(results.first).get().packages.map(\.nevra))
-    }
-
     private func problems(_ lines: String...) async throws -> String {
         do {
-            return "\(try await resolve(lines).sorted())"
+            return "\(try await repository.resolve(lines).sorted())"
         } catch let error as ResolutionError {
             return error.description
         }
     }
 
     @Test func aStreamBringsItsDefaultProfileAndTheStreamsThatItNeeds() async throws {
-        #expect(try await resolve(["app"]) == ["app-1-1.noarch"])
-        #expect(try await resolve(["@app:2"]) == ["app-2-1.noarch", "runtime-10-1.noarch"])
-        #expect(try await resolve(["@app"]) == ["app-1-1.noarch"])
+        #expect(try await repository.resolve(["app"]) == ["app-1-1.noarch"])
+        #expect(try await repository.resolve(["@app:2"]) == ["app-2-1.noarch", "runtime-10-1.noarch"])
+        #expect(try await repository.resolve(["@app"]) == ["app-1-1.noarch"])
     }
 
     @Test func aProfileHasOrdinaryPackagesToo() async throws {
         #expect(
-            try await resolve(["@app:2/devel"]) == ["app-2-1.noarch", "app-devel-2-1.noarch", "runtime-10-1.noarch", "tool-1-1.noarch"])
+            try await repository.resolve(["@app:2/devel"]) == ["app-2-1.noarch", "app-devel-2-1.noarch", "runtime-10-1.noarch", "tool-1-1.noarch"])
     }
 
     @Test func everyLineSeesWhatAnyLineEnables() async throws {
-        #expect(try await resolve(["runtime", "@app:2"]) == ["app-2-1.noarch", "runtime-10-1.noarch"])
-        #expect(try await resolve(["@app/devel", "@app:2"]).contains("app-devel-2-1.noarch"))
+        #expect(try await repository.resolve(["runtime", "@app:2"]) == ["app-2-1.noarch", "runtime-10-1.noarch"])
+        #expect(try await repository.resolve(["@app/devel", "@app:2"]).contains("app-devel-2-1.noarch"))
     }
 
     @Test func oneStreamOfAModule() async throws {
@@ -129,7 +106,7 @@ struct ModuleRequestTests {
     }
 
     private func waysOut(_ lines: [String]) async throws -> Set<String> {
-        do { return try await resolve(lines) } catch let error as ResolutionError {
+        do { return try await repository.resolve(lines) } catch let error as ResolutionError {
             #expect(error.problems.count == 1, "\(error)")
             return Set(error.problems.flatMap(\.waysOut))
         }
@@ -142,14 +119,14 @@ struct ModuleRequestTests {
                 "ask for another profile: '@broken:1/small' in place of '@broken:1/all' (packages:1)",
                 "do not ask for '@broken:1/all' (packages:1)", "add a repository that has 'nothing-has-this'",
             ])
-        #expect(try await resolve(["@broken:1/small"]) == ["tool-1-1.noarch"])
+        #expect(try await repository.resolve(["@broken:1/small"]) == ["tool-1-1.noarch"])
         #expect(
             try await waysOut(["@app:2/devel", "-tool"]) == [
                 "allow 'tool': take out the line '-tool' (packages:2)",
                 "ask for another profile: '@app:2/common' in place of '@app:2/devel' (packages:1)",
                 "do not ask for '@app:2/devel' (packages:1)",
             ])
-        #expect(try await resolve(["@app:2/common", "-tool"]) == ["app-2-1.noarch", "runtime-10-1.noarch"])
+        #expect(try await repository.resolve(["@app:2/common", "-tool"]) == ["app-2-1.noarch", "runtime-10-1.noarch"])
     }
 
     @Test func aStreamIsRecommendedOnlyWhereItCanBeEnabled() async throws {
@@ -197,7 +174,7 @@ struct ModuleRequestTests {
     }
 
     @Test func withoutStrictnessWhatCannotBeHadIsLeftOut() async throws {
-        #expect(try await resolve(["tool", "@app:3", "@app:2/server"]) { $0.strict = false } == ["tool-1-1.noarch"])
+        #expect(try await repository.resolve(["tool", "@app:3", "@app:2/server"]) { $0.strict = false } == ["tool-1-1.noarch"])
     }
 
     @Test(arguments: [

@@ -22,7 +22,7 @@ struct PackageLockTests {
         _ specs: [String] = ["bash"], repositories: [String] = ["base"], options: [String] = ["main best 1"],
         architecture: String = "x86_64"
     ) -> ResolutionRequest {
-        var configuration = YumConfiguration.empty
+        var configuration = YumConfiguration.plain
         configuration.repositories = repositories.map { Repository(id: $0, name: $0) }
         configuration.writtenOptions = options.enumerated().map { line, text in
             let parts = text.split(separator: " ", maxSplits: 2).map(String.init)
@@ -205,15 +205,5 @@ struct TransactionChangeTests {
         let parts = GroupChanges([("a", [shared, some]), ("b", [otherReason, some]), ("c", [shared, own])]).parts
         #expect(parts.map(\.machines) == [["a", "b", "c"], ["a", "b"], ["c"]])
         #expect(parts.map { $0.changes.map(\.name) } == [["shared"], ["some"], ["own"]])
-    }
-}
-
-extension YumConfiguration {
-    /// Of a machine whose template says nothing.
-    static var empty: YumConfiguration {
-        var ignored: [Diagnostic] = []
-        return YumConfiguration(
-            YumFolder(path: "/dev", configurationTemplate: "/dev/null"), architecture: "x86_64", variables: [:],
-            environment: [:], diagnostics: &ignored)
     }
 }
