@@ -131,7 +131,7 @@ struct DemoTests {
     func boots() async throws {
         let run = try await Sandbox.discographer([
             "run", "-v", "-c", Self.tree, "-s", Self.cache, "--headless", "--until", "(?s)FACTS-END.*base login:|base login:.*FACTS-END", "--timeout",
-            "400", "demo/base",
+            "1200", "demo/base",
         ])
         #expect(run.status == 0, "\(run.output.suffix(4000))\(run.errors)")
         // Swift takes CR LF for one Character.

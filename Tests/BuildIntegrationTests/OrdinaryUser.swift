@@ -4,9 +4,9 @@ import Testing
 /// Somebody who is not root, on a host that is this one but for /etc: users and subordinate ids are in a copy of it, seen by the user's
 /// processes alone.
 struct OrdinaryUser {
-    /// Nobody's on this host.
-    static let number = 64123
-    static let firstSubordinate = 1_900_000_000
+    /// Nobody's on this host, and of no other run of the tests.
+    static let number = 50_000 + Int(getpid()) % 10_000
+    static let firstSubordinate = 1_000_000_000 + Int(getpid()) % 10_000 * 65536
 
     /// The user's home, with the caches, is below it.
     let folder: String

@@ -31,7 +31,7 @@ struct RepositoryOrderTests {
                 // rpm's numbers count up as packages come.
                 try await shell(
                     """
-                    for place in /var/lib/rpm /root/.rpmdb /usr/lib/sysimage/rpm; do
+                    for place in /var/lib/rpm "$HOME/.rpmdb" /usr/lib/sysimage/rpm; do
                         [ -e "\(root)$place" ] || continue
                         rpm --root '\(root)' --dbpath "$place" -qa --qf '%{DBINSTANCE} %{NAME}\\n' | sort -n | cut -d' ' -f2
                     done

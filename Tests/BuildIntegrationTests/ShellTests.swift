@@ -79,7 +79,7 @@ struct ShellTests {
                 cd '\(folder)'
                 '\(Sandbox.program)' build \(options) test > /dev/null
                 '\(Sandbox.program)' shell \(options) test/one -- sh -c 'echo entered; exec sleep 300' > out &
-                for i in $(seq 100); do grep -q entered out && break; sleep 0.1; done
+                for i in $(seq 600); do grep -q entered out && break; sleep 0.1; done
                 kill -\(signal) $!
                 wait $! && echo 0 || echo $?
                 """)
@@ -99,15 +99,20 @@ struct ShellTests {
                 """
                 cd '\(folder)'
                 enter() { '\(Sandbox.program)' shell -c '\(tree)' -s '\(cache)' test/one -- "$@"; }
+                until_true() { for i in $(seq 600); do "$@" && return; sleep 0.1; done; echo "never: $*"; }
                 lock=cache/test/one/lock
-                enter sh -c 'echo entered; sleep 3; echo first' > first &
-                for i in $(seq 100); do grep -q entered first && break; sleep 0.1; done
-                enter sh -c 'ls /proc/self/fd | tr "\\n" " "; echo second'
+                mkfifo go
+                enter sh -c 'echo entered; read -r word; echo "$word"' > first < go &
+                exec 3> go
+                until_true grep -q entered first
+                enter sh -c 'ls /proc/self/fd | tr "\\n" " "; echo second' 3>&-
                 flock --exclusive --nonblock $lock true && echo nobody is there || echo locked
+                echo first >&3; exec 3>&-
                 wait; tail -1 first
                 flock --exclusive --nonblock $lock true && echo free
-                flock --exclusive $lock sh -c 'touch held; sleep 2; rm held' &
-                until [ -e held ]; do sleep 0.1; done
+                # Until somebody says that he waits.
+                flock --exclusive $lock sh -c 'touch held; for i in $(seq 600); do [ -s waiting ] && break; sleep 0.1; done; sleep 1; rm held' &
+                until_true [ -e held ]
                 enter true 2> waiting; [ ! -e held ] && echo waited; cat waiting
                 """)
             #expect(
@@ -136,11 +141,13 @@ struct ShellTests {
                 """
                 cd '\(folder)'
                 tmux() { command tmux -S '\(folder)/tmux' "$@"; }
-                wait_for() { for i in $(seq 100); do tmux capture-pane -p | grep -q "$1" && return; sleep 0.1; done; tmux capture-pane -p; return 1; }
+                wait_for() { for i in $(seq 600); do tmux capture-pane -p | grep -q "$1" && return; sleep 0.1; done; tmux capture-pane -p; return 1; }
                 tmux new-session -d -x 120 -y 40 "'\(Sandbox.program)' shell -c '\(tree)' -s '\(cache)' test/one; echo ended with \\$?; sleep 100"
                 trap 'command tmux -S "\(folder)/tmux" kill-server' EXIT
                 wait_for '#'
-                tmux send-keys 'sleep 1000' Enter; sleep 1; tmux send-keys C-c; tmux send-keys 'echo interrupted $?' Enter
+                # What is typed is on the screen too: only the program's own word is in one piece.
+                tmux send-keys "sh -c 'echo star''ted; exec sleep 1000'" Enter; wait_for '^started'
+                tmux send-keys C-c; tmux send-keys 'echo interrupted $?' Enter
                 wait_for '^interrupted 130'
                 tmux send-keys 'sleep 1000 &' Enter 'jobs' Enter
                 wait_for 'Running'
