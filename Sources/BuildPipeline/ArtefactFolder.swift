@@ -50,22 +50,16 @@ struct ArtefactFolder {
         var made: [(name: String, format: String)] = []
         let converter = try ImageConverter(options.tools)
         let wantsOVF = outputs.contains(.ovf) || outputs.contains(.ova)
+        var calls: [ArtefactsJob.Call] = []
         for (format, diskFormat) in formats(wantsOVF: wantsOVF) {
             for (disk, raw) in zip(plan.disks, raws) {
                 let name = "\(baseName(disk)).\(diskFormat.fileExtension)"
-                let output = fresh.appending(name)
-                if diskFormat == .raw {
-                    try await options.tools.tool("cp").run([
-                        "--sparse=always", "--reflink=auto", raw.string, output.string,
-                    ])
-                } else {
-                    try await converter.convert(raw, to: diskFormat, output: output)
-                }
-                try await converter.check(output, diskFormat)
+                calls += converter.calls(raw, to: diskFormat, output: fresh.appending(name))
                 made.append((name, format))
             }
         }
-        if wantsOVF { made += try await describe(in: fresh, rm: rm) }
+        try await perform(calls, in: folder)
+        if wantsOVF { made += try await describe(in: fresh) }
         let artefacts = made.map {
             Artefact(path: folder.appending($0.name), format: $0.format, size: size(fresh.appending($0.name)))
         }
@@ -79,6 +73,12 @@ struct ArtefactFolder {
         try await offPool { try syncFolder(folder.removingLastComponent()) }
         try await rm.run(["-rf", "--one-file-system", old.string])
         return artefacts
+    }
+
+    /// - Parameter folder: of the machine's cache.
+    private func perform(_ calls: [ArtefactsJob.Call], in folder: FilePath) async throws {
+        guard !calls.isEmpty else { return }
+        _ = try await options.worker.run(ArtefactsJob(calls: calls, machineCache: folder.removingLastComponent()))
     }
 
     /// The disk formats that the outputs need, each once.
@@ -107,7 +107,7 @@ struct ArtefactFolder {
     }
 
     /// The OVF descriptor, its manifest, and the OVA that holds all.
-    private func describe(in folder: FilePath, rm: Tool) async throws -> [(name: String, format: String)] {
+    private func describe(in folder: FilePath) async throws -> [(name: String, format: String)] {
         let disks = plan.disks.map { disk in
             let name = "\(baseName(disk)).vmdk"
             return ApplianceDisk(fileName: name, fileSize: size(folder.appending(name)), capacity: disk.size)
@@ -127,12 +127,13 @@ struct ArtefactFolder {
         if outputs.contains(.ova) {
             // The descriptor comes first (section 5.3); owners and times say nothing.
             let archive = "\(machine.name).ova"
-            try await options.tools.tool("tar").run(
+            let create =
                 [
                     "--create", "--file", folder.appending(archive).string, "--directory", folder.string,
                     "--format=ustar", "--owner=0", "--group=0",
                     "--numeric-owner", "--mode=0644", "--mtime=@\(options.sourceDateEpoch)", descriptor, manifest,
-                ] + disks.map(\.fileName))
+                ] + disks.map(\.fileName)
+            try await perform([ArtefactsJob.Call(try options.tools.tool("tar"), create)], in: folder)
             made.append((archive, "ova"))
         }
         return made

@@ -4,21 +4,22 @@ public import SystemPackage
 /// Turns raw images into the formats of hypervisors with qemu-img(1).
 public struct ImageConverter: Sendable {
     private let qemuImg: Tool
+    private let cp: Tool
 
-    /// - Throws: `HostSystemError` when qemu-img is missing.
-    public init(_ table: ToolTable) throws { qemuImg = try table.tool("qemu-img") }
-
-    /// Makes `output` of a raw image.
-    ///
-    /// - Throws: `HostSystemError.toolFailed`.
-    public func convert(_ raw: FilePath, to format: DiskFormat, output: FilePath) async throws {
-        try await qemuImg.run(
-            ["convert", "-f", "raw", "-O", format.qemuName] + format.qemuOptions + [raw.string, output.string])
+    /// - Throws: `HostSystemError` when a program is missing.
+    public init(_ table: ToolTable) throws {
+        qemuImg = try table.tool("qemu-img")
+        cp = try table.tool("cp")
     }
 
-    /// Reads the image back and checks its structure, where qemu-img can.
-    public func check(_ image: FilePath, _ format: DiskFormat) async throws {
-        if format == .qcow2 { try await qemuImg.run(["check", "-q", "-f", format.qemuName, image.string]) }
+    /// What makes `output` of a raw image, and then reads the image back and checks its structure, where qemu-img can.
+    public func calls(_ raw: FilePath, to format: DiskFormat, output: FilePath) -> [ArtefactsJob.Call] {
+        if format == .raw {
+            return [ArtefactsJob.Call(cp, ["--sparse=always", "--reflink=auto", raw.string, output.string])]
+        }
+        let convert = ["convert", "-f", "raw", "-O", format.qemuName] + format.qemuOptions + [raw.string, output.string]
+        let check = ["check", "-q", "-f", format.qemuName, output.string]
+        return [ArtefactsJob.Call(qemuImg, convert)] + (format == .qcow2 ? [ArtefactsJob.Call(qemuImg, check)] : [])
     }
 }
 

@@ -8,6 +8,6 @@ workerMain(
     arguments: CommandLine.arguments,
     jobs: [
         UnderlayJob.self, VerifySignatureJob.self, VerifyPackagesJob.self, UnpackAheadJob.self, InstallJob.self, ComposeJob.self,
-        WriteDisksJob.self,
+        WriteDisksJob.self, ArtefactsJob.self,
     ],
     sessions: [ShellSession.self])

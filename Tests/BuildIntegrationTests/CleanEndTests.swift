@@ -16,7 +16,7 @@ struct CleanEndTests {
     func killed() async throws {
         try await Sandbox.withFolder { folder in
             let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet, machine: "boot:\n  loader: none\noutputs: [qcow2, vmdk]\n")
-            // A scriptlet that takes long enough to be hit, and the last stage does not end before it is, as long as its build is there.
+            // A scriptlet that takes long enough to be hit, and a last stage that does not end before it is.
             let programs = folder + "/paths"
             _ = try await shell(
                 """
@@ -25,19 +25,21 @@ struct CleanEndTests {
                 printf 'sleep 1\\n' > generator-scriptlets/10-slow
                 cd '\(folder)'; cp -a '\(Sandbox.checkout)/paths' .
                 qemu=$(sed -n 's/^qemu-img \\([^ ]*\\) .*/\\1/p' paths/debian)
-                printf '#!/bin/bash\\nwhile [ -e %s/slow ]; do kill -0 $PPID || exit; sleep 0.1; done\\nkill -0 $PPID || exit\\nexec %s "$@"\\n' "$PWD" "$qemu" > qemu-img
+                printf '#!/bin/bash\\nwhile [ -e %s ]; do sleep 0.1; done\\nexec %s "$@"\\n' '\(folder)/cache/test/one/slow' "$qemu" > qemu-img
                 chmod +x qemu-img; sed -i "s,^qemu-img [^ ]*,qemu-img $PWD/qemu-img," paths/*
                 """)
             for (stage, signal) in Self.moments {
                 let cache = folder + "/cache"
                 _ = try await run(["rm", "-rf", "--one-file-system", cache + "/test", stage == "fetch" ? cache + "/packages" : "/nonexistent"])
-                if stage == "convert" { _ = try await shell("touch '\(folder)/slow'") }
+                // Where the program can see it.
+                let slow = cache + "/test/one/slow"
+                if stage == "convert" { _ = try await shell("mkdir -p '\(cache)/test/one'; touch '\(slow)'") }
                 let status = try await build(["-p", programs, "-c", tree, "-s", cache, "test"], killedIn: stage, by: signal)
-                _ = try await shell("rm -f '\(folder)/slow'")
                 #expect(!status.isSuccess, "\(stage) \(signal): the build was not interrupted")
                 if signal != .kill { #expect(status == .exited(130), "\(stage) \(signal): \(status)") }
                 try await Sandbox.expectNoTraces(of: folder, "\(stage) \(signal)")
                 #expect(!FileManager.default.fileExists(atPath: cache + "/test/one/artefacts"), "\(stage) \(signal): half an artefact")
+                _ = try await shell("rm -f '\(slow)'")
                 let next = try await Sandbox.discographer(["build", "-p", programs, "-c", tree, "-s", cache, "test"])
                 #expect(next.status == 0, "after \(stage) \(signal): \(next.output)\(next.errors)")
                 #expect(try await shell("ls '\(cache)/test/one/minimal-appliance'").contains("partial") == false)

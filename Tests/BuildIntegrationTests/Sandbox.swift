@@ -98,7 +98,8 @@ enum Sandbox {
             traces += mounts.split(separator: "\n").filter { $0.contains(folder) }.map { "mount in process \(process): \($0)" }
             // Other builds of the host are none of this test's business.
             let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/exe")
-            if program == worker { traces.append("process \(process): \(worker)") }
+            let words = (try? String(contentsOfFile: "/proc/\(process)/cmdline", encoding: .utf8))?.replacing("\0", with: " ") ?? ""
+            if program == worker || words.contains(folder) { traces.append("process \(process): \(words)") }
         }
         // A host's udev looks at loop devices that come, and so may keep one for a moment.
         var loops: [Substring] = []

@@ -156,7 +156,7 @@ struct ShellTests {
                 tmux capture-pane -p
                 """)
             #expect(!screen.contains("no job control"), "\(screen)")
-            #expect(try await Sandbox.traces(of: folder) == [])
+            try await Sandbox.expectNoTraces(of: folder, "a shell of tmux")
         }
     }
 }
