@@ -166,7 +166,7 @@ private struct Fields {
             for key in ["requires", "buildrequires"] {
                 for (module, streams) in try fields.mapping(key)?.lists() ?? [:]
                 where streams.contains(where: { $0.hasPrefix("-") }) && !streams.allSatisfy({ $0.hasPrefix("-") }) {
-                    throw ModuleDocument.Defect("what it \(key) of '\(module)' has streams with '-' and streams without")
+                    throw ModuleDocument.Defect("'\(place)dependencies.\(key).\(module)' has streams with '-' and streams without")
                 }
             }
             return try fields.mapping("requires")?.lists() ?? [:]

@@ -15,6 +15,7 @@ extension PackagePool {
     private static let mostCauses = 4
 
     private func withWaysOut(_ problem: ResolutionProblem, _ request: ResolutionRequest, _ trials: inout Trials) -> ResolutionProblem {
+        trials.beginProblem()
         var ways = waysOfWhatHides(problem, request, &trials)
         let proposals = problem.proposals.filter { $0.edits.isEmpty || trials.help($0.edits) }
         ways += proposals.map(\.text)
@@ -32,7 +33,7 @@ extension PackagePool {
         let places = ShortPlaces(of: request)
         let causes = Array(problem.hiddenBy.filter(\.isLiftable).prefix(Self.mostCauses))
         var ways = problem.hiddenBy.filter { !$0.isLiftable }.compactMap { $0.remedy(places) }
-        for line in linesThatEnable(problem.hiddenBy).prefix(Self.mostCauses) {
+        for line in trials.left > 0 ? linesThatEnable(problem.hiddenBy) : [] {
             let file = problem.locations.first?.file ?? "packages"
             if trials.help([.add(PackageRequest(.group, line, at: SourceLocation(file: file)))]) {
                 ways.append("enable its module stream: a line '@\(line)' in packages")
@@ -63,23 +64,43 @@ extension PackagePool {
 
     /// What stands behind the `@` of a line that would enable a stream of which something is wanted.
     private func linesThatEnable(_ causes: [HiddenPackages.Cause]) -> [String] {
-        causes.compactMap { cause in
-            guard case .module(let stream, _) = cause.kind, let modules = moduleMetadata else { return nil }
-            return modules.newest(stream, where: runs).flatMap { modules.line(for: $0) }
-        }
+        guard let modules = moduleMetadata else { return [] }
+        let streams = causes.compactMap { if case .module(let stream, _) = $0.kind { stream } else { nil } }
+        return streams.prefix(Self.mostCauses).compactMap { modules.newest($0, where: runs).flatMap { modules.line(for: $0) } }
     }
 }
 
-/// Attempts to solve a request that was changed. What people wait for is the problem itself: there are but a few.
+/// Attempts to solve a request that was changed. What people wait for is the problem itself: there are but a few, and of those some for each
+/// problem.
 private struct Trials {
     let pool: PackagePool
     let request: ResolutionRequest
     let problems: [ResolutionProblem]
-    var left = 16
+    /// For the problem at hand.
+    private(set) var left = 0
+    private var leftForAll = 32
+    private var known: [[Proposal.Edit]: Bool] = [:]
 
-    /// Whether there is a problem less than before, and none with a line that is new.
+    private static let mostOfAProblem = 8
+
+    init(pool: PackagePool, request: ResolutionRequest, problems: [ResolutionProblem]) {
+        self.pool = pool
+        self.request = request
+        self.problems = problems
+    }
+
+    mutating func beginProblem() { left = min(Self.mostOfAProblem, leftForAll) }
+
+    /// Whether there is a problem less than before, and none with a line that is new. Several problems often have the same way out.
     mutating func help(_ edits: [Proposal.Edit]) -> Bool {
+        if let known = known[edits] { return known }
         guard left > 0 else { return false }
+        let helps = areHelped(by: edits)
+        known[edits] = helps
+        return helps
+    }
+
+    private mutating func areHelped(by edits: [Proposal.Edit]) -> Bool {
         guard let remaining = problems(of: request.applying(edits)) else { return true }
         let places = edits.compactMap { if case .add(let line) = $0, line.kind != .forbid { line.location } else { nil } }
         return remaining.count < problems.count && !remaining.contains { !$0.locations.allSatisfy { !places.contains($0) } }
@@ -88,6 +109,7 @@ private struct Trials {
     /// `nil`: there is a transaction.
     mutating func problems(of request: ResolutionRequest) -> [ResolutionProblem]? {
         left -= 1
+        leftForAll -= 1
         do {
             _ = try pool.solution(for: request, report: { _ in })
             return nil
