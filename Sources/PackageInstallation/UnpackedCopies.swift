@@ -1,4 +1,4 @@
-// The pipeline's side of UnpackAheadJob: which copies are wanted, which are there, and which are no longer needed.
+// The pipeline's side of UnpackAheadJob: which packages are wanted, as files or as a copy, which are there, and which are no longer needed.
 import Foundation
 import HostSystem
 import Synchronization
