@@ -52,8 +52,8 @@ struct CleanEndTests {
         var options = PlatformOptions()
         options.createSession = true
         let result = try await Subprocess.run(
-            .path(FilePath(Sandbox.program)), arguments: Arguments(["build", "--json"] + words), platformOptions: options,
-            input: .none, output: .sequence, error: .discarded
+            .path(FilePath(Sandbox.program)), arguments: Arguments(["build", "--json"] + words), environment: testEnvironment(),
+            platformOptions: options, input: .none, output: .sequence, error: .discarded
         ) { execution in
             var text = ""
             var sent = false

@@ -51,7 +51,8 @@ struct FaultTests {
                 let killsParent = Bool.random(using: &random)
                 let what = "moment \(moment): the \(killsParent ? "parent" : "worker") after \(delay)"
                 let build = try await Subprocess.run(
-                    .path(FilePath(Sandbox.program)), arguments: ["build", "-c", tree, "-s", cache, "test"], input: .none, output: .discarded,
+                    .path(FilePath(Sandbox.program)), arguments: ["build", "-c", tree, "-s", cache, "test"], environment: testEnvironment(),
+                    input: .none, output: .discarded,
                     error: .discarded
                 ) { execution in
                     try await Task.sleep(for: delay)
@@ -115,7 +116,8 @@ struct FaultTests {
             let cache = folder + "/cache"
             _ = try await shell("mkdir '\(cache)'; mount -t tmpfs -o size=2g tmpfs '\(cache)'")
             let build = try await Subprocess.run(
-                .path(FilePath(Sandbox.program)), arguments: ["build", "-c", tree, "-s", cache, "test"], input: .none, output: .discarded,
+                .path(FilePath(Sandbox.program)), arguments: ["build", "-c", tree, "-s", cache, "test"], environment: testEnvironment(), input: .none,
+                output: .discarded,
                 error: .discarded
             ) { _ in
                 // In the middle of the installation.

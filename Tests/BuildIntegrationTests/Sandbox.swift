@@ -23,11 +23,16 @@ private let foreign: [String: String?] = {
     ]
 }()
 
+/// What programs of the tests get: this process's environment without what is foreign to tests.
+func testEnvironment(_ changes: [String: String] = [:]) -> Environment {
+    let updates = foreign.merging(changes) { $1 }.map { (Environment.Key(stringLiteral: $0.key), $0.value) }
+    return .inherit.updating(Dictionary(uniqueKeysWithValues: updates))
+}
+
 /// Runs a program; nothing but the suite's own time limits it.
 func run(_ words: [String], environment: [String: String] = [:]) async throws -> Run {
-    let updates = foreign.merging(environment) { $1 }.map { (Environment.Key(stringLiteral: $0.key), $0.value) }
     let result = try await Subprocess.run(
-        .path(FilePath("/usr/bin/env")), arguments: Arguments(words), environment: .inherit.updating(Dictionary(uniqueKeysWithValues: updates)),
+        .path(FilePath("/usr/bin/env")), arguments: Arguments(words), environment: testEnvironment(environment),
         output: .string(limit: 64 << 20), error: .string(limit: 64 << 20))
     let status: Int32 =
         switch result.terminationStatus {

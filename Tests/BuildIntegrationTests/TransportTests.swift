@@ -80,7 +80,7 @@ struct TransportTests {
                 in: folder, repositoryFile: Sandbox.repositoryFile([server.mirror("stall")], "timeout=3600"))
             let cache = folder + "/cache"
             let result = try await Subprocess.run(
-                .path(FilePath(Sandbox.program)), arguments: ["build", "-c", tree, "-s", cache, "test"], input: .none,
+                .path(FilePath(Sandbox.program)), arguments: ["build", "-c", tree, "-s", cache, "test"], environment: testEnvironment(), input: .none,
                 output: .sequence, error: .discarded
             ) { execution in
                 var left = 2000
