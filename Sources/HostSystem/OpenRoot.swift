@@ -39,6 +39,14 @@ public struct OpenRoot: ~Copyable {
         return fstatat(parent.rawValue, name, &status, AT_SYMLINK_NOFOLLOW) == 0
     }
 
+    /// Whether there is a symlink in the path; not, where it ends before one.
+    public func isBehindLink(_ path: FilePath) -> Bool {
+        let opened = path.withPlatformString { discographer_open_in_root_without_links(folder.rawValue, $0, O_RDONLY | O_DIRECTORY) }
+        let reason = errno
+        if opened >= 0 { close(opened) }
+        return opened < 0 && reason == ELOOP
+    }
+
     /// - Parameters:
     ///   - path: absolute, as the machine sees it.
     ///   - makesMissing: whether missing folders on the way are made, mode 0755.

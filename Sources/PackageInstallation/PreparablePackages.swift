@@ -24,6 +24,9 @@ struct PreparablePackages {
     private var owners: [Int: Int] = [:]
     private var architectures: Set<String> = []
     private var configuration: [Int: [FilePath]] = [:]
+    private var folders = SharedFolders()
+    /// Of each package, the folders that it makes.
+    private(set) var madeFolders: [Int: Set<Int32>] = [:]
 
     init(job: InstallJob, covered: some Sequence<FilePath>) {
         skipsDocumentation = job.transactionFlags.contains(.nodocs)
@@ -33,12 +36,18 @@ struct PreparablePackages {
 
     /// The packages by their numbers in the job.
     ///
-    /// Colours decide about files at the same path by different names too, which only packages of several architectures have: none then.
-    var all: Set<Int> { architectures.count > 1 ? [] : numbers }
+    /// None where colours decide about files at the same path by different names, which only packages of several architectures have, or languages
+    /// about what stays out.
+    var all: Set<Int> { architectures.count > 1 || skipsLanguages ? [] : numbers }
 
-    /// Configuration files that are there already, and differ, are librpm's to rename; it has decided that before the first package is installed.
-    mutating func removeThose(withConfiguration isThere: (FilePath) -> Bool) {
+    /// Takes out what depends on the root as it is before the first package is installed, when librpm decides about it: configuration files that are
+    /// there already are its to rename, and with links in the way of folders it is its to say which names are the same.
+    ///
+    /// - Parameter order: the packages' numbers as they are installed.
+    mutating func settle(order: [Int], isThere: (FilePath) -> Bool, isBehindLink: (FilePath) -> Bool) {
+        guard !folders.places.contains(where: isBehindLink) else { return numbers.removeAll() }
         for (number, paths) in configuration where numbers.contains(number) && paths.contains(where: isThere) { numbers.remove(number) }
+        madeFolders = folders.made(inOrder: order)
     }
 
     mutating func add(_ header: Header?, number: Int) {
@@ -47,6 +56,8 @@ struct PreparablePackages {
         if let architecture = headerGetString(header, rpmTagVal(RPMTAG_ARCH.rawValue)).map({ String(cString: $0) }), architecture != "noarch" {
             architectures.insert(architecture)
         }
+        let skipped = skipped(of: list)
+        folders.add(list, number: number) { skipped.contains($0) }
         let isAlone = noteOwner(of: list, number)
         guard isAlone, foldersArePlain(list), (0..<Int32(rpmfilesFC(list))).allSatisfy({ isPlain(list, $0) }) else { return }
         numbers.insert(number)
@@ -78,6 +89,20 @@ struct PreparablePackages {
         return isAlone
     }
 
+    /// The files that librpm leaves out (skipInstallFiles, transaction.c).
+    private func skipped(of list: rpmfiles) -> Set<Int32> {
+        var skipped = Set(skippedPaths.map { rpmfilesFindFN(list, $0.path) }.filter { $0 >= 0 })
+        let folders = (0..<Int32(rpmfilesDC(list))).map { index in
+            rpmfilesDN(list, index).map { name in skippedPaths.contains { strncmp(name, $0.below, $0.below.utf8.count) == 0 } } ?? false
+        }
+        guard skipsDocumentation || folders.contains(true) else { return skipped }
+        for index in 0..<Int32(rpmfilesFC(list)) {
+            let kinds = rpmfilesFFlags(list, index) & (RPMFILE_DOC.rawValue | RPMFILE_LICENSE.rawValue)
+            if skipsDocumentation && kinds == RPMFILE_DOC.rawValue || folders[Int(rpmfilesDI(list, index))] { skipped.insert(index) }
+        }
+        return skipped
+    }
+
     private func foldersArePlain(_ list: rpmfiles) -> Bool {
         if skippedPaths.contains(where: { rpmfilesFindFN(list, $0.path) >= 0 }) { return false }
         return (0..<Int32(rpmfilesDC(list))).allSatisfy { index in
@@ -97,6 +122,6 @@ struct PreparablePackages {
         else { return false }
         return [S_IFDIR, S_IFREG, S_IFLNK].contains(mode_t(rpmfilesFMode(list, index)) & S_IFMT)
             && isRoot(rpmfilesFUser(list, index)) && isRoot(rpmfilesFGroup(list, index)) && isEmpty(rpmfilesFCaps(list, index))
-            && !(skipsDocumentation && flags & RPMFILE_DOC.rawValue != 0) && !(skipsLanguages && !isEmpty(rpmfilesFLangs(list, index)))
+            && !(skipsDocumentation && flags & RPMFILE_DOC.rawValue != 0)
     }
 }

@@ -58,6 +58,9 @@ struct PreparedFiles {
     /// Whether the root has something at the path; that, when it cannot be known.
     func contains(_ path: FilePath) -> Bool { with(folder) { root, _ in root.contains(path) } ?? true }
 
+    /// Whether the root has a link in the path; that, when it cannot be known.
+    func isBehindLink(_ path: FilePath) -> Bool { with(folder) { root, _ in root.isBehindLink(path) } ?? true }
+
     /// Says that the package's files are made otherwise.
     func markBegun(_ number: Int) {
         _ = with(folder) { _, folder in
@@ -68,16 +71,18 @@ struct PreparedFiles {
 
     /// Makes the package's files in the root of those that are prepared.
     ///
+    /// - Parameter madeFolders: the package's folders that are its to make.
     /// - Returns: whether all are in their places; if not, librpm can make all of them as if nothing had been done.
-    func move(_ number: Int, _ header: Header?) -> Bool {
+    func move(_ number: Int, _ header: Header?, madeFolders: Set<Int32>) -> Bool {
         guard let list = rpmfilesNew(nil, header, 0, 0) else { return false }
         defer { rpmfilesFree(list) }
-        return with("\(folder)/\(number)") { root, prepared in move(list, from: prepared, to: root) } ?? false
+        return with("\(folder)/\(number)") { root, prepared in move(list, from: prepared, to: root, madeFolders) } ?? false
     }
 
-    private func move(_ list: rpmfiles, from prepared: FileDescriptor, to root: borrowing OpenRoot) -> Bool {
-        guard let files = Self.order(in: prepared, of: Int(rpmfilesFC(list))) else { return false }
+    private func move(_ list: rpmfiles, from prepared: FileDescriptor, to root: borrowing OpenRoot, _ madeFolders: Set<Int32>) -> Bool {
         func isFolder(_ index: Int32) -> Bool { mode_t(rpmfilesFMode(list, index)) & S_IFMT == S_IFDIR }
+        guard let all = Self.order(in: prepared, of: Int(rpmfilesFC(list))) else { return false }
+        let files = all.filter { !isFolder($0) || madeFolders.contains($0) }
         return visit(files, of: list, in: root, makesMissing: true) { parent, index in !isFolder(index) || makeFolder(list, index, in: parent) }
             && visit(files.filter { !isFolder($0) }.sorted(), of: list, in: root, makesMissing: false) { parent, index in
                 mode_t(rpmfilesFMode(list, index)) & S_IFMT == S_IFLNK

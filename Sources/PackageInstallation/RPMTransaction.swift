@@ -224,15 +224,20 @@ final class RPMTransaction {
 
     /// Says which packages are worth it, in the order in which they will be wanted.
     private func askForUnpacking() {
-        preparable.removeThose { prepared?.contains($0) == true }
-        askedAsFiles = preparable.all
-        unpackedAhead.formUnion(askedAsFiles)
-        guard !unpackedAhead.isEmpty, let elements = rpmtsiInit(transaction) else { return }
+        guard let elements = rpmtsiInit(transaction) else { return }
         defer { rpmtsiFree(elements) }
-        var wanted: [NumberedPackage] = []
+        var order: [Int] = []
         while let element = rpmtsiNext(elements, rpmElementTypes(TR_ADDED.rawValue)) {
-            guard let key = rpmteKey(element), case let index = Int(bitPattern: key) - 1, unpackedAhead.contains(index) else { continue }
-            wanted.append(NumberedPackage(number: index, file: job.packages[index], asFiles: askedAsFiles.contains(index)))
+            if let key = rpmteKey(element) { order.append(Int(bitPattern: key) - 1) }
+        }
+        if let prepared {
+            preparable.settle(order: order, isThere: prepared.contains, isBehindLink: prepared.isBehindLink)
+            askedAsFiles = preparable.all
+            unpackedAhead.formUnion(askedAsFiles)
+        }
+        guard !unpackedAhead.isEmpty else { return }
+        let wanted = order.filter(unpackedAhead.contains).map { index in
+            NumberedPackage(number: index, file: job.packages[index], asFiles: askedAsFiles.contains(index))
         }
         if let word = WishToUnpack(packages: wanted).word { reporter.done(word) }
     }
@@ -250,7 +255,7 @@ final class RPMTransaction {
 
     /// librpm has run what comes before the package's files.
     private func movePrepared(_ header: Header?) {
-        guard let index = preparedPackage, prepared?.move(index, header) == true else { return }
+        guard let index = preparedPackage, prepared?.move(index, header, madeFolders: preparable.madeFolders[index] ?? []) == true else { return }
         moved += 1
         _ = rpmtsSetFlags(transaction, rpmtsFlags(transaction) | rpmtransFlags(RPMTRANS_FLAG_JUSTDB.rawValue))
     }

@@ -7,13 +7,15 @@ import Testing
 /// Files that another process makes before their package's turn; the first package's scriptlet gives it the time that it needs for that.
 @Suite("Prepared files", .enabled(if: CorpusBench.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"), .serialized)
 struct PreparedFilesTests {
-    static let packages = ["tools", "prepared", "prepared-plain", "prepared-linked", "prepared-taken", "prepared-configured"]
+    static let packages =
+        ["tools", "prepared"]
+        + ["plain", "linked", "taken", "configured", "shared-1", "shared-2", "shared-3"].map { "prepared-\($0)" }
 
     /// What is left out, and how many packages' files are made before their turn then: never those of a package that something is left out of,
     /// nor those whose places are taken.
     static let variants: [(change: @Sendable (inout InstallJob) -> Void, count: Int)] = [
-        ({ _ in }, 2), ({ $0.excludedPaths = ["/plain/b"] }, 1), ({ $0.transactionFlags = [.nodocs] }, 1),
-        ({ $0.excludedPaths = ["/linked/tool", "/plain/zero"] }, 0),
+        ({ _ in }, 5), ({ $0.excludedPaths = ["/plain/b", "/shared-3"] }, 1), ({ $0.transactionFlags = [.nodocs] }, 4),
+        ({ $0.excludedPaths = ["/linked/tool", "/plain/zero"] }, 3),
     ]
 
     private static func prepare(_ root: FilePath, seconds: Int) async throws {
@@ -51,7 +53,7 @@ struct PreparedFilesTests {
             let expected = try await Self.fingerprint(plain)
             // A busy host needs longer.
             var log = ""
-            for seconds in [1, 8, 30] where !log.contains("the files of \(count) of 6 packages were made before their turn") {
+            for seconds in [1, 8, 30] where !log.contains("the files of \(count) of 9 packages were made before their turn") {
                 let root = folder.appending("prepared-\(seconds)")
                 try await Self.prepare(root, seconds: seconds)
                 let result = try await CorpusBench.install(Self.packages, into: root, change: change)
@@ -61,7 +63,7 @@ struct PreparedFilesTests {
                 #expect(expected.subtracting(actual).sorted() == [], "only with librpm's own")
                 log = result.log
             }
-            #expect(log.contains("the files of \(count) of 6 packages were made before their turn"), "\(log)")
+            #expect(log.contains("the files of \(count) of 9 packages were made before their turn"), "\(log)")
             guard index == 0 else { return }
             try await Self.prepare(theirs, seconds: 0)
             var files: [FilePath] = []
