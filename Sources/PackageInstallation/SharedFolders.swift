@@ -57,7 +57,7 @@ struct SharedFolders {
         entries[number] = own
     }
 
-    /// Folders' own names, by their packages' numbers, without links on the way to them.
+    /// What the folders are in.
     var places: some Sequence<FilePath> { Set(entries.values.joined().map { $0.path.removingLastComponent() }) }
 
     /// The entries, by their packages' numbers, that make their folder or set its owner, mode and time.
