@@ -53,6 +53,7 @@ struct PreparablePackages {
     mutating func add(_ header: Header?, number: Int) {
         guard let list = rpmfilesNew(nil, header, 0, 0) else { return }
         defer { rpmfilesFree(list) }
+        guard rpmfilesFC(list) > 0 else { return }
         if let architecture = headerGetString(header, rpmTagVal(RPMTAG_ARCH.rawValue)).map({ String(cString: $0) }), architecture != "noarch" {
             architectures.insert(architecture)
         }

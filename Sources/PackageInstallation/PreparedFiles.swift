@@ -55,11 +55,15 @@ struct PreparedFiles {
         } ?? nil
     }
 
-    /// Whether the root has something at the path; that, when it cannot be known.
-    func contains(_ path: FilePath) -> Bool { with(folder) { root, _ in root.contains(path) } ?? true }
-
-    /// Whether the root has a link in the path; that, when it cannot be known.
-    func isBehindLink(_ path: FilePath) -> Bool { with(folder) { root, _ in root.isBehindLink(path) } ?? true }
+    /// Those of the packages that can be prepared in view of what the root has; to be asked when librpm has decided what becomes of that.
+    ///
+    /// - Parameter order: the packages' numbers as they are installed.
+    func settle(_ packages: inout PreparablePackages, order: [Int]) -> Set<Int> {
+        with(folder) { root, _ in
+            packages.settle(order: order, isThere: { root.contains($0) }, isBehindLink: { root.isBehindLink($0) })
+            return packages.all
+        } ?? []
+    }
 
     /// Says that the package's files are made otherwise.
     func markBegun(_ number: Int) {

@@ -231,8 +231,7 @@ final class RPMTransaction {
             if let key = rpmteKey(element) { order.append(Int(bitPattern: key) - 1) }
         }
         if let prepared {
-            preparable.settle(order: order, isThere: prepared.contains, isBehindLink: prepared.isBehindLink)
-            askedAsFiles = preparable.all
+            askedAsFiles = prepared.settle(&preparable, order: order)
             unpackedAhead.formUnion(askedAsFiles)
         }
         guard !unpackedAhead.isEmpty else { return }

@@ -64,7 +64,10 @@ public struct UnpackAheadJob: WorkerJob {
             let partial = FilePath("\(place).partial")
             if package.asFiles {
                 try createDirectories(partial)
-                try PreparedFiles.write(package.file, to: partial)
+                do { try PreparedFiles.write(package.file, to: partial) } catch is WorkerFailure {
+                    // librpm says what is wrong with it. The next ones may be good.
+                    continue
+                }
             } else {
                 while bytes(of: copies) > Self.mostBytes { usleep(Self.pauseMicroseconds) }
                 let file = try FileDescriptor.open(
