@@ -55,8 +55,8 @@ public struct UnpackAheadJob: WorkerJob {
     ///
     /// - Throws: `WorkerFailure`, `Errno`: the packages themselves are as good.
     public func run(reporting: WorkerReporter) throws -> Outcome {
-        // The scriptlets' cores are theirs.
-        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
+        // The scriptlets' cores are theirs, and nobody waits for this work.
+        runWhenIdle()
         try configureLibRPM()
         var copies: Set<Int> = []
         for package in packages where !exists(PreparedFiles.mark(of: package.number, in: folder)) {

@@ -39,14 +39,14 @@ public struct VerifyPackagesJob: WorkerJob {
         self.keys = keys
     }
 
-    /// Jobs that have the same work, as near as may be, and each in the packages' order.
+    /// Jobs that have the same work, as near as may be, each with small packages first: most are, and so good by the time that they are wanted.
     public static func jobs(_ count: Int, packages: [PackageFile], keys: [FilePath]) -> [VerifyPackagesJob] {
         var shares = Array(repeating: (bytes: Int64(0), packages: [PackageFile]()), count: max(1, count))
         let sizes = packages.map { package in
             var status = stat()
             return (stat(package.path.string, &status) == 0 ? Int64(status.st_size) : 0, package)
         }
-        for (size, package) in sizes {
+        for (size, package) in sizes.sorted(by: { $0.0 < $1.0 }) {
             guard let lightest = shares.indices.min(by: { shares[$0].bytes < shares[$1].bytes }) else { break }
             shares[lightest].bytes += size
             shares[lightest].packages.append(package)

@@ -124,6 +124,9 @@ int discographer_hide_descriptor(int socket, int descriptor);
 /// Takes what was hidden out of the other end, closed on exec; -1 when nothing is there.
 int discographer_take_descriptor(int socket);
 
+/// This process runs when no other wants to (sched(7), SCHED_IDLE), and a core that it has counts as free for those.
+void discographer_run_when_idle(void);
+
 /// syncfs(2).
 int discographer_sync_file_system(int file);
 
