@@ -11,7 +11,7 @@ import SystemPackage
 #endif
 
 struct PreparablePackages {
-    /// librpm writes to `NAME;xxxxxxxx` first (fsm.c): a longer name it refuses.
+    /// librpm writes to `NAME;01234567` first (fsm.c): a longer name it refuses.
     private static let longestName = Int(NAME_MAX) - 9
 
     private let skipsDocumentation: Bool
@@ -60,7 +60,7 @@ struct PreparablePackages {
         let skipped = skipped(of: list)
         folders.add(list, number: number) { skipped.contains($0) }
         let isAlone = noteOwner(of: list, number)
-        guard isAlone, foldersArePlain(list), (0..<Int32(rpmfilesFC(list))).allSatisfy({ isPlain(list, $0) }) else { return }
+        guard isAlone, skipped.isEmpty, foldersArePlain(list), (0..<Int32(rpmfilesFC(list))).allSatisfy({ isPlain(list, $0) }) else { return }
         numbers.insert(number)
         for index in 0..<Int32(rpmfilesFC(list)) {
             let flags = rpmfilesFFlags(list, index)
@@ -105,11 +105,9 @@ struct PreparablePackages {
     }
 
     private func foldersArePlain(_ list: rpmfiles) -> Bool {
-        if skippedPaths.contains(where: { rpmfilesFindFN(list, $0.path) >= 0 }) { return false }
-        return (0..<Int32(rpmfilesDC(list))).allSatisfy { index in
+        (0..<Int32(rpmfilesDC(list))).allSatisfy { index in
             guard let name = rpmfilesDN(list, index), name.pointee == UInt8(ascii: "/") else { return false }
             return strstr(name, "/./") == nil && strstr(name, "/../") == nil && strstr(name, "//") == nil
-                && !skippedPaths.contains { strncmp(name, $0.below, $0.below.utf8.count) == 0 }
         }
     }
 
