@@ -79,7 +79,6 @@ let package = Package(
             ]),
         library("Appliances", ["CXML2", "ConfigurationTree", "DiskImages", "BuildStore", "HostSystem", subprocess]),
         library("DiskImages", ["ConfigurationTree", "BuildStore", "HostSystem"]),
-        // For the worker alone: libguestfs loads twenty libraries more before a program does anything.
         library("DiskWriting", ["CExt2FS", "CGuestfs", "DiskImages", "ConfigurationTree", "HostSystem"]),
         library("PackageInstallation", ["CRPM", "CStored", "ConfigurationTree", "BuildStore", "HostSystem"]),
         library(
@@ -95,15 +94,15 @@ let package = Package(
         .systemLibrary(name: "CRPM", pkgConfig: "rpm", providers: [.apt(["librpm-dev"])]),
         .systemLibrary(name: "CSolv", pkgConfig: "libsolvext", providers: [.apt(["libsolvext-dev"])]),
         .systemLibrary(name: "CExt2FS", pkgConfig: "ext2fs", providers: [.apt(["libext2fs-dev"])]),
-        .systemLibrary(name: "CGuestfs", pkgConfig: "libguestfs", providers: [.apt(["libguestfs-dev"])]),
         .systemLibrary(name: "CCap", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
         .systemLibrary(name: "CSELinux", pkgConfig: "libselinux", providers: [.apt(["libselinux1-dev"])]),
         .target(name: "CStored", dependencies: ["LibLZMA"]),
         .systemLibrary(name: "LibLZMA", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
         .target(name: "CXML2", dependencies: ["LibXML2"]),
         .systemLibrary(name: "LibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
-        // Not linked to libcurl: its header (libcurl4-openssl-dev) is what it is built with.
+        // Not linked to their libraries, which are loaded when they are needed: headers (libcurl4-openssl-dev, libguestfs-dev) are what they are built with.
         .target(name: "CCurl"),
+        .target(name: "CGuestfs"),
 
         // Unit tests: no privileges, no network, no images; all of them in under a minute.
         tests("ConfigurationTree", []),

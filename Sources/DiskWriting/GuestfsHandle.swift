@@ -8,45 +8,50 @@ final class GuestfsHandle {
 
     /// - Throws: `WorkerFailure`.
     init(scratch: FilePath, usesKVM: Bool) throws {
+        if let problem = discographer_guestfs_load() {
+            throw WorkerFailure(
+                kind: "libguestfs",
+                message: "\(String(cString: problem)); the build host needs it for the disk writer 'guestfs', the others do without")
+        }
         // NO_ENVIRONMENT: LIBGUESTFS_* of the caller must not decide; NO_CLOSE_ON_EXIT: this object closes it.
         guard
-            let handle = guestfs_create_flags_values(
+            let handle = discographer_guestfs_create_flags(
                 UInt32(GUESTFS_CREATE_NO_ENVIRONMENT | GUESTFS_CREATE_NO_CLOSE_ON_EXIT))
         else {
             throw WorkerFailure(kind: "libguestfs", message: "libguestfs gives no handle")
         }
         self.handle = handle
         // Its default handler prints to standard error.
-        guestfs_set_error_handler(handle, nil, nil)
-        try check(guestfs_set_backend(handle, "direct"), "choosing the direct backend")
-        if !usesKVM { try check(guestfs_set_backend_setting(handle, "force_tcg", "1"), "choosing software emulation") }
-        try check(guestfs_set_tmpdir(handle, scratch.string), "setting its folder for temporary files")
-        try check(guestfs_set_cachedir(handle, scratch.string), "setting its cache")
-        try check(guestfs_set_memsize(handle, 1024), "setting its memory")
-        _ = guestfs_set_autosync(handle, 1)
+        discographer_guestfs_print_no_errors(handle)
+        try check(discographer_guestfs_set_backend(handle, "direct"), "choosing the direct backend")
+        if !usesKVM { try check(discographer_guestfs_set_backend_setting(handle, "force_tcg", "1"), "choosing software emulation") }
+        try check(discographer_guestfs_set_tmpdir(handle, scratch.string), "setting its folder for temporary files")
+        try check(discographer_guestfs_set_cachedir(handle, scratch.string), "setting its cache")
+        try check(discographer_guestfs_set_memsize(handle, 1024), "setting its memory")
+        _ = discographer_guestfs_set_autosync(handle, 1)
     }
 
-    deinit { guestfs_close(handle) }
+    deinit { discographer_guestfs_close(handle) }
 
     private func check(_ result: Int32, _ what: String) throws {
         guard result != 0 else { return }
-        let text = guestfs_last_error(handle).map { String(cString: $0) } ?? "no reason given"
+        let text = discographer_guestfs_last_error(handle).map { String(cString: $0) } ?? "no reason given"
         throw WorkerFailure(kind: "libguestfs", message: "libguestfs, \(what): \(text)")
     }
 
-    func addDisk(_ image: FilePath) throws { try check(guestfs_add_raw_drive(handle, image.string), "adding \(image)") }
+    func addDisk(_ image: FilePath) throws { try check(discographer_guestfs_add_raw_drive(handle, image.string), "adding \(image)") }
 
     func launch() throws {
-        try check(guestfs_launch(handle), "starting its virtual machine (it needs a kernel in /boot of the build host)")
+        try check(discographer_guestfs_launch(handle), "starting its virtual machine (it needs a kernel in /boot of the build host)")
     }
 
     func mount(_ device: String, at path: String) throws {
-        if path != "/" { try check(guestfs_mkdir_p(handle, path), "making \(path)") }
-        try check(guestfs_mount_options(handle, "", device, path), "mounting \(device)")
+        if path != "/" { try check(discographer_guestfs_mkdir_p(handle, path), "making \(path)") }
+        try check(discographer_guestfs_mount_options(handle, "", device, path), "mounting \(device)")
     }
 
     func unpack(tar: FilePath) throws {
-        try check(guestfs_tar_in_with_attributes(handle, tar.string, "/"), "unpacking the root")
+        try check(discographer_guestfs_tar_in_with_attributes(handle, tar.string, "/"), "unpacking the root")
     }
 
     /// The NUL at the end is part of the attribute.
@@ -54,7 +59,7 @@ final class GuestfsHandle {
         let name = String(decoding: path, as: UTF8.self)
         let result = (path + [0]).withUnsafeBytes { path in
             (context + [0]).withUnsafeBytes { value in
-                guestfs_lsetxattr(
+                discographer_guestfs_lsetxattr(
                     handle, FileContexts.attribute, value.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(value.count),
                     path.baseAddress?.assumingMemoryBound(to: CChar.self))
             }
@@ -63,7 +68,7 @@ final class GuestfsHandle {
     }
 
     func close() throws {
-        try check(guestfs_umount_all(handle), "unmounting")
-        try check(guestfs_shutdown(handle), "ending its virtual machine")
+        try check(discographer_guestfs_umount_all(handle), "unmounting")
+        try check(discographer_guestfs_shutdown(handle), "ending its virtual machine")
     }
 }

@@ -1,0 +1,84 @@
+// Calls of libguestfs through pointers that dlsym(3) finds, with the types that the header gives the functions.
+#include "CGuestfs.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+
+// The name that every libguestfs since 1.0 has (its SONAME; guestfs(3), STABLE VERSIONS AND DEVELOPMENT VERSIONS: the interface stays).
+static const char library_name[] = "libguestfs.so.0";
+
+// In one place: what is called, and by which name it is found.
+#define FUNCTIONS(of) \
+    of(create_flags) of(close) of(last_error) of(set_error_handler) of(set_backend) of(set_backend_setting) of(set_tmpdir) of(set_cachedir) \
+    of(set_memsize) of(set_autosync) of(add_drive_opts) of(launch) of(mkdir_p) of(mount_options) of(tar_in_opts) of(lsetxattr) of(umount_all) \
+    of(shutdown)
+
+#define MEMBER(name) __typeof__(&guestfs_##name) name;
+static struct { FUNCTIONS(MEMBER) } guestfs;
+
+const char *discographer_guestfs_load(void) {
+    static char problem[512];
+    void *library = dlopen(library_name, RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+        snprintf(problem, sizeof problem, "libguestfs cannot be loaded: %s", dlerror());
+        return problem;
+    }
+#define PLACE(name) {"guestfs_" #name, (void **)&guestfs.name},
+    const struct {
+        const char *name;
+        void **place;
+    } functions[] = {FUNCTIONS(PLACE)};
+    for (size_t index = 0; index < sizeof functions / sizeof *functions; index++)
+        if (!(*functions[index].place = dlsym(library, functions[index].name))) {
+            snprintf(problem, sizeof problem, "libguestfs is too old: %s", dlerror());
+            return problem;
+        }
+    return NULL;
+}
+
+guestfs_h *discographer_guestfs_create_flags(unsigned flags) { return guestfs.create_flags(flags); }
+
+void discographer_guestfs_close(guestfs_h *handle) { guestfs.close(handle); }
+
+const char *discographer_guestfs_last_error(guestfs_h *handle) { return guestfs.last_error(handle); }
+
+void discographer_guestfs_print_no_errors(guestfs_h *handle) { guestfs.set_error_handler(handle, NULL, NULL); }
+
+int discographer_guestfs_set_backend(guestfs_h *handle, const char *backend) { return guestfs.set_backend(handle, backend); }
+
+int discographer_guestfs_set_backend_setting(guestfs_h *handle, const char *name, const char *value) {
+    return guestfs.set_backend_setting(handle, name, value);
+}
+
+int discographer_guestfs_set_tmpdir(guestfs_h *handle, const char *folder) { return guestfs.set_tmpdir(handle, folder); }
+
+int discographer_guestfs_set_cachedir(guestfs_h *handle, const char *folder) { return guestfs.set_cachedir(handle, folder); }
+
+int discographer_guestfs_set_memsize(guestfs_h *handle, int megabytes) { return guestfs.set_memsize(handle, megabytes); }
+
+int discographer_guestfs_set_autosync(guestfs_h *handle, int autosync) { return guestfs.set_autosync(handle, autosync); }
+
+int discographer_guestfs_add_raw_drive(guestfs_h *handle, const char *path) {
+    return guestfs.add_drive_opts(
+        handle, path, GUESTFS_ADD_DRIVE_OPTS_FORMAT, "raw", GUESTFS_ADD_DRIVE_OPTS_CACHEMODE, "unsafe", -1);
+}
+
+int discographer_guestfs_launch(guestfs_h *handle) { return guestfs.launch(handle); }
+
+int discographer_guestfs_mkdir_p(guestfs_h *handle, const char *path) { return guestfs.mkdir_p(handle, path); }
+
+int discographer_guestfs_mount_options(guestfs_h *handle, const char *options, const char *device, const char *place) {
+    return guestfs.mount_options(handle, options, device, place);
+}
+
+int discographer_guestfs_tar_in_with_attributes(guestfs_h *handle, const char *tar, const char *folder) {
+    return guestfs.tar_in_opts(handle, tar, folder, GUESTFS_TAR_IN_OPTS_XATTRS, 1, -1);
+}
+
+int discographer_guestfs_lsetxattr(guestfs_h *handle, const char *name, const char *value, int length, const char *path) {
+    return guestfs.lsetxattr(handle, name, value, length, path);
+}
+
+int discographer_guestfs_umount_all(guestfs_h *handle) { return guestfs.umount_all(handle); }
+
+int discographer_guestfs_shutdown(guestfs_h *handle) { return guestfs.shutdown(handle); }
