@@ -20,10 +20,17 @@ struct WishToUnpack: Codable, Sendable {
 }
 
 final class UnpackedCopies: Sendable {
+    /// What has to come before packages are unpacked.
+    private struct Waiting {
+        var wish: WishToUnpack?
+        var packagesAreGood = false
+    }
+
     /// Beside the root, so that it goes with it however the build ends.
     let folder: FilePath
     let wishes: AsyncStream<WishToUnpack>
     private let wisher: AsyncStream<WishToUnpack>.Continuation
+    private let waiting = Mutex(Waiting())
     private let installed = Mutex<Set<String>>([])
 
     /// - Throws: `Errno`.
@@ -39,12 +46,24 @@ final class UnpackedCopies: Sendable {
     /// The process that installs says what it wants, or the number of a package that is installed.
     func take(_ word: String) {
         if let wish = WishToUnpack(word: word) {
-            wisher.yield(wish)
-            wisher.finish()
+            note { $0.wish = wish }
         } else {
             installed.withLock { _ = $0.insert(word) }
             discard(word)
         }
+    }
+
+    /// Nothing is unpacked before.
+    func packagesAreGood() { note { $0.packagesAreGood = true } }
+
+    private func note(_ change: (inout Waiting) -> Void) {
+        let wish = waiting.withLock { waiting in
+            change(&waiting)
+            return waiting.packagesAreGood ? waiting.wish : nil
+        }
+        guard let wish else { return }
+        wisher.yield(wish)
+        wisher.finish()
     }
 
     /// Whether the package waits to be installed; its copy is gone if not.

@@ -22,11 +22,14 @@ public struct PackageVerification: Hashable, Codable, Sendable {
 /// packages' order.
 ///
 /// librpm does so within the transaction, a file after the other; several of these jobs use several cores. They say `WorkerEvent.done` of
-/// `allHeaders`, when there is nothing against any of the job's packages so far, and of the path of each package that is good as a whole.
+/// `allHeaders`, when there is nothing against any of the job's packages so far, of the path of each package whose header and payload are good, and of
+/// `allPackages`. MD5 digests, which say nothing of what a SHA-256 digest of the payload has said already, and take longer than that, come last, when
+/// the job is told that the cores are free: they took 0.2 s of the 0.35 s that the demo's 179 packages took. rpm refuses a package for them all the same.
 public struct VerifyPackagesJob: WorkerJob {
     public typealias Outcome = PackageVerification
 
     static let allHeaders = "headers"
+    static let allPackages = "packages"
 
     public static let name = "verify"
 
@@ -68,13 +71,27 @@ public struct VerifyPackagesJob: WorkerJob {
         func verify(_ package: PackageFile) {
             if let refusal = verifier.refusal(of: package) { result.refusals.append(refusal) } else { reporting.done(package.path.string) }
         }
+        var isLeft: [PackageFile] = []
         let isGood = packages.map(verifier.acceptsHeader)
         // As a whole: it says why, or there is a signature of header and payload together alone, as packages for rpm 3 have.
         for (package, isGood) in zip(packages, isGood) where !isGood { verify(package) }
         if result.refusals.isEmpty { reporting.done(Self.allHeaders) }
         // From here on nobody waits for all of them, and the process that installs is the one to have a core.
         setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
-        for (package, isGood) in zip(packages, isGood) where isGood { verify(package) }
+        for (package, isGood) in zip(packages, isGood) where isGood {
+            if verifier.acceptsPayload(of: package) {
+                reporting.done(package.path.string)
+                isLeft.append(package)
+            } else {
+                verify(package)
+            }
+        }
+        // Where something is refused nobody waits for a core, and all is told at once.
+        if result.refusals.isEmpty {
+            reporting.done(Self.allPackages)
+            _ = try reporting.nextWord()
+        }
+        for package in isLeft { verifier.refusal(of: package).map { result.refusals.append($0) } }
         return result
     }
 }
@@ -108,6 +125,13 @@ private final class PackageVerifier {
         guard let file = try? package.open() else { return false }
         defer { Fclose(file) }
         return verify(package, in: file, flags: RPMVSF_NEEDPAYLOAD.rawValue)
+    }
+
+    /// Whether header and payload are as good as they have to be, by digests that one can rely on; what there is besides is left.
+    func acceptsPayload(of package: PackageFile) -> Bool {
+        guard let file = try? package.open() else { return false }
+        defer { Fclose(file) }
+        return verify(package, in: file, flags: RPMVSF_NOMD5.rawValue) && said.contains("Payload SHA256 digest: OK")
     }
 
     /// Why the package, header and payload, is not to be installed; `nil` when it may be.

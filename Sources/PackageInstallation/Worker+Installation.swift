@@ -5,7 +5,6 @@
 // the digest that its header gives. So what a bad package brings is never unpacked, and a machine's root with other packages in it already is
 // thrown away with its stage. What was gained by letting payloads be read by other processes while earlier packages are unpacked is in docs/benchmarks.md.
 public import HostSystem
-import Synchronization
 import SystemPackage
 
 #if canImport(Glibc)
@@ -37,18 +36,25 @@ extension Worker {
         _ onLog: @escaping @Sendable (String) -> Void
     ) async throws -> InstallOutcome {
         let (words, speaker) = AsyncStream.makeStream(of: String.self)
-        async let outcome = run(
-            job.with(copies: copies.folder), words: words,
-            onEvent: { event in if case .done(let word) = event { copies.take(word) } else { onEvent(event) } }, onLog: onLog)
-        let verification = try await verify(job.packages, keys: job.keys) { speaker.yield($0) }
-        // Whichever comes first, a refusal is the reason that is told; it ends the installation.
-        guard verification.refusals.isEmpty else {
-            throw WorkerFailure(
-                kind: "signature",
-                message: (["packages are refused:"] + verification.refusals.sorted()).joined(separator: "\n  "))
-        }
+        let verification = Verification(job)
+        async let outcome = {
+            defer { verification.goOn() }
+            return try await run(
+                job.with(copies: copies.folder), words: words,
+                onEvent: { event in
+                    if case .done(let word) = event { return copies.take(word) }
+                    // The scriptlets that come now leave a core idle.
+                    if case .progress(let completed, let total, _) = event, completed == total { verification.goOn() }
+                    onEvent(event)
+                }, onLog: onLog)
+        }()
         // Of good packages only. It ends with this scope.
         async let _: Void = unpackAhead(copies) { speaker.yield($0) }
+        let refusals = try await verification.run(by: self, onGood: { speaker.yield($0) }, onAllGood: copies.packagesAreGood)
+        // Whichever comes first, a refusal is the reason that is told; it ends the installation.
+        guard refusals.isEmpty else {
+            throw WorkerFailure(kind: "signature", message: (["packages are refused:"] + refusals.sorted()).joined(separator: "\n  "))
+        }
         return try await outcome
     }
 
@@ -71,43 +77,5 @@ extension Worker {
         }
     }
 
-    private static var cores: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
-
-    private func verify(
-        _ packages: [PackageFile], keys: [FilePath], onGood: @escaping @Sendable (String) -> Void
-    ) async throws -> PackageVerification {
-        let jobs = VerifyPackagesJob.jobs(Self.cores, packages: packages, keys: keys)
-        let headers = Countdown(jobs.count) { onGood(VerifyPackagesJob.allHeaders) }
-        return try await withThrowingTaskGroup(of: PackageVerification.self) { group in
-            for job in jobs {
-                group.addTask {
-                    try await run(job) { event in
-                        guard case .done(let what) = event else { return }
-                        if what == VerifyPackagesJob.allHeaders { headers.step() } else { onGood(what) }
-                    }
-                }
-            }
-            return try await group.reduce(into: PackageVerification()) { $0.add($1) }
-        }
-    }
-}
-
-/// Does something once, when the last of several has come.
-private final class Countdown: Sendable {
-    private let left: Mutex<Int>
-    private let end: @Sendable () -> Void
-
-    init(_ count: Int, end: @escaping @Sendable () -> Void) {
-        left = Mutex(count)
-        self.end = end
-        if count == 0 { end() }
-    }
-
-    func step() {
-        let isLast = left.withLock { left in
-            left -= 1
-            return left == 0
-        }
-        if isLast { end() }
-    }
+    static var cores: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 }

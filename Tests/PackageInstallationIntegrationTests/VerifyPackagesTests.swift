@@ -24,6 +24,7 @@ struct VerifyPackagesTests {
                 case 3: bytes = Array("no package".utf8)
                 // In the header, behind lead and signatures.
                 case 4: bytes[bytes.count / 20 + 6000] ^= 1
+                case 6: try Self.changeMD5(in: &bytes)
                 default: break
                 }
                 let path = folder.appending("\(index).rpm")
@@ -60,6 +61,23 @@ struct VerifyPackagesTests {
             for name in ["netbase", "tzdata"] { #expect(failure?.message.contains("\n  \(name): damaged") == true, "\(failure?.message ?? "")") }
             #expect(!exists(bench.folder.appending("root/etc/protocols")))
             #expect(!exists(bench.folder.appending("root/usr/share/zoneinfo")))
+        }
+    }
+
+    /// It is looked at when the package's files are in the root already: a SHA-256 digest has said that they are the right ones.
+    @Test("a package of which the MD5 digest alone is wrong is refused, as rpm refuses it")
+    func badMD5() async throws {
+        try await InstallBench.with { bench in
+            let packages = try ["setup", "filesystem", "netbase"].map { name in
+                try Self.package(name, in: bench) { bytes in if name == "netbase" { try Self.changeMD5(in: &bytes) } }
+            }
+            let rpm = await #expect(throws: (any Error).self) {
+                try await InstallBench.program("/usr/bin/rpmkeys").run(["--checksig", "--nosignature", packages[2].path.string])
+            }
+            #expect(rpm.map { "\($0)" }?.contains("DIGESTS NOT OK") == true, "\(String(describing: rpm))")
+            let failure = await #expect(throws: WorkerFailure.self) { try await bench.run(try bench.job(packages, into: "root")) }
+            #expect(failure?.kind == "signature")
+            #expect(failure?.message.contains("netbase: damaged or no package: MD5 digest: BAD") == true, "\(failure?.message ?? "")")
         }
     }
 
@@ -100,6 +118,15 @@ struct VerifyPackagesTests {
             // The %pretrans of filesystem makes it.
             #expect(!exists(bench.folder.appending("root/usr")))
         }
+    }
+
+    /// The signature header comes behind a lead of 96 bytes: 16 bytes of its own, then 16 of each entry - tag, type, offset, count - and the values (rpm's
+    /// docs/manual/format.md). RPMSIGTAG_MD5 is 1004.
+    private static func changeMD5(in bytes: inout [UInt8]) throws {
+        func number(at place: Int) -> Int { bytes[place..<(place + 4)].reduce(0) { $0 << 8 | Int($1) } }
+        let entries = (0..<number(at: 104)).map { 112 + 16 * $0 }
+        let entry = try #require(entries.first { number(at: $0) == 1004 })
+        bytes[112 + 16 * entries.count + number(at: entry + 8)] ^= 1
     }
 
     /// A copy of the demo's package with changed bytes.

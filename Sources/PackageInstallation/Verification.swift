@@ -1,0 +1,71 @@
+import HostSystem
+import Synchronization
+
+/// The verification of a job's packages on all cores, in two parts: see `VerifyPackagesJob`.
+struct Verification: Sendable {
+    private let jobs: [VerifyPackagesJob]
+    private let pauses: [(stream: AsyncStream<String>, continuation: AsyncStream<String>.Continuation)]
+
+    init(_ job: InstallJob) {
+        jobs = VerifyPackagesJob.jobs(Worker.cores, packages: job.packages, keys: job.keys)
+        pauses = jobs.map { _ in AsyncStream.makeStream() }
+    }
+
+    /// Lets the second part begin, as soon as the first one has ended.
+    func goOn() { for pause in pauses { pause.continuation.finish() } }
+
+    /// - Parameters:
+    ///   - onGood: called with `VerifyPackagesJob.allHeaders` when all have said so, and with each package that is good.
+    ///   - onAllGood: called when the first part has ended, and all packages are good so far.
+    /// - Returns: a line for each package that is refused.
+    func run(
+        by worker: Worker, onGood: @escaping @Sendable (String) -> Void, onAllGood: @escaping @Sendable () -> Void
+    ) async throws -> [String] {
+        let headers = Countdown(jobs.count) { onGood(VerifyPackagesJob.allHeaders) }
+        let packages = Countdown(jobs.count, end: onAllGood)
+        return try await withThrowingTaskGroup(of: [String].self) { group in
+            for (job, pause) in zip(jobs, pauses) {
+                group.addTask {
+                    try await worker.run(
+                        job, words: pause.stream,
+                        onEvent: { event in
+                            guard case .done(let what) = event else { return }
+                            switch what {
+                            case VerifyPackagesJob.allHeaders: headers.step()
+                            case VerifyPackagesJob.allPackages: packages.step()
+                            default: onGood(what)
+                            }
+                        }
+                    ).refusals
+                }
+            }
+            var refusals: [String] = []
+            for try await found in group {
+                refusals += found
+                // Nothing is installed any more: nobody else lets the others go on.
+                if !refusals.isEmpty { goOn() }
+            }
+            return refusals
+        }
+    }
+}
+
+/// Does something once, when the last of several has come.
+private final class Countdown: Sendable {
+    private let left: Mutex<Int>
+    private let end: @Sendable () -> Void
+
+    init(_ count: Int, end: @escaping @Sendable () -> Void) {
+        left = Mutex(count)
+        self.end = end
+        if count == 0 { end() }
+    }
+
+    func step() {
+        let isLast = left.withLock { left in
+            left -= 1
+            return left == 0
+        }
+        if isLast { end() }
+    }
+}
