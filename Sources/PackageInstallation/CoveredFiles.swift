@@ -46,9 +46,7 @@ struct CoveredFiles {
     /// Notes those of a package; to be called before the run, afterwards librpm has let go of the lists of files.
     ///
     /// - Throws: `WorkerFailure` for one with capabilities.
-    mutating func add(_ header: Header?, package: PackageFile) throws {
-        guard let list = rpmfilesNew(nil, header, 0, 0) else { return }
-        defer { rpmfilesFree(list) }
+    mutating func add(_ list: rpmfiles, of header: Header?, package: PackageFile) throws {
         let below = ScriptletFileSystems.directories.map { "\($0)/" }
         let hasSome =
             ScriptletFileSystems.directories.contains { rpmfilesFindFN(list, $0.string) >= 0 }

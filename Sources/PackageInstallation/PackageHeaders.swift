@@ -7,6 +7,8 @@ import SystemPackage
 /// They are read before the transaction set is made that installs them: some of its settings are final then, and depend on them.
 final class PackageHeaders {
     private(set) var headers: [Header?] = []
+    /// Made once for all who look at them.
+    private(set) var lists: [FileList?] = []
 
     /// Reads every header; packages that cannot be read are refused together. Others verify them, each as its repository asks, which one level for a
     /// whole transaction cannot say.
@@ -28,6 +30,7 @@ final class PackageHeaders {
             var header: Header?
             let result = rpmReadPackageFile(transaction, file, package.path.string, &header)
             headers.append(header)
+            lists.append(FileList(header))
             guard [RPMRC_OK, RPMRC_NOKEY, RPMRC_NOTTRUSTED].contains(result) else {
                 problems.append("\(package.nevra): \(package.path) is damaged or no package" + log.takeErrors())
                 continue
@@ -49,6 +52,7 @@ final class PackageHeaders {
     func removeAll() {
         for header in headers { headerFree(header) }
         headers = []
+        lists = []
     }
 
     /// As repositories write it: without an epoch of 0.

@@ -50,9 +50,7 @@ struct PreparablePackages {
         madeFolders = folders.made(inOrder: order)
     }
 
-    mutating func add(_ header: Header?, number: Int) {
-        guard let list = rpmfilesNew(nil, header, 0, 0) else { return }
-        defer { rpmfilesFree(list) }
+    mutating func add(_ header: Header?, _ list: rpmfiles, number: Int) {
         guard rpmfilesFC(list) > 0 else { return }
         if let architecture = headerGetString(header, rpmTagVal(RPMTAG_ARCH.rawValue)).map({ String(cString: $0) }), architecture != "noarch" {
             architectures.insert(architecture)

@@ -78,9 +78,8 @@ struct PreparedFiles {
     /// - Parameter madeFolders: the package's folders that are its to make.
     /// - Returns: whether all are in their places; if not, librpm can make all of them as if nothing had been done.
     func move(_ number: Int, _ header: Header?, madeFolders: Set<Int32>) -> Bool {
-        guard let list = rpmfilesNew(nil, header, 0, 0) else { return false }
-        defer { rpmfilesFree(list) }
-        return with("\(folder)/\(number)") { root, prepared in move(list, from: prepared, to: root, madeFolders) } ?? false
+        guard let list = FileList(header) else { return false }
+        return with("\(folder)/\(number)") { root, prepared in move(list.files, from: prepared, to: root, madeFolders) } ?? false
     }
 
     private func move(_ list: rpmfiles, from prepared: FileDescriptor, to root: borrowing OpenRoot, _ madeFolders: Set<Int32>) -> Bool {

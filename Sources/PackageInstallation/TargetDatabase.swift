@@ -44,14 +44,13 @@ struct TargetDatabase {
     ]
 
     /// - Parameter number: the package's.
-    mutating func add(_ header: Header?, number: Int) {
+    mutating func add(_ header: Header?, _ list: rpmfiles?, number: Int) {
         if let name = headerGetString(header, rpmTagVal(RPMTAG_NAME.rawValue)), strcmp(name, "rpm") == 0,
             let version = headerGetString(header, rpmTagVal(RPMTAG_VERSION.rawValue))
         {
             rpmVersion = String(cString: version)
         }
-        guard let list = rpmfilesNew(nil, header, 0, 0) else { return }
-        defer { rpmfilesFree(list) }
+        guard let list else { return }
         if rpmfilesFindFN(list, Self.imageState.string) >= 0 { hasImageState = true }
         let files = Self.macroFiles(in: list)
         if !files.isEmpty { macroFiles[number] = files }

@@ -26,7 +26,7 @@ struct TemporaryFolder {
 
     /// - Parameter headers: those of the packages that will be installed.
     /// - Throws: `HostSystemError.systemCall`.
-    init(_ path: FilePath, in root: FilePath, headers: [Header?], packages: [PackageFile]) throws {
+    init(_ path: FilePath, in root: FilePath, headers: PackageHeaders, packages: [PackageFile]) throws {
         self.path = path
         self.root = root
         let top = root.pushing(path.removingRoot())
@@ -34,13 +34,14 @@ struct TemporaryFolder {
         try walk(top) { path, _ in kept.insert(path) }
         self.kept = kept
         hasContent = !kept.subtracting([top]).isEmpty
-        for (header, package) in zip(headers, packages) { add(header, package: package) }
+        for (index, package) in packages.enumerated() {
+            if let list = headers.lists[index]?.files { add(list, of: headers.headers[index], package: package) }
+        }
     }
 
     /// Notes what a package has there.
-    private mutating func add(_ header: Header?, package: PackageFile) {
-        guard let list = rpmfilesNew(nil, header, 0, 0), let name = headerGetString(header, rpmTagVal(RPMTAG_NAME.rawValue)) else { return }
-        defer { rpmfilesFree(list) }
+    private mutating func add(_ list: rpmfiles, of header: Header?, package: PackageFile) {
+        guard let name = headerGetString(header, rpmTagVal(RPMTAG_NAME.rawValue)) else { return }
         let top = rpmfilesFindFN(list, path.string)
         if top >= 0 {
             let entry = CoveredFile(list, top, path: path, package: package)
