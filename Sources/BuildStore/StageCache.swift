@@ -77,7 +77,10 @@ public struct StageCache: Sendable {
         let final = place(stage, identity)
         // A result whose outcome cannot be read, such as after a power cut, would be in the way of the new one.
         try await remove { $0.hasPrefix("\(stage)-") && ($0.hasSuffix(".partial") || $0 == final.lastComponent?.string) }
-        let partial = FilePath("\(final).partial")
+        // Where a folder lies follows from its name too: with the same one it would be where the last one was removed.
+        let partial = FilePath("\(final).\(String(UInt32.random(in: 0...UInt32.max), radix: 36)).partial")
+        try createDirectories(folder)
+        spreadFolders(in: folder)
         try createDirectories(partial)
         do {
             let outcome = try await body(partial)

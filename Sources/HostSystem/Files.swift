@@ -141,6 +141,16 @@ public func copyContents(of input: FileDescriptor, to output: FileDescriptor) th
     guard discographer_copy_contents(input.rawValue, output.rawValue) == 0 else { throw Errno(rawValue: errno) }
 }
 
+/// Lets each folder that is made in this one lie in another part of the disk (chattr(1), T), where the file system can be told so.
+///
+/// ext4 looks at every inode that was freed in a part within the last minutes before it takes one there: an installation beside a root of 11,000 files that
+/// had just been removed took 12 s instead of 5 (medians of four, by turns).
+public func spreadFolders(in folder: FilePath) {
+    guard let opened = try? FileDescriptor.open(folder, .readOnly, options: [.directory, .closeOnExec]) else { return }
+    _ = discographer_spread_folders(opened.rawValue)
+    try? opened.close()
+}
+
 /// Waits until all of the file system that has the folder is on disk (syncfs(2)).
 ///
 /// - Throws: `FileError`, for what the kernel could not write before too.

@@ -39,7 +39,8 @@ struct PreparedFiles {
     /// The folder with a package's regular files, each with its number in the package's list for a name.
     static func place(of number: Int, in folder: FilePath) -> FilePath { folder.appending("\(number)") }
 
-    private static let orderName = "order"
+    /// Is there beside the package's files.
+    static let orderName = "order"
 
     /// There when it is too late to begin with the package.
     static func mark(of number: Int, in folder: FilePath) -> FilePath { folder.appending("\(number).begun") }

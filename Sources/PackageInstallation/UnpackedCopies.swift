@@ -76,6 +76,9 @@ final class UnpackedCopies: Sendable {
     private func discard(_ number: String) {
         guard let number = Int(number) else { return }
         removeFile(UnpackAheadJob.place(of: number, in: folder))
-        try? FileManager.default.removeItem(atPath: PreparedFiles.place(of: number, in: folder).string)
+        // A folder of which all was moved stays until the end: ext4 would look at its inode, freed a moment ago, for each file that is made.
+        let files = PreparedFiles.place(of: number, in: folder).string
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: files), names != [PreparedFiles.orderName] else { return }
+        try? FileManager.default.removeItem(atPath: files)
     }
 }

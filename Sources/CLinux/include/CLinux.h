@@ -127,6 +127,9 @@ int discographer_take_descriptor(int socket);
 /// This process runs when no other wants to (sched(7), SCHED_IDLE), and a core that it has counts as free for those.
 void discographer_run_when_idle(void);
 
+/// Sets the flag T of chattr(1) on an open folder. Returns 0, or -1 with errno set: the file system has none.
+int discographer_spread_folders(int folder);
+
 /// syncfs(2).
 int discographer_sync_file_system(int file);
 
