@@ -33,10 +33,11 @@ public struct OpenRoot: ~Copyable {
 
     /// Whether anything, be it a symlink that leads nowhere, is at the path.
     public func contains(_ path: FilePath) -> Bool {
-        guard let name = path.lastComponent?.string, let parent = open(path.removingLastComponent().string) else { return path.lastComponent == nil }
+        guard let name = path.lastComponent else { return true }
+        guard let parent = path.removingLastComponent().withPlatformString({ open($0) }) else { return false }
         defer { try? parent.close() }
         var status = stat()
-        return fstatat(parent.rawValue, name, &status, AT_SYMLINK_NOFOLLOW) == 0
+        return name.withPlatformString { fstatat(parent.rawValue, $0, &status, AT_SYMLINK_NOFOLLOW) } == 0
     }
 
     /// Whether there is a symlink in the path; not, where it ends before one.
@@ -49,27 +50,31 @@ public struct OpenRoot: ~Copyable {
 
     /// - Parameters:
     ///   - path: absolute, as the machine sees it.
-    ///   - makesMissing: whether missing folders on the way are made, mode 0755.
+    ///   - noteMade: called with each folder that is made, mode 0755, because it is missing on the way; without it none is made.
     /// - Returns: `nil` when there is no such folder, or librpm would not go there; errno(3) says why.
-    public func open(_ path: UnsafePointer<CChar>, makesMissing: Bool = false) -> FileDescriptor? {
+    public func open(_ path: UnsafePointer<CChar>, noteMade: ((FilePath) -> Void)? = nil) -> FileDescriptor? {
         let opened = discographer_open_in_root_without_links(folder.rawValue, path, O_RDONLY | O_DIRECTORY)
         if opened >= 0 { return FileDescriptor(rawValue: opened) }
-        guard errno == ELOOP || errno == ENOENT && makesMissing else { return nil }
-        return walk(FilePath(platformString: path), makesMissing: makesMissing)
+        guard errno == ELOOP || errno == ENOENT && noteMade != nil else { return nil }
+        return walk(FilePath(platformString: path), noteMade)
     }
 
-    private func walk(_ path: FilePath, makesMissing: Bool) -> FileDescriptor? {
+    private func walk(_ path: FilePath, _ noteMade: ((FilePath) -> Void)?) -> FileDescriptor? {
         var waiting = Array(path.components.reversed())
+        /// As many of them are the path's own. Where a link leads nothing is made.
+        var own = waiting.count
         var place = FilePath("/")
         var links = 0
         var current = dup(folder.rawValue)
         while let component = waiting.popLast() {
+            let isOfLink = waiting.count >= own
+            own = min(own, waiting.count)
             var next: Int32
             if component.kind == .regular {
-                next = open(component.string, in: current, makesMissing: makesMissing)
+                next = open(component, in: current, at: place, isOfLink ? nil : noteMade)
                 if next >= 0 {
                     place.append(component)
-                } else if errno == ELOOP || errno == ENOTDIR, let target = ownLink(component.string, in: current), links < Self.mostLinks {
+                } else if errno == ELOOP || errno == ENOTDIR, let target = ownLink(component, in: current), links < Self.mostLinks {
                     links += 1
                     waiting += target.components.reversed()
                     guard target.isAbsolute else { continue }
@@ -100,23 +105,31 @@ public struct OpenRoot: ~Copyable {
     private static let mostLinks = 40
     private static let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
 
-    private func open(_ name: String, in parent: Int32, makesMissing: Bool) -> Int32 {
-        let opened = openat(parent, name, Self.flags)
-        guard opened < 0, errno == ENOENT, makesMissing, mkdirat(parent, name, 0o755) == 0 else { return opened }
-        return openat(parent, name, Self.flags)
+    private func open(_ name: FilePath.Component, in parent: Int32, at place: FilePath, _ noteMade: ((FilePath) -> Void)?) -> Int32 {
+        name.withPlatformString { text in
+            let opened = openat(parent, text, Self.flags)
+            guard opened < 0, errno == ENOENT, let noteMade, mkdirat(parent, text, 0o755) == 0 else { return opened }
+            noteMade(place.appending(name))
+            return openat(parent, text, Self.flags)
+        }
     }
 
     /// Where root's symlink leads.
-    private func ownLink(_ name: String, in parent: Int32) -> FilePath? {
-        var status = stat()
-        guard fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFLNK, status.st_uid == 0 else { return nil }
-        let target = [CChar](unsafeUninitializedCapacity: Int(PATH_MAX)) { buffer, count in
-            guard let address = buffer.baseAddress else { return }
-            count = max(0, readlinkat(parent, name, address, buffer.count))
+    private func ownLink(_ name: FilePath.Component, in parent: Int32) -> FilePath? {
+        name.withPlatformString { name in
+            var status = stat()
+            guard fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFLNK, status.st_uid == 0 else { return nil }
+            let target = [CChar](unsafeUninitializedCapacity: Int(PATH_MAX)) { buffer, count in
+                guard let address = buffer.baseAddress else { return }
+                count = max(0, readlinkat(parent, name, address, buffer.count))
+            }
+            return target.isEmpty ? nil : FilePath(platformString: target + [0])
         }
-        return target.isEmpty ? nil : FilePath(platformString: target + [0])
     }
 }
+
+/// Whether what is made in the folder gets an ACL (acl(5), "Object creation and default ACLs").
+public func hasDefaultACL(_ folder: FileDescriptor) -> Bool { fgetxattr(folder.rawValue, "system.posix_acl_default", nil, 0) >= 0 }
 
 /// Moves a file to a name that nothing has (renameat2(2), RENAME_NOREPLACE).
 ///

@@ -115,7 +115,8 @@ struct PreparablePackages {
         func isRoot(_ text: UnsafePointer<CChar>?) -> Bool { text.map { strcmp($0, "root") == 0 } ?? false }
         let flags = rpmfilesFFlags(list, index)
         if flags & RPMFILE_GHOST.rawValue != 0 { return true }
-        guard let name = rpmfilesBN(list, index), strlen(name) <= Self.longestName, strcmp(name, ".") != 0, strcmp(name, "..") != 0
+        guard let name = rpmfilesBN(list, index), strlen(name) <= Self.longestName, strchr(name, Int32(UInt8(ascii: "/"))) == nil,
+            strcmp(name, ".") != 0, strcmp(name, "..") != 0
         else { return false }
         return [S_IFDIR, S_IFREG, S_IFLNK].contains(mode_t(rpmfilesFMode(list, index)) & S_IFMT)
             && isRoot(rpmfilesFUser(list, index)) && isRoot(rpmfilesFGroup(list, index)) && isEmpty(rpmfilesFCaps(list, index))

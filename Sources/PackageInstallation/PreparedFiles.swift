@@ -4,7 +4,7 @@
 // root at RPMCALLBACK_INST_START, and librpm is told to leave the files of this package alone (RPMTRANS_FLAG_JUSTDB, which it reads for each package after
 // that callback, psm.c). The root is the same either way, to the byte and to each folder's time (PreparedFilesTests): folders and files are made in the
 // order of rpmPackageFilesInstall (fsm.c). Where anything is other than in an empty root - a file that is there already, a folder that is a link - the
-// package is left to librpm, which writes over what was moved.
+// package is left to librpm, and what was moved is taken away.
 internal import CRPM
 import HostSystem
 import SystemPackage
@@ -87,12 +87,43 @@ struct PreparedFiles {
         func isFolder(_ index: Int32) -> Bool { mode_t(rpmfilesFMode(list, index)) & S_IFMT == S_IFDIR }
         guard let all = Self.order(in: prepared, of: Int(rpmfilesFC(list))) else { return false }
         let files = all.filter { !isFolder($0) || madeFolders.contains($0) }
-        return visit(files, of: list, in: root, makesMissing: true) { parent, index in !isFolder(index) || makeFolder(list, index, in: parent) }
-            && visit(files.filter { !isFolder($0) }.sorted(), of: list, in: root, makesMissing: false) { parent, index in
-                mode_t(rpmfilesFMode(list, index)) & S_IFMT == S_IFLNK
-                    ? makeLink(list, index, in: parent)
-                    : moveToFreeName("\(index)", in: prepared, to: rpmfilesBN(list, index), in: parent)
+        var made: [MadeEntry] = []
+        let isWhole =
+            visit(files, of: list, in: root, noteMade: { made.append(.missingFolder($0)) }) { parent, index in
+                !isFolder(index) || makeFolder(list, index, in: parent) { made.append(.own(index)) }
             }
+            && visit(files.filter { !isFolder($0) }.sorted(), of: list, in: root, noteMade: nil) { parent, index in
+                guard mode_t(rpmfilesFMode(list, index)) & S_IFMT != S_IFLNK else {
+                    return makeLink(list, index, in: parent) { made.append(.own(index)) }
+                }
+                let isThere = moveToFreeName("\(index)", in: prepared, to: rpmfilesBN(list, index), in: parent)
+                if isThere { made.append(.own(index)) }
+                return isThere
+            }
+        if !isWhole { remove(made, of: list, from: root) }
+        return isWhole
+    }
+
+    private enum MadeEntry {
+        case missingFolder(FilePath)
+        case own(Int32)
+    }
+
+    /// What stays would be seen in times: where librpm makes a folder in another one, that one's time changes.
+    private func remove(_ made: [MadeEntry], of list: rpmfiles, from root: borrowing OpenRoot) {
+        for entry in made.reversed() {
+            switch entry {
+            case .missingFolder(let path):
+                guard let name = path.lastComponent, let parent = path.removingLastComponent().withPlatformString({ root.open($0) }) else { continue }
+                _ = name.withPlatformString { unlinkat(parent.rawValue, $0, AT_REMOVEDIR) }
+                try? parent.close()
+            case .own(let index):
+                guard let name = rpmfilesBN(list, index), let folder = rpmfilesDN(list, rpmfilesDI(list, index)), let parent = root.open(folder)
+                else { continue }
+                unlinkat(parent.rawValue, name, mode_t(rpmfilesFMode(list, index)) & S_IFMT == S_IFDIR ? AT_REMOVEDIR : 0)
+                try? parent.close()
+            }
+        }
     }
 
     /// The package's files in the order of its payload: it decides about folders' times. That of hard links is another one than the header's.
@@ -107,9 +138,9 @@ struct PreparedFiles {
         return files.allSatisfy { (0..<Int32(count)).contains($0) } ? files : nil
     }
 
-    /// Opens the folder of each file, once for those that follow each other.
+    /// Opens the folder of each file, once for those that follow each other. One with a default ACL is librpm's: what is moved there does not get it.
     private func visit(
-        _ files: [Int32], of list: rpmfiles, in root: borrowing OpenRoot, makesMissing: Bool,
+        _ files: [Int32], of list: rpmfiles, in root: borrowing OpenRoot, noteMade: ((FilePath) -> Void)?,
         _ body: (_ parent: FileDescriptor, _ index: Int32) -> Bool
     ) -> Bool {
         var open: (number: Int32, folder: FileDescriptor)?
@@ -119,8 +150,9 @@ struct PreparedFiles {
             if open?.number != number {
                 try? open?.folder.close()
                 open = nil
-                guard let name = rpmfilesDN(list, number), let folder = root.open(name, makesMissing: makesMissing) else { return false }
+                guard let name = rpmfilesDN(list, number), let folder = root.open(name, noteMade: noteMade) else { return false }
                 open = (number, folder)
+                guard !hasDefaultACL(folder) else { return false }
             }
             guard let open, body(open.folder, index) else { return false }
         }
@@ -131,21 +163,26 @@ struct PreparedFiles {
         [timespec](repeating: timespec(tv_sec: Int(rpmfilesFMtime(list, index)), tv_nsec: 0), count: 2)
     }
 
-    private func makeFolder(_ list: rpmfiles, _ index: Int32, in parent: FileDescriptor) -> Bool {
-        guard var name = rpmfilesBN(list, index).map({ String(cString: $0) }) else { return false }
-        if name.isEmpty { name = "." }
-        guard mkdirat(parent.rawValue, name, 0o700) == 0 || errno == EEXIST else { return false }
-        let folder = openat(parent.rawValue, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+    private func makeFolder(_ list: rpmfiles, _ index: Int32, in parent: FileDescriptor, noteMade: () -> Void) -> Bool {
+        guard let name = rpmfilesBN(list, index) else { return false }
+        let isTop = name.pointee == 0
+        if !isTop {
+            let isMade = mkdirat(parent.rawValue, name, 0o700) == 0
+            guard isMade || errno == EEXIST else { return false }
+            if isMade { noteMade() }
+        }
+        let folder = isTop ? dup(parent.rawValue) : openat(parent.rawValue, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         guard folder >= 0 else { return false }
         defer { close(folder) }
         return fchown(folder, 0, 0) == 0 && fchmod(folder, mode_t(rpmfilesFMode(list, index)) & 0o7777) == 0
             && futimens(folder, Self.times(list, index)) == 0
     }
 
-    private func makeLink(_ list: rpmfiles, _ index: Int32, in parent: FileDescriptor) -> Bool {
+    private func makeLink(_ list: rpmfiles, _ index: Int32, in parent: FileDescriptor, noteMade: () -> Void) -> Bool {
         let parent = parent.rawValue
-        guard let name = rpmfilesBN(list, index), let target = rpmfilesFLink(list, index) else { return false }
-        return symlinkat(target, parent, name) == 0 && fchownat(parent, name, 0, 0, AT_SYMLINK_NOFOLLOW) == 0
+        guard let name = rpmfilesBN(list, index), let target = rpmfilesFLink(list, index), symlinkat(target, parent, name) == 0 else { return false }
+        noteMade()
+        return fchownat(parent, name, 0, 0, AT_SYMLINK_NOFOLLOW) == 0
             && utimensat(parent, name, Self.times(list, index), AT_SYMLINK_NOFOLLOW) == 0
     }
 }
@@ -171,7 +208,7 @@ extension PreparedFiles {
             throw failure
         }
         defer { Fclose(stream) }
-        guard let list = rpmfilesNew(nil, header, 0, 0) else { throw failure }
+        guard UnpackAheadJob.hasRoom(for: header, in: folder), let list = rpmfilesNew(nil, header, 0, 0) else { throw failure }
         defer { rpmfilesFree(list) }
         guard let archive = rpmfiNewArchiveReader(stream, list, Int32(RPMFI_ITER_READ_ARCHIVE.rawValue)) else { throw failure }
         defer {

@@ -253,6 +253,8 @@ final class RPMTransaction {
     /// Opens the package, or its unpacked copy.
     private func open(_ index: Int) throws -> FD_t? {
         try gate.wait(for: job.packages[index])
+        // A failing %pre keeps the package before this one from using it.
+        preparedPackage = nil
         let isUnpacked = try unpackedAhead.contains(index) && gate.isUnpacked(index)
         if isUnpacked, let copies = job.copies, !askedAsFiles.contains(index) {
             return Fopen(UnpackAheadJob.place(of: index, in: copies).string, "r.ufdio")

@@ -3,6 +3,7 @@
 // alone CentOS 7.6's 275 packages (xz) took 9.1 s instead of 13.9, and of the demo's 179 packages (zstd) the part with files 2.7 s instead of 3.1
 // (medians of three); with files as well that part took 2.0 s instead of 3.2 (medians of six).
 internal import CRPM
+import Foundation
 public import HostSystem
 import SystemPackage
 
@@ -43,11 +44,22 @@ public struct UnpackAheadJob: WorkerJob {
 
     static func place(of number: Int, in folder: FilePath) -> FilePath { folder.appending("\(number).rpm") }
 
+    /// Whether the package, unpacked, leaves the room that scriptlets need until it is its turn.
+    static func hasRoom(for header: Header?, in folder: FilePath) -> Bool {
+        var room = statvfs()
+        guard statvfs(folder.string, &room) == 0 else { return false }
+        let free = UInt64(room.f_bavail) * UInt64(room.f_frsize)
+        return free > UInt64(mostBytes) && size(of: header) < free - UInt64(mostBytes)
+    }
+
+    private static func size(of header: Header?) -> UInt64 {
+        // The second one is of packages with more than 4 GiB.
+        [RPMTAG_SIZE, RPMTAG_LONGSIZE].map { headerGetNumber(header, rpmTagVal($0.rawValue)) }.max() ?? 0
+    }
+
     /// How the payload of a package for which it pays is compressed.
     static func format(of header: Header?) -> StoredPayload.Format? {
-        // The second one is of packages with more than 4 GiB.
-        let bytes = [RPMTAG_SIZE, RPMTAG_LONGSIZE].map { headerGetNumber(header, rpmTagVal($0.rawValue)) }.max() ?? 0
-        guard bytes < mostBytes else { return nil }
+        guard size(of: header) < mostBytes else { return nil }
         return headerGetString(header, rpmTagVal(RPMTAG_PAYLOADCOMPRESSOR.rawValue)).flatMap { StoredPayload.Format(rawValue: String(cString: $0)) }
     }
 
@@ -62,18 +74,23 @@ public struct UnpackAheadJob: WorkerJob {
         for package in packages where !exists(PreparedFiles.mark(of: package.number, in: folder)) {
             let place = package.asFiles ? PreparedFiles.place(of: package.number, in: folder) : Self.place(of: package.number, in: folder)
             let partial = FilePath("\(place).partial")
-            if package.asFiles {
-                try createDirectories(partial)
-                do { try PreparedFiles.write(package.file, to: partial) } catch is WorkerFailure {
-                    // librpm says what is wrong with it. The next ones may be good.
-                    continue
+            do {
+                if package.asFiles {
+                    try createDirectories(partial)
+                    try PreparedFiles.write(package.file, to: partial)
+                } else {
+                    while bytes(of: copies) > Self.mostBytes { usleep(Self.pauseMicroseconds) }
+                    let file = try FileDescriptor.open(
+                        partial, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .ownerReadWrite)
+                    try file.closeAfter { try copy(package.file, to: file) }
+                    copies.insert(package.number)
                 }
-            } else {
-                while bytes(of: copies) > Self.mostBytes { usleep(Self.pauseMicroseconds) }
-                let file = try FileDescriptor.open(
-                    partial, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .ownerReadWrite)
-                try file.closeAfter { try copy(package.file, to: file) }
-                copies.insert(package.number)
+            } catch {
+                // librpm may need the room.
+                try? FileManager.default.removeItem(atPath: partial.string)
+                // It says what is wrong with the package. The next ones may be good.
+                guard error is WorkerFailure else { throw error }
+                continue
             }
             guard rename(partial.string, place.string) == 0 else { throw Errno(rawValue: errno) }
             reporting.done("\(package.number)")
@@ -99,9 +116,10 @@ public struct UnpackAheadJob: WorkerJob {
         var header: Header?
         let result = rpmReadPackageFile(transaction, opened, package.path.string, &header)
         let format = Self.format(of: header)
+        let hasRoom = Self.hasRoom(for: header, in: folder)
         headerFree(header)
         let payload = lseek(Fileno(opened), 0, SEEK_CUR)
-        guard [RPMRC_OK, RPMRC_NOKEY, RPMRC_NOTTRUSTED].contains(result), payload > 0, let format else {
+        guard [RPMRC_OK, RPMRC_NOKEY, RPMRC_NOTTRUSTED].contains(result), payload > 0, hasRoom, let format else {
             Fclose(opened)
             throw failure
         }

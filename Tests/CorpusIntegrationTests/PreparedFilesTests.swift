@@ -27,13 +27,16 @@ struct PreparedFilesTests {
     }
 
     /// Everything, times and the bytes of the package database too.
-    private static func fingerprint(_ root: FilePath) async throws -> Set<Substring> {
+    static func fingerprint(_ root: FilePath) async throws -> Set<Substring> {
         let lines = try await CorpusBench.shell(
             """
             cd "$1"
-            find . -printf '%p|%y|%m|%U:%G|%n|%l|%T@\\n' | sort
-            find . -type f -print0 | sort -z | xargs -0r sha256sum
-            find . -links +1 -type f -printf '%i %p\\n' | sort -k2 | awk '{ if (!($1 in first)) first[$1] = $2; print $2, first[$1] }'
+            {
+                find . -printf '%p|%y|%m|%U:%G|%n|%l|%T@\\n' | sort
+                find . -type f -print0 | sort -z | xargs -0r sha256sum
+                find . -links +1 -type f -printf '%i %p\\n' | sort -k2 | awk '{ if (!($1 in first)) first[$1] = $2; print $2, first[$1] }'
+                getfattr -R -h -d -m - . 2>/dev/null
+            } | LC_ALL=C cat -v
             """, root.string)
         return Set(lines.split(separator: "\n"))
     }
