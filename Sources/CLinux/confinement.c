@@ -98,12 +98,14 @@ static int filter_system_calls(void) {
     return error == 0 ? 0 : -1;
 }
 
-// In this process's own /proc, where who leaves a chroot would find it: what is global to the host's kernel.
+// In this process's own /proc, where who leaves a chroot would find it: what is global to the host's kernel, and this process's memory, which
+// its Lua scriptlets could write.
 static int protect_kernel_settings(void) {
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
+    if (mount_setattr(AT_FDCWD, "/proc", 0, &attributes, sizeof attributes) < 0) return -1;
     static const char *const entries[] = {"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi"};
     for (size_t index = 0; index < sizeof entries / sizeof *entries; index++) {
         if (access(entries[index], F_OK) < 0) continue;
-        struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
         if (mount(entries[index], entries[index], NULL, MS_BIND, NULL) < 0 ||
             mount_setattr(AT_FDCWD, entries[index], 0, &attributes, sizeof attributes) < 0)
             return -1;
@@ -112,7 +114,7 @@ static int protect_kernel_settings(void) {
 }
 
 int discographer_confine(const char **failed_step) {
-    *failed_step = "making the kernel's settings read-only";
+    *failed_step = "making /proc read-only";
     if (protect_kernel_settings() < 0) return -1;
     // core(5): a limit of 1 byte writes no core, and keeps a crash from the host's core_pattern program.
     *failed_step = "forbidding core dumps (setrlimit)";

@@ -1,4 +1,4 @@
-// What scriptlets see besides the root's own files: /proc, a read-only /sys and a minimal /dev. Mounted in the worker's
+// What scriptlets see besides the root's own files: /proc and /sys, both read-only, and a minimal /dev. Mounted in the worker's
 // namespace only, so that nothing of it stays in the root or on the host.
 import HostSystem
 import SystemPackage
@@ -21,8 +21,10 @@ final class ScriptletFileSystems {
     init(installRoot: FilePath) throws {
         self.installRoot = installRoot
         for directory in Self.directories { try cover(directory) }
-        mounted = Self.directories
+        mounted = ["/proc"] + Self.directories
         try mount("proc", at: inRoot("/proc"), type: "proc", hasDevices: false)
+        // librpm runs Lua scriptlets in the worker: /proc/self/mem would let them write its code, and with it have all that it may do.
+        try bindMount(inRoot("/proc"), at: inRoot("/proc"), readOnly: true)
         // What is global to the host's kernel is not a scriptlet's to set: `sysctl -p` in a %post would change the build host.
         for entry in ["sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi"] {
             let path = inRoot("/proc").appending(entry)
