@@ -80,6 +80,7 @@ public struct StageCache: Sendable {
         // Where a folder lies follows from its name too: with the same one it would be where the last one was removed.
         let partial = FilePath("\(final).\(String(UInt32.random(in: 0...UInt32.max), radix: 36)).partial")
         try createDirectories(folder)
+        try removeDefaultACL(of: folder)
         spreadFolders(in: folder)
         try createDirectories(partial)
         do {

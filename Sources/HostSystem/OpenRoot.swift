@@ -128,9 +128,6 @@ public struct OpenRoot: ~Copyable {
     }
 }
 
-/// Whether what is made in the folder gets an ACL (acl(5), "Object creation and default ACLs").
-public func hasDefaultACL(_ folder: FileDescriptor) -> Bool { fgetxattr(folder.rawValue, "system.posix_acl_default", nil, 0) >= 0 }
-
 /// Moves a file to a name that nothing has (renameat2(2), RENAME_NOREPLACE).
 ///
 /// - Returns: whether it is there.

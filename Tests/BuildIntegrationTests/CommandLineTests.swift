@@ -149,10 +149,17 @@ struct CommandLineTests {
         }
     }
 
-    @Test("the caller's umask is no part of an image")
+    @Test("the caller's umask is no part of an image, nor are ACLs of the cache")
     func umask() async throws {
         try await Sandbox.withFolder { folder in
             let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet, machine: Sandbox.noBootLoader)
+            // u::rwx u:9:rwx g::rwx m::rwx o::r-x
+            _ = try await shell(
+                """
+                mkdir '\(folder)/0777'
+                python3 -c 'import os, sys; os.setxattr(sys.argv[1], "system.posix_acl_default", bytes.fromhex(sys.argv[2]))' '\(folder)/0777' \
+                    "02000000 01000700ffffffff 0200070009000000 04000700ffffffff 10000700ffffffff 20000500ffffffff"
+                """)
             for umask in ["0022", "0777"] {
                 _ = try await shell("umask \(umask); '\(Sandbox.program)' build -c '\(tree)' -s '\(folder)/\(umask)' test 2>&1")
             }
