@@ -28,6 +28,8 @@ final class RPMTransaction {
     /// Those that others shall unpack.
     private var unpackedAhead: Set<Int> = []
     private var preparable: PreparablePackages
+    /// As it was when they were chosen.
+    private let leavingOut: String
     private var askedAsFiles: Set<Int> = []
     private let prepared: PreparedFiles?
     /// The package whose files are prepared, from its opening on.
@@ -72,6 +74,7 @@ final class RPMTransaction {
         }
         // Mounted for the scriptlets: their content is not a package's to change.
         rpmPushMacro(nil, "_netsharedpath", nil, mounts.covered.keys.map(\.string).sorted().joined(separator: ":"), RMIL_CMDLINE)
+        leavingOut = Self.leavingOut
         preparable = PreparablePackages(job: job, covered: mounts.covered.keys)
         prepared = PreparedFiles(for: job.installRoot, from: job.copies, in: reporter.keptFolder, covered: Set(mounts.covered.keys))
         transaction = rpmtsCreate()
@@ -231,6 +234,14 @@ final class RPMTransaction {
         guard problems.isEmpty else { throw PackageHeaders.refusal(problems) }
     }
 
+    /// The macros by which librpm leaves files out (skipInstallFiles, transaction.c), as they are now.
+    private static var leavingOut: String {
+        var text: UnsafeMutablePointer<CChar>?
+        defer { free(text) }
+        guard rpmExpandMacros(nil, "%{?_netsharedpath}|%{?_install_langs}|%{?_excludedocs}", &text, 0) >= 0, let text else { return "" }
+        return String(cString: text)
+    }
+
     /// Says which packages are worth it, in the order in which they will be wanted.
     private func askForUnpacking() {
         guard let elements = rpmtsiInit(transaction) else { return }
@@ -239,7 +250,8 @@ final class RPMTransaction {
         while let element = rpmtsiNext(elements, rpmElementTypes(TR_ADDED.rawValue)) {
             if let key = rpmteKey(element) { order.append(Int(bitPattern: key) - 1) }
         }
-        if let prepared {
+        // A %pretrans in Lua may have defined other ones.
+        if let prepared, leavingOut == Self.leavingOut {
             askedAsFiles = prepared.settle(&preparable, order: order)
             unpackedAhead.formUnion(askedAsFiles)
         }

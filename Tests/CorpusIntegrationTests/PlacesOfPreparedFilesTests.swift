@@ -88,6 +88,20 @@ struct PlacesOfPreparedFilesTests {
         }
     }
 
+    @Test("stay out when a scriptlet says so before the first package")
+    func macros() async throws {
+        let packages = try await Self.packages("macros")
+        try await CorpusBench.with { folder in
+            for (seconds, prepares) in [(0, false), (2, true)] {
+                let root = folder.appending("root-\(seconds)")
+                try await Self.prepare(root, seconds: seconds)
+                let result = try await CorpusBench.install(packages, into: root, change: { $0.preparesFiles = prepares })
+                #expect(result.failure == nil)
+                #expect(try await CorpusBench.shell("ls \"$1/macros\"", root.string) == "file\n")
+            }
+        }
+    }
+
     @Test("are nowhere but in the root: a name that leads out of it")
     func outside() async throws {
         let packages = try await Self.packages("slash")
