@@ -43,9 +43,9 @@ struct DamagedCacheTests {
         try await withBuiltMachine { arguments, cache in
             let folder = cache + "/g/one/minimal-appliance"
             // Both have the same number.
-            guard try await shell("stat --file-system --format=%T '\(folder)'") == "ext2/ext3" else { return }
+            guard try await shell("stat --file-system --format=%T '\(folder)'") == "ext2/ext3\n" else { return }
             #expect(try await shell("lsattr -d '\(folder)' | cut -d ' ' -f 1").contains("T"))
-            #expect(try await shell("ls '\(folder)' | grep -c '^installed-[0-9a-f]*$'") == "1")
+            #expect(try await shell("ls '\(folder)' | grep -c '^installed-[0-9a-f]*$'") == "1\n")
         }
     }
 
