@@ -1,5 +1,11 @@
 internal import CRPM
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// The files of a package, as its header has them.
 final class FileList {
     let files: rpmfiles
@@ -17,4 +23,9 @@ final class FileList {
     }
 
     deinit { rpmfilesFree(files) }
+
+    /// The places in the list of device nodes and FIFOs.
+    var nodes: [Int32] {
+        (0..<Int32(rpmfilesFC(files))).filter { [S_IFCHR, S_IFBLK, S_IFIFO].contains(mode_t(rpmfilesFMode(files, $0)) & S_IFMT) }
+    }
 }

@@ -18,6 +18,7 @@ struct PreparablePackages {
     private let skipsLanguages: Bool
     /// At and below these paths librpm makes nothing, or less than the package has.
     private let skippedPaths: [(path: String, below: String)]
+    private let leavingOut: String
     private var numbers: Set<Int> = []
     /// Hashes of the paths of all packages' files that are no folders, with the first package that has it. Two packages with the same hash are taken for
     /// packages with the same path: librpm decides which of them makes it.
@@ -29,6 +30,7 @@ struct PreparablePackages {
     private(set) var madeFolders: [Int: Set<Int32>] = [:]
 
     init(job: InstallJob, covered: some Sequence<FilePath>) {
+        leavingOut = Self.leavingOut
         skipsDocumentation = job.transactionFlags.contains(.nodocs)
         skipsLanguages = !job.languages.isEmpty
         skippedPaths = (Array(covered) + job.excludedPaths).map { ("\($0)", "\($0)/") }
@@ -45,9 +47,18 @@ struct PreparablePackages {
     ///
     /// - Parameter order: the packages' numbers as they are installed.
     mutating func settle(order: [Int], isThere: (FilePath) -> Bool, isBehindLink: (FilePath) -> Bool) {
-        guard !folders.places.contains(where: isBehindLink) else { return numbers.removeAll() }
+        // A %pretrans in Lua may have defined other macros since.
+        guard leavingOut == Self.leavingOut, !folders.places.contains(where: isBehindLink) else { return numbers.removeAll() }
         for (number, paths) in configuration where numbers.contains(number) && paths.contains(where: isThere) { numbers.remove(number) }
         madeFolders = folders.made(inOrder: order)
+    }
+
+    /// The macros by which librpm leaves files out (skipInstallFiles, transaction.c), as they are now.
+    private static var leavingOut: String {
+        var text: UnsafeMutablePointer<CChar>?
+        defer { free(text) }
+        guard rpmExpandMacros(nil, "%{?_netsharedpath}|%{?_install_langs}|%{?_excludedocs}", &text, 0) >= 0, let text else { return "" }
+        return String(cString: text)
     }
 
     mutating func add(_ header: Header?, _ list: rpmfiles, number: Int) {

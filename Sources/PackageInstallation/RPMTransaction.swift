@@ -28,8 +28,6 @@ final class RPMTransaction {
     /// Those that others shall unpack.
     private var unpackedAhead: Set<Int> = []
     private var preparable: PreparablePackages
-    /// As it was when they were chosen.
-    private let leavingOut: String
     private var askedAsFiles: Set<Int> = []
     private let prepared: PreparedFiles?
     /// The package whose files are prepared, from its opening on.
@@ -74,7 +72,6 @@ final class RPMTransaction {
         }
         // Mounted for the scriptlets: their content is not a package's to change.
         rpmPushMacro(nil, "_netsharedpath", nil, mounts.covered.keys.map(\.string).sorted().joined(separator: ":"), RMIL_CMDLINE)
-        leavingOut = Self.leavingOut
         preparable = PreparablePackages(job: job, covered: mounts.covered.keys)
         prepared = PreparedFiles(for: job.installRoot, from: job.copies, in: reporter.keptFolder, covered: Set(mounts.covered.keys))
         transaction = rpmtsCreate()
@@ -219,11 +216,11 @@ final class RPMTransaction {
         for (index, header) in headers.headers.enumerated() {
             if headerIsEntry(header, rpmTagVal(RPMTAG_PAYLOADDIGEST.rawValue)) != 0 { havePayloadDigest.insert(index) }
             if job.copies != nil, UnpackAheadJob.format(of: header) != nil { unpackedAhead.insert(index) }
-            let list = headers.lists[index]?.files
-            database.add(header, list, number: index)
+            let list = headers.lists[index]
+            database.add(header, list?.files, number: index)
             if let list {
-                if prepared != nil { preparable.add(header, list, number: index) }
-                if Self.hasNodes(list) { haveNodes.insert(index) }
+                if prepared != nil { preparable.add(header, list.files, number: index) }
+                if !list.nodes.isEmpty { haveNodes.insert(index) }
             }
             let key = UnsafeRawPointer(bitPattern: index + 1)
             if rpmtsAddInstallElement(transaction, header, key, 0, excludedPaths.relocations) != 0 {
@@ -234,14 +231,6 @@ final class RPMTransaction {
         guard problems.isEmpty else { throw PackageHeaders.refusal(problems) }
     }
 
-    /// The macros by which librpm leaves files out (skipInstallFiles, transaction.c), as they are now.
-    private static var leavingOut: String {
-        var text: UnsafeMutablePointer<CChar>?
-        defer { free(text) }
-        guard rpmExpandMacros(nil, "%{?_netsharedpath}|%{?_install_langs}|%{?_excludedocs}", &text, 0) >= 0, let text else { return "" }
-        return String(cString: text)
-    }
-
     /// Says which packages are worth it, in the order in which they will be wanted.
     private func askForUnpacking() {
         guard let elements = rpmtsiInit(transaction) else { return }
@@ -250,8 +239,7 @@ final class RPMTransaction {
         while let element = rpmtsiNext(elements, rpmElementTypes(TR_ADDED.rawValue)) {
             if let key = rpmteKey(element) { order.append(Int(bitPattern: key) - 1) }
         }
-        // A %pretrans in Lua may have defined other ones.
-        if let prepared, leavingOut == Self.leavingOut {
+        if let prepared {
             askedAsFiles = prepared.settle(&preparable, order: order)
             unpackedAhead.formUnion(askedAsFiles)
         }
@@ -396,18 +384,11 @@ final class RPMTransaction {
                 package: package, scriptlet: scriptlet, output: output, failure: lines.joined(separator: "\n")))
     }
 
-    private static func isNode(_ list: rpmfiles, _ index: Int32) -> Bool {
-        [S_IFCHR, S_IFBLK, S_IFIFO].contains(mode_t(rpmfilesFMode(list, index)) & S_IFMT)
-    }
-
-    private static func hasNodes(_ list: rpmfiles) -> Bool { (0..<Int32(rpmfilesFC(list))).contains { isNode(list, $0) } }
-
     /// The package's files are in their places, and its %post comes next.
     private func settleNodes(of header: Header?) {
         guard let header, let list = FileList(header) else { return }
-        let files = list.files
-        for index in 0..<Int32(rpmfilesFC(files)) where Self.isNode(files, index) {
-            guard let path = rpmfilesFN(files, index) else { continue }
+        for index in list.nodes {
+            guard let path = rpmfilesFN(list.files, index) else { continue }
             defer { free(path) }
             do { try settleNode(String(cString: path)) } catch {
                 log.errors.append("\(nevra(header)): \(String(cString: path)) cannot be made: \(error)")
