@@ -24,6 +24,19 @@ struct PlacesOfPreparedFilesTests {
         return files
     }
 
+    /// Installs the packages of a kind by librpm alone, and with files that are made before their turn.
+    private static func inBothWays(_ kind: String, _ body: (_ root: FilePath, _ failure: WorkerFailure?) async throws -> Void) async throws {
+        let packages = try await packages(kind)
+        try await CorpusBench.with { folder in
+            for (seconds, prepares) in [(0, false), (2, true)] {
+                let root = folder.appending("root-\(seconds)")
+                try await prepare(root, seconds: seconds)
+                let result = try await CorpusBench.install(packages, into: root, change: { $0.preparesFiles = prepares })
+                try await body(root, result.failure)
+            }
+        }
+    }
+
     /// What is left out, and how many packages' files are made before their turn then; of the first one they may be, too.
     static let variants: [(change: @Sendable (inout InstallJob) -> Void, count: Int)] = [
         ({ _ in }, 18),
@@ -74,46 +87,30 @@ struct PlacesOfPreparedFilesTests {
 
     @Test("are refused as librpm refuses its own", arguments: ["dangling", "folder-wanted", "file-wanted"])
     func refused(_ kind: String) async throws {
-        let packages = try await Self.packages("refused-\(kind)")
-        try await CorpusBench.with { folder in
-            var messages: [String] = []
-            for (seconds, prepares) in [(0, false), (2, true)] {
-                let root = folder.appending("root-\(seconds)")
-                try await Self.prepare(root, seconds: seconds)
-                let result = try await CorpusBench.install(packages, into: root, change: { $0.preparesFiles = prepares })
-                messages.append(result.failure?.message ?? "")
-            }
-            #expect(messages[0].contains("unpacking of archive failed on file /\(kind)/file"))
-            #expect(messages[0] == messages[1])
-        }
+        var messages: [String] = []
+        try await Self.inBothWays("refused-\(kind)") { _, failure in messages.append(failure?.message ?? "") }
+        try #require(messages.count == 2)
+        #expect(messages[0].contains("unpacking of archive failed on file /\(kind)/file"))
+        #expect(messages[0] == messages[1])
     }
 
     @Test("stay out when a scriptlet says so before the first package")
     func macros() async throws {
-        let packages = try await Self.packages("macros")
-        try await CorpusBench.with { folder in
-            for (seconds, prepares) in [(0, false), (2, true)] {
-                let root = folder.appending("root-\(seconds)")
-                try await Self.prepare(root, seconds: seconds)
-                let result = try await CorpusBench.install(packages, into: root, change: { $0.preparesFiles = prepares })
-                #expect(result.failure == nil)
-                #expect(try await CorpusBench.shell("ls \"$1/macros\"", root.string) == "file\n")
-            }
+        try await Self.inBothWays("macros") { root, failure in
+            #expect(failure == nil)
+            let names = try await CorpusBench.shell("ls \"$1/macros\"", root.string)
+            #expect(names == "file\n")
         }
     }
 
     @Test("are nowhere but in the root: a name that leads out of it")
     func outside() async throws {
-        let packages = try await Self.packages("slash")
-        try await CorpusBench.with { folder in
-            for (seconds, prepares) in [(0, false), (2, true)] {
-                let root = folder.appending("root-\(seconds)")
-                try await Self.prepare(root, seconds: seconds)
-                let result = try await CorpusBench.install(packages, into: root, change: { $0.preparesFiles = prepares })
-                #expect(result.failure == nil)
-                #expect(exists(root.appending("escape")))
-            }
-            #expect(try await CorpusBench.shell("ls \"$1\"", folder.string) == "root-0\nroot-2\n")
+        var beside: [String] = []
+        try await Self.inBothWays("slash") { root, failure in
+            #expect(failure == nil)
+            #expect(exists(root.appending("escape")))
+            beside.append(try await CorpusBench.shell("ls \"$1\"", root.removingLastComponent().string))
         }
+        #expect(beside == ["root-0\n", "root-0\nroot-2\n"])
     }
 }
