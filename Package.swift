@@ -15,7 +15,6 @@ let settings: [SwiftSetting] =
     ] + strictness
 
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
-let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -50,7 +49,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
@@ -75,7 +73,7 @@ let package = Package(
             "BuildPipeline",
             [
                 "Appliances", "DiskImages", "PackageInstallation", "PackageResolution", "RootFilesystem",
-                "ConfigurationTree", "BuildStore", "HostSystem", logging,
+                "ConfigurationTree", "BuildStore", "HostSystem",
             ]),
         library("Appliances", ["CXML2", "ConfigurationTree", "DiskImages", "BuildStore", "HostSystem", subprocess]),
         library("DiskImages", ["ConfigurationTree", "BuildStore", "HostSystem"]),

@@ -1,15 +1,10 @@
 import BuildStore
 public import ConfigurationTree
 import DiskImages
+import Glibc
 public import HostSystem
 import Subprocess
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// A machine in QEMU, on its artefact, which is never written to.
 public struct VirtualMachine: Sendable {

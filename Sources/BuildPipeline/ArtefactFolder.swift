@@ -3,14 +3,9 @@ import BuildStore
 import ConfigurationTree
 import DiskImages
 import Foundation
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// What is in an artefact folder, and of which inputs it was made: `manifest.json`.
 struct ArtefactManifest: Codable {

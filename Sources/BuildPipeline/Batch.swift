@@ -1,13 +1,8 @@
 public import ConfigurationTree
+import Glibc
 import HostSystem
 import PackageResolution
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Several machines, built together: walk → resolve → fetch → install → compose → disks → convert.
 ///

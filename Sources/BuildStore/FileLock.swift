@@ -1,11 +1,6 @@
+import Glibc
 import HostSystem
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Use of a folder of the cache, among all builds and shells of this host (flock(2)); the kernel gives it back however the holder ends.
 public final class FileLock: Sendable {

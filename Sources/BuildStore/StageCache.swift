@@ -1,12 +1,7 @@
 import Foundation
+import Glibc
 public import HostSystem
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// The results of one machine's stages: a folder each, named after stage and identity, that exists whole or not at all.
 ///

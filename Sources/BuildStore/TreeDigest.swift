@@ -1,13 +1,8 @@
 import Crypto
 import Foundation
+import Glibc
 import HostSystem
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// What a file or a folder says: names, types, modes, links and contents, as far as a build can depend on them.
 public enum TreeDigest {

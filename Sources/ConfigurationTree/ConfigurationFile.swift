@@ -1,11 +1,6 @@
+import Glibc
 // Reading the tree's files: what a file may be, and the line-based ones. Every problem becomes a diagnostic; nothing is thrown.
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// What is at a path of the tree, after symlinks.
 enum EntryKind {

@@ -1,10 +1,5 @@
+import Glibc
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// The configuration tree as values, and everything that is wrong with it.
 public struct ConfigurationTree: Sendable {

@@ -1,13 +1,8 @@
 import ConfigurationTree
 import DiskImages
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Writes the files into the file systems with libext2fs: nothing is mounted, root and ordinary users get the same bytes.
 struct DirectDiskWriter: DiskWriter {

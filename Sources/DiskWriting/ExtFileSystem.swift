@@ -1,12 +1,7 @@
 internal import CExt2FS
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// What every entry of a file system has.
 struct FileAttributes {

@@ -1,15 +1,10 @@
 import ConfigurationTree
 import DiskImages
 import Dispatch
+import Glibc
 import HostSystem
 import Synchronization
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Lets libguestfs's small virtual machine mount the file systems and unpack a tar stream into them.
 struct GuestfsDiskWriter: DiskWriter {

@@ -1,13 +1,8 @@
 import ConfigurationTree
 import DiskImages
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Mounts the file systems over loop devices, in the worker's name space only, and copies.
 struct LoopDiskWriter: DiskWriter {

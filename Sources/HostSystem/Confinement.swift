@@ -1,11 +1,6 @@
 internal import CLinux
+import Glibc
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Takes from this worker and from all that it starts, for good, what neither librpm nor a scriptlet needs: capabilities but those over files and
 /// users, the system calls that reach the host's kernel log, keyrings, audit and modules, and core dumps (CLinux/confinement.c has the lists).

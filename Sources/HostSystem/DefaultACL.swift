@@ -1,11 +1,6 @@
 internal import CLinux
+import Glibc
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// acl(5), as the kernel has it (linux/xattr.h).
 private let attribute = "system.posix_acl_default"

@@ -1,11 +1,6 @@
 internal import CLinux
+import Glibc
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// SELinux contexts of a root's files, beside the root: the attribute itself (`security.selinux`) needs privileges that a user namespace has not, and
 /// would copy every installed file into the layer of changes. Disk writers set it.

@@ -1,10 +1,5 @@
+import Glibc
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Which regular file is at a path, and as of when: equal as long as nobody replaces or changes it. The time of its last change of status (inode(7), ctime)
 /// is the kernel's alone to set.

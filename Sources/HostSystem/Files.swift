@@ -1,12 +1,7 @@
 // The few file operations that swift-system has no call for yet.
 internal import CLinux
+import Glibc
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// The whole file as UTF-8.
 ///

@@ -1,12 +1,7 @@
 // Reading folders and extended attributes: names are bytes, and their order is that of the bytes.
 internal import CLinux
+import Glibc
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// The names in an open folder, `.` and `..` apart, in alphanumeric (byte) order: each a C string.
 ///

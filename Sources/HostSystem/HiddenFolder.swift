@@ -1,11 +1,6 @@
 internal import CLinux
+import Glibc
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// An open folder that this process itself reaches only while it means to: librpm runs Lua scriptlets in this process, and what is open is theirs by
 /// /proc/self/fd. A descriptor that is on its way through a socket (unix(7), SCM_RIGHTS) is nobody's, and Lua cannot receive it.

@@ -1,11 +1,6 @@
 internal import CLinux
+import Glibc
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// A root file system in two layers: the installed packages, which stay as they are in the cache, and the changes made on
 /// top of them (devices, /init, overlays). Seen as one through overlayfs, in the worker's mount namespace only.

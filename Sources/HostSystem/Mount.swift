@@ -1,13 +1,8 @@
 // Mounts and loop devices. Called in workers only: their mounts end with their namespace, and a loop device detaches
 // itself when its last user is gone, so that nothing is left behind however the build ends.
 internal import CLinux
+import Glibc
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// mount(2).
 ///

@@ -1,9 +1,5 @@
 // How many descriptors a build may have open (RLIMIT_NOFILE of getrlimit(2)). swift-subprocess ends the program when there are none left.
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Glibc
 
 public enum OpenFiles {
     /// Lets this program open as many as its user may: the limit that a login gives, 1024, is too small for many machines at once on many cores.
@@ -41,9 +37,5 @@ public enum OpenFiles {
         return limit
     }
 
-    #if canImport(Glibc)
-        private static let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-    #else
-        private static let resource = RLIMIT_NOFILE
-    #endif
+    private static let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
 }

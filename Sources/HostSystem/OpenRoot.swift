@@ -1,11 +1,6 @@
 internal import CLinux
+import Glibc
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// A root that is open: folders in it are found, and made, as librpm's ensureDir (fsm.c) does. A symlink is followed when it is root's,
 /// and absolute ones stay in the root.

@@ -1,11 +1,6 @@
 internal import CLinux
+import Glibc
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// From now on, what this thread does to its root folder (chroot(2)) is seen by no other thread. libdispatch's threads look for themselves in /proc now
 /// and then, and end the process where there is none.

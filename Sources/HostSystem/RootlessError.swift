@@ -1,11 +1,6 @@
 internal import CLinux
+import Glibc
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Why somebody who is not the host's root cannot build, and what to set.
 public enum RootlessError: Error, Hashable, Sendable, CustomStringConvertible {

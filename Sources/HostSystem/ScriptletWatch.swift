@@ -1,12 +1,7 @@
 internal import CLinux
 import Foundation
+import Glibc
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// What one scriptlet may take before it is ended.
 public struct ScriptletLimits: Hashable, Codable, Sendable {

@@ -1,10 +1,5 @@
+import Glibc
 package import Subprocess
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 extension TerminationStatus {
     /// For people: `status 3`, or `signal 9 (Killed)`.

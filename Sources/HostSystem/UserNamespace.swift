@@ -2,13 +2,8 @@
 // Everything after that, workers included, is as it is for root.
 internal import CLinux
 import Foundation
+import Glibc
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// The user namespace of this process (user_namespaces(7)), and the way into one.
 public enum UserNamespace {

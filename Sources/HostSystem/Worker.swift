@@ -1,13 +1,8 @@
 // The pipeline's side of a worker process.
 import Foundation
+import Glibc
 import Subprocess
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// The program that does jobs in processes of their own.
 public struct Worker: Sendable {

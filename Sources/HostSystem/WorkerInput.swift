@@ -1,11 +1,6 @@
+import Glibc
 import Synchronization
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// What the pipeline says to a worker: a line for the job, and then, while the job is done, a line for each thing that it may have to wait for.
 final class WorkerInput: Sendable {

@@ -1,13 +1,8 @@
 // The worker's side: what discographer-worker's main function calls.
 internal import CLinux
 import Foundation
+import Glibc
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// How the worker ends, as sysexits(3) has them.
 enum WorkerExit: Int32 {

@@ -1,11 +1,6 @@
 import Foundation
+import Glibc
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// The worker's way to talk: messages leave on descriptor 3, and whatever else the process or its children print on
 /// 1 and 2 is its log.

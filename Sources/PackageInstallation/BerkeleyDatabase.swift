@@ -2,14 +2,9 @@
 // which those rpm packages require, writes the table of packages, and `rpmdb --rebuilddb` the indices. (`rpmdb --importdb` would be shorter, but came
 // with rpm 4.12 only.)
 internal import CRPM
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 struct BerkeleyDatabase {
     let root: FilePath

@@ -1,14 +1,9 @@
 // Files of packages in folders that are mounted over during the installation: /proc, /sys and /dev, and temporary folders themselves. librpm is told to
 // leave them alone (%_netsharedpath); when the mounts are gone they are made as their packages have them, and the database is told that they are there.
 internal import CRPM
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// A file of a package in such a folder.
 struct CoveredFile {

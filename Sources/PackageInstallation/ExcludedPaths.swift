@@ -1,11 +1,6 @@
 internal import CRPM
+import Glibc
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Paths that stay out, in librpm's form: relocations to nowhere, with an empty one at the end of the list. Its memory lives as long as this.
 final class ExcludedPaths {

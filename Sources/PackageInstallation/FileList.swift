@@ -1,10 +1,5 @@
 internal import CRPM
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Glibc
 
 /// The files of a package, as its header has them.
 final class FileList {

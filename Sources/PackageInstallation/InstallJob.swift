@@ -1,12 +1,7 @@
 public import ConfigurationTree
+import Glibc
 public import HostSystem
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// A package file to install.
 public struct PackageFile: Hashable, Codable, Sendable {

@@ -1,13 +1,8 @@
 // struct timespec is of the first of the modules that brought its header: with some orders of building that is CRPM.
 internal import CRPM
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// When the installation ran: by their times, what it made itself - scriptlets' files, folders that something was put into - can be told from
 /// packages' files, which have their packages' times.

@@ -2,14 +2,9 @@
 // the same packages make the same root.
 // struct stat, too, is of the first of the modules that brought its header.
 internal import CRPM
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 struct Leftovers {
     let root: FilePath

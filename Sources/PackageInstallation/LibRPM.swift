@@ -1,12 +1,7 @@
 // librpm's process-wide settings, the same for every job.
 internal import CRPM
+import Glibc
 import HostSystem
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Reads rpm's own configuration, and nothing that the build host has changed in it.
 ///

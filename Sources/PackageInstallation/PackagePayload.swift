@@ -1,12 +1,7 @@
 internal import CRPM
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// The contents of a package's files, for those that are needed before the transaction runs, or that it cannot put where they belong.
 ///

@@ -2,13 +2,8 @@
 // what librpm makes of them. The others are librpm's alone; so is every package whose place in the root is other than expected when its turn has come.
 internal import CRPM
 import ConfigurationTree
+import Glibc
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 struct PreparablePackages {
     /// librpm writes to `NAME;01234567` first (fsm.c): a longer name it refuses.

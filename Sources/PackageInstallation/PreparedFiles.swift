@@ -6,14 +6,9 @@
 // order of rpmPackageFilesInstall (fsm.c). Where anything is other than in an empty root - a file that is there already, a folder that is a link - the
 // package is left to librpm, and what was moved is taken away.
 internal import CRPM
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// What is prepared for a root.
 struct PreparedFiles {

@@ -1,13 +1,8 @@
 // A machine's OpenPGP keys: those that its packages are checked with, and those that its own database gets.
 internal import CRPM
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// One public key, as its packets.
 final class PublicKey {

@@ -1,14 +1,9 @@
 // librpm's transaction, driven to its end once. All of librpm's process-wide state is set here; the worker process is its guard.
 internal import CRPM
 import ConfigurationTree
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 final class RPMTransaction {
     private let job: InstallJob

@@ -1,12 +1,7 @@
 internal import CRPM
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Where scriptlets print: a file in memory, read and emptied when each ends.
 struct ScriptOutput {

@@ -1,13 +1,8 @@
+import Glibc
 // What scriptlets see besides the root's own files: /proc and /sys, both read-only, and a minimal /dev. Mounted in the worker's
 // namespace only, so that nothing of it stays in the root or on the host.
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 final class ScriptletFileSystems {
     static let directories: [FilePath] = ["/proc", "/sys", "/dev"]

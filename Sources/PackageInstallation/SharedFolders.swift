@@ -2,13 +2,8 @@
 // it made, whose decision counts for the next one: the first makes the folder, the second leaves it, the third makes it again, which gives it the
 // third one's time.
 internal import CRPM
+import Glibc
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 struct SharedFolders {
     private struct Entry {

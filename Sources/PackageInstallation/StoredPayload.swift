@@ -1,11 +1,6 @@
 internal import CStored
+import Glibc
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// A payload as a compressor would write it, with everything stored as it is.
 struct StoredPayload: ~Copyable {

@@ -1,13 +1,8 @@
 // Where the distribution that is installed keeps its RPM database, and in which form its own rpm reads it. Both are told by the packages.
 internal import CRPM
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 struct TargetDatabase {
     /// In the root.

@@ -4,14 +4,9 @@
 // (medians of three); with files as well that part took 2.0 s instead of 3.2 (medians of six).
 internal import CRPM
 import Foundation
+import Glibc
 public import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// A verified package, and the number under which its copy is known.
 struct NumberedPackage: Codable, Sendable {

@@ -1,12 +1,7 @@
 internal import CRPM
+import Glibc
 public import HostSystem
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// What the verification of package files found.
 public struct PackageVerification: Hashable, Codable, Sendable {

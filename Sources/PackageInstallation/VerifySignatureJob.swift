@@ -1,12 +1,7 @@
 internal import CRPM
+import Glibc
 public import HostSystem
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Checks a detached OpenPGP signature, such as repomd.xml.asc, with librpm: with the code and the keys that packages are checked
 /// with, so that a machine has one idea of whom it trusts. In a process of its own, as all of librpm is.

@@ -1,3 +1,4 @@
+import Glibc
 // Installing what is verified meanwhile.
 //
 // A package's bytes are checked before they are used, each kind before its use: nothing begins, not even a %pretrans, before the headers of all
@@ -6,12 +7,6 @@
 // thrown away with its stage. What was gained by letting payloads be read by other processes while earlier packages are unpacked is in docs/benchmarks.md.
 public import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 extension Worker {
     /// Verifies the job's packages by its keys, on all cores, and installs them at the same time.

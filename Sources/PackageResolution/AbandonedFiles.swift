@@ -1,13 +1,8 @@
 public import ConfigurationTree
 import Foundation
+import Glibc
 import HostSystem
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// What fetches that were killed left in the stores of packages and metadata. A file that the next fetch goes on with stays for some time.
 public enum AbandonedFiles {

@@ -2,14 +2,9 @@
 // its right bytes can be had.
 import BuildStore
 internal import CCurl
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Fetches files. A destination holds the whole, right content or does not exist.
 struct Downloader: Sendable {

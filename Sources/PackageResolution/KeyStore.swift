@@ -1,12 +1,7 @@
 import BuildStore
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// `<cachePath>/repositories/keys`: the public keys that gpgkey= names.
 struct KeyStore: Sendable {

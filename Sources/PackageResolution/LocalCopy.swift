@@ -3,14 +3,9 @@
 // libcurl need not even be loaded.
 import BuildStore
 import Foundation
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// One file that may be copied, or used where it is.
 struct LocalCopy: Sendable {

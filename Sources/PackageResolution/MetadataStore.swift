@@ -1,14 +1,9 @@
 // Repositories' metadata on disk: fetched once per content, every file checked against repomd.xml, and repomd.xml itself against
 // its signature, the metalink and what was seen before.
 import BuildStore
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// `<cachePath>/repositories`: metadata by checksum.
 struct MetadataStore: Sendable {

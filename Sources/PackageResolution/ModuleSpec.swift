@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Glibc
 
 /// What `@nodejs:18/common` says: `name:stream:version:context:architecture/profile`, all but the name optional and `::` before an
 /// architecture that stands alone; libdnf's NSVCAP (libdnf/nsvcap.cpp), glob patterns included.

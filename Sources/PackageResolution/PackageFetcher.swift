@@ -1,14 +1,9 @@
 import BuildStore
 import ConfigurationTree
 import Foundation
+import Glibc
 public import HostSystem
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// A package that stays where it is, on this host.
 public struct LocalPackage: Hashable, Sendable {

@@ -2,14 +2,9 @@
 // not active are hidden, and so is what would compete with the packages of an active stream.
 internal import CSolv
 import ConfigurationTree
+import Glibc
 import SystemPackage
 import Yams
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// What modules do to the packages of a set of repositories.
 struct ModuleFilter {

@@ -1,12 +1,7 @@
 // Which packages a line of `packages`, an exclude or a lock means. The rules are libdnf's (Query::filterSubject in
 // libdnf/sack/query.cpp, Subject._get_best_selectors in python/hawkey): readings as a NEVRA first, then provides, then files.
 internal import CSolv
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Glibc
 
 extension PackagePool {
     /// The packages that a text means, in the order of their ids.

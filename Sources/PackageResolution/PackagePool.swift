@@ -2,14 +2,9 @@
 import BuildStore
 internal import CSolv
 import ConfigurationTree
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Repositories loaded into a libsolv pool. Made, used and dropped on one thread; what it hands out are values.
 final class PackagePool {

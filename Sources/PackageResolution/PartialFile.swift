@@ -1,13 +1,8 @@
+import Glibc
 // A file while it is fetched. It lies beside its destination as `NAME.partial`, locked, so that two builds never write to
 // one, and stays when a build ends early: the next one goes on from there.
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 final class PartialFile {
     let path: FilePath

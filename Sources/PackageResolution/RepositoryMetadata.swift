@@ -1,14 +1,9 @@
 // What a repository's repomd.xml lists.
 import BuildStore
 internal import CSolv
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// The metadata files of one repository, as its repomd.xml lists them.
 struct RepositoryMetadata: Sendable {

@@ -1,14 +1,9 @@
 // Metadata in libsolv's own format: what the pool reads instead of XML.
 import BuildStore
 internal import CSolv
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// One part of a repository's metadata as libsolv writes it: made once per content, whole and as it was written whenever it is read.
 struct SolvFile: Sendable {

@@ -1,13 +1,8 @@
 // One libcurl transfer: a handle, its options, and the file that it writes.
 import BuildStore
 internal import CCurl
+import Glibc
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Owns a handle of libcurl's easy interface; freed with this object, which must have left the multi handle then.
 final class Transfer {

@@ -1,13 +1,8 @@
 // The list of the versionlock plugin, as `yum/plugins` has it (dnf-versionlock(8), yum-versionlock(1)).
 import ConfigurationTree
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 enum VersionLock {
     /// The entries of the list that `versionlock.conf` names, or of `versionlock.list` beside it.

@@ -1,12 +1,7 @@
 // Of a repository's filelists.xml only what somebody asks for. All of it is hundreds of megabytes of paths that nothing depends on, and
 // takes libsolv ten times as long to read as to look through.
 import BuildStore
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Glibc
 
 /// Paths that are looked for in lists of files.
 struct WantedFiles: Hashable, Sendable {

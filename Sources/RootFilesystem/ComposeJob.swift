@@ -1,12 +1,7 @@
 public import ConfigurationTree
+import Glibc
 public import HostSystem
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// A file whose text the pipeline makes: fstab, the boot loader's configuration, the host's name.
 public struct GeneratedFile: Hashable, Codable, Sendable {

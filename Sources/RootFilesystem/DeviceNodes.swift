@@ -1,12 +1,7 @@
 import ConfigurationTree
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// The devices of `devices` files, made in the process's root.
 struct DeviceNodes {

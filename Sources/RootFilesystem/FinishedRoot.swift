@@ -1,11 +1,6 @@
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// The last touches to a root, after the overlays; all inside the root.
 struct FinishedRoot {

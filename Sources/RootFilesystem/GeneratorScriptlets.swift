@@ -1,12 +1,7 @@
 public import ConfigurationTree
+import Glibc
 import HostSystem
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// A run of bash over generator scriptlets: the group's or the machine's.
 public struct GeneratorRun: Hashable, Codable, Sendable {

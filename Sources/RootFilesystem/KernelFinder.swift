@@ -1,11 +1,6 @@
+import Glibc
 import HostSystem
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// A kernel image in a root, with its initramfs.
 public struct FoundKernel: Hashable, Codable, Sendable {

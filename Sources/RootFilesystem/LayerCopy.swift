@@ -1,12 +1,7 @@
 import ConfigurationTree
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// One layer of underlays or overlays on its way into the root.
 ///

@@ -1,12 +1,7 @@
 internal import CCap
 import ConfigurationTree
+import Glibc
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Applies `<layer>.permissions`: owner, group, mode and capabilities of files of the process's root.
 struct LayerPermissions {

@@ -1,14 +1,9 @@
 // SELinux contexts by the root's own policy. Looked up with the build host's libselinux, as matchpathcon(8) and setfiles(8) do, and not with a
 // setfiles that is started in the root: that would have to be given the privilege to set the attribute.
 internal import CSELinux
+import Glibc
 import HostSystem
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 struct SecurityPolicy {
     /// Such as `targeted`.

@@ -1,12 +1,7 @@
 public import ConfigurationTree
+import Glibc
 public import HostSystem
 public import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Copies the underlays into an installroot that has no packages yet.
 public struct UnderlayJob: WorkerJob {

@@ -1,11 +1,6 @@
 import ArgumentParser
+import Glibc
 import HostSystem
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// DESIGN section 6.
 enum ExitStatus {

@@ -1,11 +1,6 @@
 import Dispatch
+import Glibc
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// SIGINT and SIGTERM: the first cancels the work, whose children are then ended; the second ends this program at once, and the
 /// workers with it.

@@ -1,12 +1,7 @@
 import BuildPipeline
 import ConfigurationTree
+import Glibc
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// The last lines of a terminal while machines are built: one for each, saying how far its stage is.
 struct LiveProgress {

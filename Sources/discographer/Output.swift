@@ -1,13 +1,8 @@
 // Standard output and standard error, a line at a time.
 import ConfigurationTree
+import Glibc
 import Synchronization
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// A line, or several, on standard output, at once: whoever reads a build's log reads it while it grows. Control characters are written out.
 func printLine(_ text: String) { printOutput(text.printable(keepingLines: true)) }

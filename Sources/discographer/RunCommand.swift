@@ -3,15 +3,10 @@ import ArgumentParser
 import BuildPipeline
 import ConfigurationTree
 import Foundation
+import Glibc
 import HostSystem
 import PackageResolution
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
