@@ -1,5 +1,5 @@
-import Glibc
 // Reading the tree's files: what a file may be, and the line-based ones. Every problem becomes a diagnostic; nothing is thrown.
+import Glibc
 import SystemPackage
 
 /// What is at a path of the tree, after symlinks.

@@ -1,6 +1,6 @@
-import Glibc
 // A file while it is fetched. It lies beside its destination as `NAME.partial`, locked, so that two builds never write to
 // one, and stays when a build ends early: the next one goes on from there.
+import Glibc
 import HostSystem
 import SystemPackage
 

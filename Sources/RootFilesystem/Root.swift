@@ -1,6 +1,6 @@
-import Glibc
 // The machine's root as the kernel shows it to a thread that is chrooted into it: no symlink of an overlay or a package
 // can lead a write out of it. Names are bytes: a root may hold some that are not UTF-8.
+import Glibc
 import HostSystem
 import SystemPackage
 

@@ -1,6 +1,6 @@
-import Glibc
 // What scriptlets see besides the root's own files: /proc and /sys, both read-only, and a minimal /dev. Mounted in the worker's
 // namespace only, so that nothing of it stays in the root or on the host.
+import Glibc
 import HostSystem
 import SystemPackage
 

@@ -1,10 +1,10 @@
-import Glibc
 // Installing what is verified meanwhile.
 //
 // A package's bytes are checked before they are used, each kind before its use: nothing begins, not even a %pretrans, before the headers of all
 // packages - dependencies, scriptlets, names, modes - have the digests and signatures that they must have; and no payload is opened before it has
 // the digest that its header gives. So what a bad package brings is never unpacked, and a machine's root with other packages in it already is
 // thrown away with its stage. What was gained by letting payloads be read by other processes while earlier packages are unpacked is in docs/benchmarks.md.
+import Glibc
 public import HostSystem
 import SystemPackage
 
