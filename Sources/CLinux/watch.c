@@ -21,8 +21,8 @@ static struct {
     int processes;
     bool watching;
     struct timespec begin;
-    const char *last_words;
-    size_t last_words_length;
+    const char *timeout_message;
+    size_t timeout_message_length;
     unsigned verdict;
 } watch = {.lock = PTHREAD_MUTEX_INITIALIZER, .processes = -1};
 
@@ -75,8 +75,8 @@ static void look(void) {
     // What is left then is a Lua scriptlet, which is this very process.
     double patience = 2;
     if (watch.limits.seconds > 0 && seconds > watch.limits.seconds + patience) {
-        for (size_t done = 0; done < watch.last_words_length;) {
-            ssize_t count = write(watch.limits.messages, watch.last_words + done, watch.last_words_length - done);
+        for (size_t done = 0; done < watch.timeout_message_length;) {
+            ssize_t count = write(watch.limits.messages, watch.timeout_message + done, watch.timeout_message_length - done);
             if (count < 0 && errno != EINTR) break;
             if (count > 0) done += (size_t)count;
         }
@@ -122,13 +122,13 @@ int discographer_watch_start(const discographer_watch_limits *limits) {
     return error == 0 ? 0 : -1;
 }
 
-void discographer_watch_begin(const char *last_words, size_t length) {
+void discographer_watch_begin(const char *timeout_message, size_t length) {
     // librpm closes its own for scriptlets that it starts, and not for what Lua starts.
     close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     pthread_mutex_lock(&watch.lock);
     clock_gettime(CLOCK_MONOTONIC, &watch.begin);
-    watch.last_words = last_words;
-    watch.last_words_length = length;
+    watch.timeout_message = timeout_message;
+    watch.timeout_message_length = length;
     watch.verdict = 0;
     watch.watching = true;
     pthread_cond_signal(&watch.changed);

@@ -7,8 +7,8 @@
 #include <sys/types.h>
 #include <sys/xattr.h>
 
-/// All threads allocate from one heap, and what is larger than 64 KiB goes back to the kernel when it is freed (mallopt(3)).
-void discographer_use_one_heap(void);
+/// Makes all threads allocate from one arena, and returns blocks larger than 64 KiB to the kernel as soon as they are freed (mallopt(3)).
+void discographer_use_single_malloc_arena(void);
 
 /// What an isolated process may see; see `discographer_isolate`.
 typedef struct {
@@ -43,6 +43,11 @@ typedef struct {
 /// naming what could not be done.
 int discographer_isolate(discographer_isolation *isolation, int lifeline, const char **failed_step);
 
+/// Brings up the interface `lo` of this process's network namespace: in a new one it is down (network_namespaces(7)).
+///
+/// Needs CAP_NET_ADMIN over the namespace. Returns 0, or -1 with errno set.
+int discographer_bring_up_loopback(void);
+
 /// Takes from this process and all that it starts, for good, what neither librpm nor a scriptlet needs: capabilities but those over
 /// files and users (capabilities(7); this process itself may still unmount), the system calls that reach the host's kernel log, keyrings, audit and modules (seccomp(2)), core dumps,
 /// and the view of this process in /proc.
@@ -73,9 +78,9 @@ enum {
 /// Returns 0, or -1 with errno set.
 int discographer_watch_start(const discographer_watch_limits *limits);
 
-/// A scriptlet begins. Should it be code of this very process (Lua) that does not end in time, then `last_words` are written to `messages`
+/// A scriptlet begins. Should it be code of this very process (Lua) that does not end in time, then `timeout_message` are written to `messages`
 /// and the process exits with status 1; they must stay until `discographer_watch_end`.
-void discographer_watch_begin(const char *last_words, size_t length);
+void discographer_watch_begin(const char *timeout_message, size_t length);
 
 /// The scriptlet has ended; the limits for which all other processes of the namespace were killed, or 0.
 unsigned discographer_watch_end(void);
@@ -118,13 +123,13 @@ int discographer_open_in_root_without_links(int root, const char *path, int flag
 /// Moves a file to a name that is free (renameat2(2), RENAME_NOREPLACE). Returns 0, or -1 with errno set.
 int discographer_move_to_free_name(int from, const char *name, int to, const char *free_name);
 
-/// Sends `descriptor` through a socket (unix(7), SCM_RIGHTS): until it is taken it is in no process's table. Returns 0, or -1 with errno set.
-int discographer_hide_descriptor(int socket, int descriptor);
+/// Sends `descriptor` into a socket (unix(7), SCM_RIGHTS): until it is received, no process has it open. Returns 0, or -1 with errno set.
+int discographer_park_descriptor(int socket, int descriptor);
 
-/// Takes what was hidden out of the other end, closed on exec; -1 when nothing is there.
-int discographer_take_descriptor(int socket);
+/// Receives the parked descriptor from the socket's other end, closed on exec; -1 when nothing is there.
+int discographer_unpark_descriptor(int socket);
 
-/// This process runs when no other wants to (sched(7), SCHED_IDLE), and a core that it has counts as free for those.
+/// Puts this process into SCHED_IDLE (sched(7)): it gets only CPU time that no other process wants.
 void discographer_run_when_idle(void);
 
 /// Sets the flag T of chattr(1) on an open folder. Returns 0, or -1 with errno set: the file system has none.
