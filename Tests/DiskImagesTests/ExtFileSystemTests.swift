@@ -91,7 +91,7 @@ struct ExtFileSystemTests {
                     _ = try system.addFile("big", in: ExtFileSystem.root, attributes(S_IFREG | 0o644), size: 4 << 20, from: input)
                 }
                 #expect(failure?.kind == .diskFull)
-                #expect(failure?.message.contains("/var (2 MiB) is full at big: no free block; a larger 'size'") == true)
+                #expect(failure?.message.contains("/var (2 MiB) is full at big: no free block; use a larger 'size'") == true)
             }
         }
     }
