@@ -72,9 +72,10 @@ let package = Package(
         library(
             "BuildPipeline",
             [
-                "Appliances", "DiskImages", "PackageInstallation", "PackageResolution", "RootFilesystem",
+                "Appliances", "BuildGraph", "DiskImages", "PackageInstallation", "PackageResolution", "RootFilesystem",
                 "ConfigurationTree", "BuildStore", "HostSystem",
             ]),
+        library("BuildGraph", ["BuildStore", "HostSystem"]),
         library("Appliances", ["CXML2", "ConfigurationTree", "DiskImages", "BuildStore", "HostSystem", subprocess]),
         library("DiskImages", ["ConfigurationTree", "BuildStore", "HostSystem"]),
         library("DiskWriting", ["CExt2FS", "CGuestfs", "DiskImages", "ConfigurationTree", "HostSystem"]),
