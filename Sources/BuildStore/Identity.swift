@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 
 /// The SHA-256 of a canonical description of all inputs of a stage (DESIGN section 4): equal inputs, equal identity.
@@ -16,7 +15,7 @@ public struct Identity: Hashable, Comparable, Codable, Sendable, CustomStringCon
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         var bytes = Data("\(stage) \(version)\n".utf8)
         bytes.append(try encoder.encode(description))
-        hexadecimal = SHA256.hash(data: bytes).hexadecimal
+        hexadecimal = Digester.digest(.sha256, of: bytes).hexadecimal
     }
 
     public init(from decoder: any Decoder) throws {
@@ -34,11 +33,4 @@ public struct Identity: Hashable, Comparable, Codable, Sendable, CustomStringCon
 
     /// Enough of it for a folder's name and a person's eye.
     public var short: String { String(hexadecimal.prefix(16)) }
-}
-
-extension Digest {
-    var hexadecimal: String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-    }
 }

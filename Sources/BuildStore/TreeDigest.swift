@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 import Glibc
 import HostSystem
@@ -14,7 +13,7 @@ public enum TreeDigest {
         guard path.withPlatformString({ stat($0, &status) }) == 0 else { return nil }
         var entries = Entries()
         try entries.add(path, name: [], followingLinks: true)
-        return SHA256.hash(data: entries.text).hexadecimal
+        return Digester.digest(.sha256, of: entries.text).hexadecimal
     }
 
     /// A line for each, its parts divided by NUL. Names are bytes, and not always text.
