@@ -15,7 +15,7 @@ public indirect enum CanonicalValue: Hashable, Sendable {
         if let text = String(validating: bytes, as: UTF8.self) {
             self = .text(text)
         } else {
-            self = .map(["bytes": .text(hexadecimalText(of: bytes))])
+            self = .map(["bytes": .text(bytes.hexadecimal)])
         }
     }
 
@@ -57,7 +57,7 @@ public indirect enum CanonicalValue: Hashable, Sendable {
         for byte in text.utf8 {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
-            case 0..<0x20: bytes += ("\\u00" + hexadecimalText(of: [byte])).utf8
+            case 0..<0x20: bytes += ("\\u00" + [byte].hexadecimal).utf8
             default: bytes.append(byte)
             }
         }
@@ -112,10 +112,4 @@ extension CanonicalValue: Codable {
         case .map(let values): try container.encode(values)
         }
     }
-}
-
-/// Two lower-case digits for each byte.
-func hexadecimalText(of bytes: some Sequence<UInt8>) -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
 }

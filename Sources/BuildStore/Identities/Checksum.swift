@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 public import SystemPackage
 
@@ -21,33 +20,19 @@ public struct Checksum: Hashable, Codable, Sendable, CustomStringConvertible {
     ///
     /// - Throws: `Errno` of open(2) or read(2).
     public init(_ algorithm: Algorithm, ofFile path: FilePath, length: Int64 = .max) throws {
-        let hexadecimal =
-            switch algorithm {
-            case .md5: try Self.digest(Insecure.MD5.self, path, length)
-            case .sha1: try Self.digest(Insecure.SHA1.self, path, length)
-            case .sha256: try Self.digest(SHA256.self, path, length)
-            case .sha384: try Self.digest(SHA384.self, path, length)
-            case .sha512: try Self.digest(SHA512.self, path, length)
-            }
-        self.init(algorithm, hexadecimal)
-    }
-
-    public var description: String { "\(algorithm.rawValue):\(hexadecimal)" }
-
-    private static func digest<Function: HashFunction>(
-        _ function: Function.Type, _ path: FilePath, _ length: Int64
-    ) throws -> String {
-        var state = Function()
+        let digester = Digester(algorithm)
         let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
         try descriptor.closeAfter {
             let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
             defer { chunk.deallocate() }
             var left = length
             while left > 0, case let count = try descriptor.read(into: chunk), count > 0 {
-                state.update(bufferPointer: UnsafeRawBufferPointer(rebasing: chunk[..<Int(min(Int64(count), left))]))
+                digester.update(UnsafeRawBufferPointer(rebasing: chunk[..<Int(min(Int64(count), left))]))
                 left -= Int64(count)
             }
         }
-        return state.finalize().hexadecimal
+        self.init(algorithm, digester.finalize().hexadecimal)
     }
+
+    public var description: String { "\(algorithm.rawValue):\(hexadecimal)" }
 }

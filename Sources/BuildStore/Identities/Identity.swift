@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 
 /// The SHA-256 of the canonical encoding of a stage with the identities of what it needs (DESIGN section 4): equal inputs, equal identity.
@@ -17,7 +16,7 @@ public struct Identity: Hashable, Comparable, Codable, Sendable, CustomStringCon
         let whole = CanonicalValue.map([
             "needs": .list(needs.map { .text($0) }), "stage": .text(stage), "value": value, "version": .number(Int64(version)),
         ])
-        hexadecimal = SHA256.hash(data: whole.bytes).hexadecimal
+        hexadecimal = Digester.digest(.sha256, of: whole.bytes).hexadecimal
     }
 
     /// An identity that was written down.
@@ -47,8 +46,4 @@ public struct Identity: Hashable, Comparable, Codable, Sendable, CustomStringCon
 
     /// Enough of it for a person's eye.
     public var short: String { String(hexadecimal.prefix(12)) }
-}
-
-extension Digest {
-    var hexadecimal: String { hexadecimalText(of: self) }
 }

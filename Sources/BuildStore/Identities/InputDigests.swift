@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 import Glibc
 import HostSystem
@@ -55,12 +54,12 @@ public final class InputDigests: Sendable {
         let now = time(nil)
         let isSettled = listing.entries.allSatisfy { max($0.status.st_ctim.tv_sec, $0.status.st_mtim.tv_sec) < now - Self.margin }
         let fingerprint = Self.fingerprint(of: listing)
-        let memory = folder.map { $0.appending(SHA256.hash(data: path.bytes + [key.skipsHiddenTop ? 1 : 0, key.followsTop ? 1 : 0]).hexadecimal) }
+        let memory = folder.map { $0.appending(Digester.digest(.sha256, of: path.bytes + [key.skipsHiddenTop ? 1 : 0, key.followsTop ? 1 : 0]).hexadecimal) }
         if isSettled, let memory, let remembered = try? readText(memory).split(separator: "\n"), remembered.count == 2, remembered[0] == fingerprint {
             return String(remembered[1])
         }
         let text = try Self.text(of: listing, at: path)
-        let digest = SHA256.hash(data: text).hexadecimal
+        let digest = Digester.digest(.sha256, of: text).hexadecimal
         if let memory, let folder {
             // A cache that cannot be written makes the next run read again.
             try? createDirectories(folder.appending("listings"))
@@ -98,7 +97,7 @@ public final class InputDigests: Sendable {
     }
 
     private static func fingerprint(of listing: TreeListing) -> String {
-        var hash = SHA256()
+        let hash = Digester(.sha256)
         for entry in listing.entries {
             var numbers = [
                 UInt64(entry.name.count), UInt64(entry.status.st_mode), UInt64(entry.status.st_dev), UInt64(entry.status.st_ino),
@@ -108,9 +107,9 @@ public final class InputDigests: Sendable {
             ]
             // A folder's size says nothing, and differs between file systems.
             if entry.kind == S_IFDIR { numbers[4] = 0 }
-            hash.update(data: entry.name)
-            numbers.withUnsafeBytes { hash.update(bufferPointer: $0) }
-            hash.update(data: entry.target)
+            hash.update(entry.name)
+            numbers.withUnsafeBytes { hash.update($0) }
+            hash.update(entry.target)
         }
         return hash.finalize().hexadecimal
     }

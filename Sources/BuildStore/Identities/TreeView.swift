@@ -1,4 +1,3 @@
-import Crypto
 import Glibc
 import HostSystem
 public import SystemPackage
@@ -37,9 +36,9 @@ public struct TreeView: Sendable, Hashable {
         // A folder that was reached later may hold what was reached before it.
         visible = seen.filter { path in !seen.contains { $0 != path && path.starts(with: $0) } }.sorted { $0.string < $1.string }
         let names = Set(visible.map { $0.bytes.dropFirst(tree.bytes.count).map { $0 } })
-        var hash = SHA256()
+        let hash = Digester(.sha256)
         for part in parts.sorted(by: { $0.name.lexicographicallyPrecedes($1.name) }) where names.contains(part.name) {
-            hash.update(data: part.name + [0] + Array(part.digest.utf8) + [0])
+            hash.update(part.name + [0] + Array(part.digest.utf8) + [0])
         }
         digest = hash.finalize().hexadecimal
         leavingLinks = leaving.sorted { $0.string < $1.string }

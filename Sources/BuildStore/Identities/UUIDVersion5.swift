@@ -1,6 +1,3 @@
-import Crypto
-import Foundation
-
 /// UUIDs made of names (RFC 9562 section 5.5).
 public enum UUIDVersion5 {
     /// The DNS name space of RFC 9562 section 6.6; names begin with the project's own.
@@ -11,7 +8,7 @@ public enum UUIDVersion5 {
     /// In lower case with hyphens.
     public static func uuid(of name: String) -> String {
         var bytes = Array(
-            Insecure.SHA1.hash(data: Data(nameSpace + Array("discographer\u{0}".utf8) + Array(name.utf8))).prefix(16))
+            Digester.digest(.sha1, of: nameSpace + Array("discographer\u{0}".utf8) + Array(name.utf8)).prefix(16))
         bytes[6] = bytes[6] & 0x0f | 0x50
         bytes[8] = bytes[8] & 0x3f | 0x80
         let digits = bytes.map { byte in

@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 import Glibc
 public import HostSystem
@@ -167,8 +166,8 @@ public final class LocalStageStore: StageStore {
     ) throws -> StageResult.Record {
         let names = try FileManager.default.contentsOfDirectory(atPath: partial.string).filter { $0 != Self.logName }.sorted()
         let files = try names.map { try StoredFile($0, in: partial, isSparse: content.sparseFiles.contains($0)) }
-        var hash = SHA256()
-        for file in files { hash.update(data: Array("\(file.name)\u{0}\(file.algorithm.rawValue)\u{0}\(file.digest)\u{0}".utf8)) }
+        let hash = Digester(.sha256)
+        for file in files { hash.update(Array("\(file.name)\u{0}\(file.algorithm.rawValue)\u{0}\(file.digest)\u{0}".utf8)) }
         let record = StageResult.Record(
             stage: stage, identity: identity, content: hash.finalize().hexadecimal, files: files, facts: content.facts,
             warnings: content.warnings, milliseconds: milliseconds)

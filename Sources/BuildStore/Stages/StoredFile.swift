@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 import Glibc
 import HostSystem
@@ -73,7 +72,7 @@ public struct StoredFile: Hashable, Codable, Sendable {
         let file = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
         defer { try? file.close() }
         let length = try file.seek(offset: 0, from: .end)
-        var hash = SHA256()
+        let hash = Digester(.sha256)
         let block = 1 << 16
         let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: block, alignment: 4096)
         defer { chunk.deallocate() }
@@ -98,13 +97,13 @@ public struct StoredFile: Hashable, Codable, Sendable {
                 }
                 let bytes = UnsafeRawBufferPointer(rebasing: chunk[..<filled])
                 if !bytes.isZero {
-                    withUnsafeBytes(of: offset.littleEndian) { hash.update(bufferPointer: $0) }
-                    hash.update(bufferPointer: bytes)
+                    withUnsafeBytes(of: offset.littleEndian) { hash.update($0) }
+                    hash.update(bytes)
                 }
                 offset += Int64(block)
             }
         }
-        withUnsafeBytes(of: length.littleEndian) { hash.update(bufferPointer: $0) }
+        withUnsafeBytes(of: length.littleEndian) { hash.update($0) }
         return hash.finalize().hexadecimal
     }
 }
@@ -132,13 +131,13 @@ struct TreeContent {
             try chunk.map { entry in try Self.line(of: entry, at: folder.appending(entry: entry.name), listing) }
         }
         var firstNames: [FileNumber: [UInt8]] = [:]
-        var hash = SHA256()
+        let hash = Digester(.sha256)
         for (entry, line) in zip(listing.entries, lines.joined()) {
-            hash.update(data: entry.name + [0] + line)
+            hash.update(entry.name + [0] + line)
             if entry.kind == S_IFREG { size += UInt64(entry.status.st_size) }
             guard entry.kind != S_IFDIR, entry.status.st_nlink > 1 else { continue }
             let number = FileNumber(device: entry.status.st_dev, inode: entry.status.st_ino)
-            if let first = firstNames[number] { hash.update(data: first + [0]) } else { firstNames[number] = entry.name }
+            if let first = firstNames[number] { hash.update(first + [0]) } else { firstNames[number] = entry.name }
         }
         digest = hash.finalize().hexadecimal
     }
@@ -163,7 +162,7 @@ struct TreeContent {
         do {
             let attributes = try path.withPlatformString { try allExtendedAttributes(of: $0) }
             for attribute in attributes where !ownToOverlays.contains(attribute.name) {
-                line += Array(attribute.name.utf8) + [0] + Array(hexadecimalText(of: attribute.value).utf8) + [0]
+                line += Array(attribute.name.utf8) + [0] + Array(attribute.value.hexadecimal.utf8) + [0]
             }
         } catch let error as Errno { throw FileError(path, error) }
         return line + [0]
@@ -176,7 +175,7 @@ struct TreeState {
 
     /// - Throws: `FileError`.
     init(of folder: FilePath) throws {
-        var hash = SHA256()
+        let hash = Digester(.sha256)
         for entry in try TreeListing(folder, followsTop: false).entries {
             // The top folder's own times change when the result gets its name.
             let isTop = entry.name.isEmpty
@@ -187,8 +186,8 @@ struct TreeState {
                 isTop ? 0 : UInt64(bitPattern: Int64(status.st_mtim.tv_sec)), isTop ? 0 : UInt64(bitPattern: Int64(status.st_mtim.tv_nsec)),
                 isTop ? 0 : UInt64(bitPattern: Int64(status.st_ctim.tv_sec)), isTop ? 0 : UInt64(bitPattern: Int64(status.st_ctim.tv_nsec)),
             ]
-            hash.update(data: entry.name)
-            numbers.withUnsafeBytes { hash.update(bufferPointer: $0) }
+            hash.update(entry.name)
+            numbers.withUnsafeBytes { hash.update($0) }
         }
         fingerprint = hash.finalize().hexadecimal
     }
