@@ -27,6 +27,7 @@ public struct BuildGraph: Sendable {
     public private(set) var nodes: [Identity: Node] = [:]
     /// The nodes' identities in the order in which they were added: what is needed before what needs it.
     public private(set) var order: [Identity] = []
+    private var byUser: [String: [Identity]] = [:]
 
     public init() {}
 
@@ -43,14 +44,16 @@ public struct BuildGraph: Sendable {
         let encoding = try CanonicalEncoding(stage)
         let identity = Identity(
             stage: type(of: stage).name, version: type(of: stage).version, value: encoding.value, needs: needs.map(\.hexadecimal))
-        if nodes[identity]?.users.contains(user) == false { nodes[identity]?.users.append(user) }
         if nodes[identity] == nil {
-            nodes[identity] = Node(identity: identity, stage: stage, encoding: encoding, needs: needs, users: [user])
+            nodes[identity] = Node(identity: identity, stage: stage, encoding: encoding, needs: needs, users: [])
             order.append(identity)
         }
+        if byUser[user, default: []].contains(identity) { return identity }
+        nodes[identity]?.users.append(user)
+        byUser[user, default: []].append(identity)
         return identity
     }
 
-    /// The nodes that a user wants, in the graph's order.
-    public func nodes(of user: String) -> [Node] { order.compactMap { nodes[$0] }.filter { $0.users.contains(user) } }
+    /// The nodes that a user wants, what is needed before what needs it.
+    public func nodes(of user: String) -> [Node] { byUser[user, default: []].compactMap { nodes[$0] } }
 }

@@ -7,6 +7,7 @@ public import SystemPackage
 public enum StageEvent: Sendable {
     case started
     case told(WorkerEvent)
+    case transferred(TransferProgress)
     case logged(String)
     /// Another program makes the result at this moment, and is waited for.
     case waiting
@@ -194,6 +195,10 @@ public actor Scheduler {
                 case .done: break
                 }
                 listener(node, .told(event))
+            },
+            transfer: { progress in
+                if let name = progress.finished { log?.write("\(progress.files)/\(progress.totalFiles) \(name)") }
+                listener(node, .transferred(progress))
             },
             log: { text in
                 log?.write(text)

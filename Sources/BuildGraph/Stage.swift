@@ -48,10 +48,30 @@ public struct StageWork: Sendable {
     public var handedOver: [String: any Sendable]
     /// Tells what happens.
     public var report: @Sendable (WorkerEvent) -> Void
+    /// Tells how far a transfer from the network is.
+    public var transfer: @Sendable (TransferProgress) -> Void
     /// Writes to the log.
     public var log: @Sendable (String) -> Void
     /// Hands something over to the stages that need this one, which is not kept.
     public var handOver: @Sendable (any Sendable) -> Void
+}
+
+/// How far a transfer is.
+public struct TransferProgress: Hashable, Sendable {
+    public var bytes: UInt64
+    public var totalBytes: UInt64
+    public var files: Int
+    public var totalFiles: Int
+    /// A file that has just arrived.
+    public var finished: String?
+
+    public init(bytes: UInt64, totalBytes: UInt64, files: Int, totalFiles: Int, finished: String? = nil) {
+        self.bytes = bytes
+        self.totalBytes = totalBytes
+        self.files = files
+        self.totalFiles = totalFiles
+        self.finished = finished
+    }
 }
 
 /// What a stage takes of the host while it runs.

@@ -36,7 +36,7 @@ struct GuestfsDiskWriter: DiskWriter {
         defer { unlink(pipe.string) }
         let packing = Mutex<Result<String, any Error>?>(nil)
         let packed = DispatchSemaphore(value: 0)
-        let tar = tools.tar
+        let tar = try tools.tool("tar")
         Thread.detach {
             let result = Result {
                 try tar.runBlocking([

@@ -25,7 +25,7 @@ struct LoopDiskWriter: DiskWriter {
             try mount(device.path.string, at: target, type: "ext4")
             mounted.append(target)
         }
-        try tools.cp.runBlocking(["-a", "--sparse=always", "\(root)/.", mountPoint.string])
+        try tools.tool("cp").runBlocking(["-a", "--sparse=always", "\(root)/.", mountPoint.string])
         for target in mounted {
             // Made by mke2fs; nothing of the machine's.
             let lostAndFound = target.appending("lost+found")

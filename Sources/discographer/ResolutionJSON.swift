@@ -132,8 +132,3 @@ enum ResolutionJSON {
         }
     }
 }
-
-extension Machine {
-    /// As the command line takes it.
-    var fullName: String { "\(groupName)/\(name)" }
-}

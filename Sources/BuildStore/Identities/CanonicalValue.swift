@@ -52,6 +52,42 @@ public indirect enum CanonicalValue: Hashable, Sendable {
         }
     }
 
+    /// As `bytes`, with a line for each value and two spaces for each level: for files that people read too.
+    public var prettyBytes: [UInt8] {
+        var bytes: [UInt8] = []
+        appendPretty(to: &bytes, indentation: 0)
+        bytes.append(UInt8(ascii: "\n"))
+        return bytes
+    }
+
+    private func appendPretty(to bytes: inout [UInt8], indentation: Int) {
+        func line(_ level: Int) { bytes += "\n".utf8 + [UInt8](repeating: UInt8(ascii: " "), count: 2 * level) }
+        switch self {
+        case .list(let values) where !values.isEmpty:
+            bytes.append(UInt8(ascii: "["))
+            for (index, value) in values.enumerated() {
+                if index > 0 { bytes.append(UInt8(ascii: ",")) }
+                line(indentation + 1)
+                value.appendPretty(to: &bytes, indentation: indentation + 1)
+            }
+            line(indentation)
+            bytes.append(UInt8(ascii: "]"))
+        case .map(let values) where !values.isEmpty:
+            bytes.append(UInt8(ascii: "{"))
+            let sorted = values.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+            for (index, entry) in sorted.enumerated() {
+                if index > 0 { bytes.append(UInt8(ascii: ",")) }
+                line(indentation + 1)
+                Self.append(entry.key, to: &bytes)
+                bytes += ": ".utf8
+                entry.value.appendPretty(to: &bytes, indentation: indentation + 1)
+            }
+            line(indentation)
+            bytes.append(UInt8(ascii: "}"))
+        default: append(to: &bytes)
+        }
+    }
+
     private static func append(_ text: String, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
         for byte in text.utf8 {

@@ -19,6 +19,13 @@ public struct Identity: Hashable, Comparable, Codable, Sendable, CustomStringCon
         hexadecimal = Digester.digest(.sha256, of: whole.bytes).hexadecimal
     }
 
+    /// The identity of something that is no stage, such as what is remembered of a repository.
+    ///
+    /// - Throws: `EncodingError` when the value has no canonical form.
+    public init(stage: String, version: Int, of value: some Encodable) throws {
+        self.init(stage: stage, version: version, value: try CanonicalEncoding(value).value, needs: [])
+    }
+
     /// An identity that was written down.
     ///
     /// - Returns: `nil` when the text is not 64 lower-case hexadecimal digits.

@@ -21,10 +21,11 @@ public struct FileInput: Codable, Hashable, Sendable, IdentityRepresentable {
     public var path: FilePath
     public var digest: String
 
+    /// - Parameter skipsHiddenTop: names that begin with `.` directly in a folder do not count, as in layers of overlays.
     /// - Throws: `FileError`.
-    public init(_ path: FilePath, digests: InputDigests) throws {
+    public init(_ path: FilePath, skipsHiddenTop: Bool = false, digests: InputDigests) throws {
         self.path = path
-        digest = try digests.digest(of: path) ?? ""
+        digest = try digests.digest(of: path, skipsHiddenTop: skipsHiddenTop) ?? ""
     }
 
     public var identityValue: String { digest }

@@ -38,13 +38,14 @@ public struct StageCollection: Sendable {
     ///
     /// - Parameters:
     ///   - references: the results that machines refer to.
+    ///   - among: results that may go; `nil`: all.
     ///   - isDryRun: nothing is removed.
     /// - Returns: what was removed, or would be.
     /// - Throws: `FileError`, `HostSystemError`, `CancellationError`.
-    public func collect(_ rule: Rule, references: Set<Identity>, isDryRun: Bool) async throws -> [Candidate] {
+    public func collect(_ rule: Rule, references: Set<Identity>, among: Set<Identity>? = nil, isDryRun: Bool) async throws -> [Candidate] {
         guard exists(store.folder) else { return [] }
         if !isDryRun { try await removeLeftovers(references) }
-        let all = candidates(references)
+        let all = candidates(references).filter { among?.contains($0.identity) ?? true }
         var wanted: [Candidate] = []
         let now = Int(time(nil))
         for candidate in all {

@@ -115,6 +115,9 @@ int discographer_open_in_root(int root, const char *path, int flags);
 /// As `discographer_open_in_root`; a path with a symlink in it is ELOOP.
 int discographer_open_in_root_without_links(int root, const char *path, int flags);
 
+/// Exchanges what two names stand for, in one step (renameat2(2), RENAME_EXCHANGE). Returns 0, or -1 with errno set.
+int discographer_exchange_names(const char *first, const char *second);
+
 /// Moves a file to a name that is free (renameat2(2), RENAME_NOREPLACE). Returns 0, or -1 with errno set.
 int discographer_move_to_free_name(int from, const char *name, int to, const char *free_name);
 

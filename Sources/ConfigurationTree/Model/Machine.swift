@@ -27,6 +27,8 @@ public struct Machine: Hashable, Codable, Sendable {
     /// The machine's name and hostname: a DNS label (RFC 1123).
     public var name: String
     public var groupName: String
+    /// `group/machine`, by which commands and messages name it.
+    public var fullName: String { "\(groupName)/\(name)" }
     public var path: FilePath
     /// This machine's own; the group's are in its `MachineGroup`.
     public var packages: [PackageRequest] = []

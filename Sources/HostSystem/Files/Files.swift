@@ -136,6 +136,14 @@ public func copyContents(of input: FileDescriptor, to output: FileDescriptor) th
     guard discographer_copy_contents(input.rawValue, output.rawValue) == 0 else { throw Errno(rawValue: errno) }
 }
 
+/// Exchanges what two names stand for, in one step: at no moment is there nothing at either (renameat2(2), RENAME_EXCHANGE).
+///
+/// - Throws: `Errno`; `.invalidArgument` where the file system cannot.
+public func exchangeNames(of first: FilePath, and second: FilePath) throws {
+    let result = first.withPlatformString { first in second.withPlatformString { discographer_exchange_names(first, $0) } }
+    guard result == 0 else { throw Errno(rawValue: errno) }
+}
+
 /// Lets each folder that is made in this one lie in another part of the disk (chattr(1), T), where the file system can be told so.
 ///
 /// ext4 looks at every inode that was freed in a part within the last minutes before it takes one there: an installation beside a root of 11,000 files that

@@ -9,9 +9,10 @@ public struct BuiltDisks: Sendable {
 
     /// `nil`: there are none.
     public init?(machine: Machine, paths: BuildPaths) {
-        guard let manifest = ArtefactManifest(in: paths.artefacts(machine)) else { return nil }
+        let folder = paths.artefacts(machine)
+        guard let manifest = ArtefactManifest(in: folder) else { return nil }
         for format in ["qcow2", "raw"] {
-            let disks = manifest.artefacts.filter { $0.format == format }.map(\.path)
+            let disks = manifest.artefacts.filter { $0.format == format }.map { folder.appending($0.path) }
             if !disks.isEmpty {
                 self.paths = disks
                 self.format = format
