@@ -82,7 +82,7 @@ struct DoctorCommand: AsyncParsableCommand {
     @OptionGroup var tree: TreeOptions
 
     func run() async throws {
-        let table = try ToolTable(pathsPath: try tree.paths().pathsPath)
+        let table = try ToolTable(pathsPath: try await tree.paths().pathsPath)
         let missing = table.missing
         for tool in missing { printError("\(tool.name): \(tool.path) is missing") }
         var packages = Set(missing.map(\.package))

@@ -37,8 +37,8 @@ struct TreeOptions: ParsableArguments {
     var groups: [String] = []
 
     /// The command line, over what the configuration files set, over the defaults.
-    func paths() throws -> BuildPaths {
-        let settings = try ConfigurationFiles.read()
+    func paths() async throws -> BuildPaths {
+        let settings = try await ConfigurationFiles.read()
         let installed = InstalledFiles.folder
         func path(_ option: String?, _ name: String, _ standard: FilePath) -> FilePath {
             FilePath(URL(fileURLWithPath: option ?? settings[name] ?? standard.string).standardizedFileURL.path)
@@ -110,7 +110,7 @@ struct TreeOptions: ParsableArguments {
     func buildOptions(outputs: [OutputFormat]? = nil, jobs: Int? = nil, diskWriter: DiskWriterKind? = nil) async throws
         -> BuildOptions
     {
-        let paths = try paths()
+        let paths = try await paths()
         let environment = ProcessInfo.processInfo.environment
         return BuildOptions(
             paths: paths, tools: try ToolTable(pathsPath: paths.pathsPath), worker: try Worker.besideThisProgram(),
@@ -153,7 +153,7 @@ enum InstalledFiles {
 enum ConfigurationFiles {
     static let names = ["configPath", "cachePath", "functionsPath", "pathsPath"]
 
-    static func read() throws -> [String: String] {
+    static func read() async throws -> [String: String] {
         let home = ProcessInfo.processInfo.environment["HOME"] ?? "/root"
         let files = ["/etc/discographer/configuration", "\(home)/.discographer"].filter { exists(FilePath($0)) }
         guard !files.isEmpty else { return [:] }
@@ -165,7 +165,7 @@ enum ConfigurationFiles {
         environment["HOME"] = home
         let output: String
         do {
-            output = try Tool(name: "bash", path: "/bin/bash", package: "bash").runBlocking(
+            output = try await Tool(name: "bash", path: "/bin/bash", package: "bash").run(
                 ["--noprofile", "--norc", "-c", script, "configuration"] + files, environment: environment)
         } catch HostSystemError.toolFailed(_, let status, let ending) {
             printError("\(files.joined(separator: " or ")): error: bash \(status)\(ending.isEmpty ? "" : ":\n\(ending)")")

@@ -26,7 +26,10 @@ extension Tool {
             path, arguments, environment: environment, input: input, workingDirectory: workingDirectory)
     }
 
-    /// As `run`, for code that is not asynchronous: blocks the thread, which must not be one of the cooperative pool's.
+    /// As `run`, for the jobs of workers, which are not asynchronous: blocks the thread until the program ends.
+    ///
+    /// Never call this in the program that coordinates a build. Its code runs on threads of the cooperative pool, of which a host with
+    /// one processor has one; this function needs another one, and would wait forever.
     ///
     /// - Parameter onOutput: called with each piece of what the program prints on standard output; the result is empty then.
     @discardableResult
