@@ -4,7 +4,7 @@
 
 PREFIX ?= /usr/local
 SWIFT_BUILD = swift build
-# The servers of tests are on this host, and some of them are proxies.
+# Without proxies: tests start their own servers on this host, and some of these are proxies.
 SWIFT_TEST = env -u http_proxy -u https_proxy -u HTTPS_PROXY -u all_proxy -u ALL_PROXY -u no_proxy -u NO_PROXY swift test --skip-build
 
 help: ## list the targets
@@ -15,21 +15,21 @@ demo: ## build three appliances and boot one
 	@$(MAKE) --no-print-directory --jobs=2 release repository
 	scripts/demo
 
-test: lint release unit-test integration-test differential-test ## everything; as root, at most 25 minutes
+test: lint release unit-test integration-test differential-test ## everything, as root, at most 25 minutes
 
 test-all: export DISCOGRAPHER_TEST_ALL = 1
-test-all: test ## the same with the suites that take long
+test-all: test ## everything, including the slow suites
 
 unit-test: host-packages ## the unit tests alone, under a minute
 	swift build --build-tests
 	$(SWIFT_TEST)
 
-integration-test: demo ## real packages, loop devices and boots; as root
+integration-test: demo ## real packages, loop devices and boots, as root
 	swift build --build-tests
 	DISCOGRAPHER_INTEGRATION=1 DISCOGRAPHER_DEMO_REPOSITORY="$$(Tests/Repository/build --print-path)" \
 		$(SWIFT_TEST) --filter IntegrationTests --no-parallel
 
-differential-test: build repository host-packages ## resolution compared with dnf's, request by request
+differential-test: build repository host-packages ## compare resolution with dnf's, request by request
 	Tests/Differential/resolve-with-dnf "$$(swift build --show-bin-path)/discographer"
 
 lint: host-packages ## formatting of the Swift sources, and the shell functions
@@ -37,7 +37,7 @@ lint: host-packages ## formatting of the Swift sources, and the shell functions
 	shellcheck functions/*.functions scripts/* Benchmarks/run Tests/Differential/install-with-dnf \
 		Tests/Differential/resolve-with-dnf
 
-bench: release repository large-repository ## compare with dnf, zypper and rpm, side by side in one run; as root
+bench: release repository large-repository ## measure against dnf, zypper and rpm in one run, as root
 	@scripts/install-host-packages Benchmarks/host-packages
 	Benchmarks/run
 	Benchmarks/installation
@@ -49,7 +49,7 @@ format: ## format the Swift sources in place
 build: build-packages
 	$(SWIFT_BUILD)
 
-release: build-packages ## the optimised build, as it is installed: Swift's own libraries are part of it
+release: build-packages ## the optimised build for installation, with Swift's libraries linked in
 	$(SWIFT_BUILD) -c release --static-swift-stdlib
 
 build-packages:

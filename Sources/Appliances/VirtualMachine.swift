@@ -6,12 +6,12 @@ public import HostSystem
 import Subprocess
 public import SystemPackage
 
-/// A machine in QEMU, on its artefact, which is never written to.
+/// Runs a machine in QEMU from its artefact, which is never written to.
 public struct VirtualMachine: Sendable {
-    /// How a boot that was watched ended.
+    /// How a watched boot ended.
     public enum Ending: Hashable, Sendable {
         case matched(seconds: Double)
-        /// `console`: what was printed until then.
+        /// `console`: what the guest printed until then.
         case timedOut(console: String)
         case guestEnded(status: String, console: String)
     }
@@ -46,7 +46,7 @@ public struct VirtualMachine: Sendable {
             usesKVM ? "host" : "max",
             "-smp", "\(hardware.cpus)", "-m", "\(hardware.memory.bytes >> 20)M", "-nodefaults", "-display", "none",
             "-vga", "none", "-no-reboot",
-            // The artefact stays as it is: QEMU writes to a temporary file that has no name.
+            // QEMU writes to a temporary file without a name, not to the artefact.
             "-snapshot",
             "-serial", interactive ? "mon:stdio" : "stdio",
         ]
@@ -88,16 +88,17 @@ public struct VirtualMachine: Sendable {
         return words
     }
 
-    /// The command line that starts the machine with its console on the terminal, to be exec'ed.
+    /// The command line that starts the machine with its console on the terminal, for execv(3).
     public var interactiveCommand: (program: FilePath, arguments: [String]) {
         (qemu.path, arguments(interactive: true))
     }
 
-    /// Boots and watches the console until the expression matches, and ends the guest.
+    /// Boots the machine, watches its console until the expression matches, and ends the guest.
     ///
-    /// A login prompt has no line end: the expression is looked for in what was printed so far, with `^` and `$` at the ends of lines.
+    /// The expression is searched for in everything printed so far, since a login prompt does not end with a line feed. `^` and `$` match at the
+    /// ends of lines.
     ///
-    /// - Parameter onConsole: what the guest prints, as it prints it.
+    /// - Parameter onConsole: called with what the guest prints, as it prints it.
     public func boot(
         until expression: sending Regex<AnyRegexOutput>, timeout: Duration,
         onConsole: @escaping @Sendable (String) -> Void
@@ -109,7 +110,7 @@ public struct VirtualMachine: Sendable {
         options.teardownSequence = [.send(signal: .kill, allowedDurationToNextStep: .seconds(2))]
         let environment = Dictionary(
             uniqueKeysWithValues: minimalEnvironment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
-        // Like every child of a build, the guest ends with this process. setpriv keeps that through its exec.
+        // The guest must end with this process, like every child of a build. setpriv sets that and keeps it through exec.
         let configuration = Configuration(
             executable: .path(setpriv.path),
             arguments: Arguments(["--pdeathsig", "KILL", qemu.path.string] + arguments(interactive: false)),
@@ -145,9 +146,9 @@ public struct VirtualMachine: Sendable {
     }
 }
 
-/// All that a guest printed, and whether what is waited for is in it.
+/// Everything that a guest has printed, and whether the expression occurs in it.
 actor ConsoleWatch {
-    /// Of what came before, this much may be the beginning of a match, counted in bytes; more would make the search slow.
+    /// In bytes, how far before new text a match may begin. More would make the search slow.
     private static let overlap = 4096
 
     private(set) var text = ""
@@ -158,9 +159,9 @@ actor ConsoleWatch {
     func add(_ more: String) -> Bool {
         let known = text.utf8.count
         text += more
-        // A fast guest prints more at once than the overlap.
+        // Relative to the known text: a fast guest prints more at once than the overlap.
         var start = text.utf8.index(text.startIndex, offsetBy: max(0, known - Self.overlap))
-        // From the beginning of a line, lest '^' match inside of one.
+        // From the beginning of a line, so that '^' does not match inside a line.
         start = text[..<start].lastIndex(where: \.isNewline).map(text.index(after:)) ?? text.startIndex
         return text[start...].firstMatch(of: expression) != nil
     }

@@ -1,6 +1,6 @@
 internal import CXML2
 
-/// An element of an XML document that is to be written.
+/// An element of an XML document to write.
 struct XMLElement {
     var name: String
     var attributes: KeyValuePairs<String, String> = [:]
@@ -17,7 +17,7 @@ struct XMLElement {
         self.children = children
     }
 
-    /// The whole document, indented, in UTF-8; escaping is libxml2's.
+    /// The whole document in UTF-8, indented. libxml2 does the escaping.
     func document() -> String {
         guard let writer = discographer_xml_create() else { return "" }
         defer { discographer_xml_free(writer) }

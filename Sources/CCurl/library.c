@@ -1,11 +1,11 @@
-// Calls of libcurl through pointers that dlsym(3) finds, with the types that the header gives the functions.
+// Calls libcurl through pointers from dlsym(3), which have the types of the functions in its header.
 #define CURL_DISABLE_TYPECHECK
 #include "CCurl.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
 
-// The name that every libcurl since 2005 has (its SONAME; curl.h's CURL_GLOBAL_DEFAULT and all that is used here are part of it).
+// The SONAME of every libcurl since 2005, which includes everything that is used here.
 static const char library_name[] = "libcurl.so.4";
 
 #undef curl_easy_setopt

@@ -1,4 +1,4 @@
-// libext2fs for Swift: the header, and shims for what its macros and unions make of an inode.
+// libext2fs for Swift: the header, and shims for fields of an inode that are macros or unions.
 #pragma once
 #include <ext2fs/ext2_fs.h>
 #include <ext2fs/ext2fs.h>
@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-// Times beyond 2038 and parts of seconds share a field (ext4(5), "inode timestamps").
+// One field has both the bits of times after 2038 and the nanoseconds (ext4(5), "inode timestamps").
 static inline uint32_t discographer_ext_extra_time(int64_t seconds, uint32_t nanoseconds) {
     return (uint32_t)(((uint64_t)(seconds - (int32_t)seconds) >> 32) & 3) | nanoseconds << 2;
 }
 
-/// Mode, owner and times of an inode. When the inode changed, and when it was made, is when the build was: `now`.
+/// Sets mode, owner and times of an inode. `now` becomes the time of its last change and of its creation.
 static inline void discographer_ext_describe(struct ext2_inode_large *inode, uint16_t mode, uint32_t user, uint32_t group,
                                              int64_t seconds, uint32_t nanoseconds, int64_t now) {
     inode->i_mode = mode;
@@ -31,7 +31,7 @@ static inline void discographer_ext_set_size(struct ext2_inode_large *inode, uin
     inode->i_size_high = (uint32_t)(size >> 32);
 }
 
-/// A device's number, as Linux has it in i_block: short ones in the first word, others in the second.
+/// Sets a device number, which Linux has in i_block: a short one in the first word, others in the second.
 static inline void discographer_ext_set_device(struct ext2_inode_large *inode, uint32_t major, uint32_t minor) {
     if (major < 256 && minor < 256)
         inode->i_block[0] = major << 8 | minor;
@@ -39,13 +39,13 @@ static inline void discographer_ext_set_device(struct ext2_inode_large *inode, u
         inode->i_block[1] = (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
 }
 
-/// ext2fs_open2(3) for writing, of what begins at `offset` in an image.
+/// ext2fs_open2(3) for writing, of a file system at `offset` in an image.
 static inline errcode_t discographer_ext_open(const char *image, uint64_t offset, ext2_filsys *handle) {
     char options[32];
     snprintf(options, sizeof options, "offset=%llu", (unsigned long long)offset);
     return ext2fs_open2(image, options, EXT2_FLAG_RW | EXT2_FLAG_64BITS, 0, 0, unix_io_manager, handle);
 }
 
-/// lseek(2) to the next data and, from there, to the next hole: SEEK_DATA and SEEK_HOLE are for GNU sources only.
+/// lseek(2) to the next data and to the next hole. SEEK_DATA and SEEK_HOLE are defined only for GNU sources.
 static inline off_t discographer_next_data(int file, off_t position) { return lseek(file, position, 3); }
 static inline off_t discographer_next_hole(int file, off_t position) { return lseek(file, position, 4); }

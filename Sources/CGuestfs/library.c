@@ -1,13 +1,13 @@
-// Calls of libguestfs through pointers that dlsym(3) finds, with the types that the header gives the functions.
+// Calls libguestfs through pointers from dlsym(3), which have the types of the functions in its header.
 #include "CGuestfs.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
 
-// The name that every libguestfs since 1.0 has (its SONAME; guestfs(3), STABLE VERSIONS AND DEVELOPMENT VERSIONS: the interface stays).
+// The SONAME of every libguestfs since 1.0 (guestfs(3), STABLE VERSIONS AND DEVELOPMENT VERSIONS).
 static const char library_name[] = "libguestfs.so.0";
 
-// In one place: what is called, and by which name it is found.
+// The functions that are called, by their names without guestfs_.
 #define FUNCTIONS(of) \
     of(create_flags) of(close) of(last_error) of(set_error_handler) of(set_backend) of(set_backend_setting) of(set_tmpdir) of(set_cachedir) \
     of(set_memsize) of(set_autosync) of(add_drive_opts) of(launch) of(mkdir_p) of(mount_options) of(tar_in_opts) of(lsetxattr) of(umount_all) \

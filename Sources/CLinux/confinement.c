@@ -1,5 +1,5 @@
-// What a process that runs packages' scriptlets, and everything it starts, may still ask of the kernel. Root without these is root
-// over the files of the installroot, and over nothing of the host's kernel.
+// Limits what a process that runs packages' scriptlets, and everything that it starts, can do through the kernel. What is left is root over the files of the
+// installroot, but not over the host's kernel.
 #define _GNU_SOURCE
 #include "CLinux.h"
 
@@ -17,15 +17,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// capabilities(7). Everything else is dropped: SYS_ADMIN (mounts; this process alone keeps it, for its own unmounts), SYS_MODULE, SYS_BOOT, SYS_TIME, SYS_RAWIO, SYS_PTRACE,
-// NET_ADMIN (iptables(8) loads modules), DAC_READ_SEARCH (open_by_handle_at(2) reaches the whole file system that the root lies
-// on), LINUX_IMMUTABLE (the cache could not be cleaned), ...
+// The capabilities(7) that are kept. All others are dropped: SYS_ADMIN (mounts; only this process keeps it, for its own unmounts), SYS_MODULE, SYS_BOOT, SYS_TIME,
+// SYS_RAWIO, SYS_PTRACE, NET_ADMIN (iptables(8) loads modules), DAC_READ_SEARCH (open_by_handle_at(2) reaches the whole file system that the root is on),
+// LINUX_IMMUTABLE (the cache could not be cleaned), ...
 static const int kept_capabilities[] = {
-    // Files of many owners, with setuid bits, devices and capabilities: what librpm writes.
+    // For the files that librpm writes, with many owners, setuid bits, devices and capabilities.
     CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_MKNOD, CAP_SETFCAP,
-    // librpm's chroot; ldconfig -r and setpriv(1) of scriptlets.
+    // For librpm's chroot, and for ldconfig -r and setpriv(1) in scriptlets.
     CAP_SYS_CHROOT, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL,
-    // Their own loopback; ping's file capability would keep it from being started otherwise.
+    // For their own loopback. A program such as ping, whose file capabilities include these, could not be started without them.
     CAP_NET_BIND_SERVICE, CAP_NET_RAW,
 };
 
@@ -34,7 +34,7 @@ static int drop_capabilities(void) {
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
     if (syscall(SYS_capget, &header, data) < 0) return -1;
     __u32 kept[_LINUX_CAPABILITY_U32S_3] = {0};
-    // Not handed on: programs that it starts get what the bounding set leaves.
+    // Not inherited: programs that this process starts get what the bounding set leaves.
     __u32 own[_LINUX_CAPABILITY_U32S_3] = {[CAP_SYS_ADMIN / 32] = 1u << (CAP_SYS_ADMIN % 32)};
     for (size_t index = 0; index < sizeof kept_capabilities / sizeof *kept_capabilities; index++)
         kept[kept_capabilities[index] / 32] |= 1u << (kept_capabilities[index] % 32);
@@ -56,13 +56,13 @@ static int filter_system_calls(void) {
         errno = ENOMEM;
         return -1;
     }
-    // Other ABIs of this kernel (x32) are missing, not forbidden: programs fall back.
+    // System calls of other ABIs (x32) fail as if missing, so that programs fall back.
     int error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
     if (error == 0) error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
 #ifdef __x86_64__
     if (error == 0) error = seccomp_arch_add(filter, SCMP_ARCH_X86);
 #endif
-    // The keyrings of root belong to the host; the others are doors into the kernel that no scriptlet needs.
+    // Root's keyrings are the host's. The others are ways into the kernel that scriptlets do not need.
     static const int missing[] = {
         SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(keyctl), SCMP_SYS(bpf), SCMP_SYS(perf_event_open),
         SCMP_SYS(userfaultfd), SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),
@@ -70,17 +70,17 @@ static int filter_system_calls(void) {
     };
     for (size_t index = 0; error == 0 && index < sizeof missing / sizeof *missing; index++)
         error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), missing[index], 0);
-    // What waits for a disk succeeds at once, as with systemd-nspawn's --suppress-sync: a stage's result counts only when it is whole, so nothing
-    // on the way to it has to outlast a power cut, and sync(2) is for all file systems of the host. The demo's scriptlets wait 130 times.
+    // Waiting for the disk succeeds at once, as with systemd-nspawn's --suppress-sync. A stage's result is used only when it is complete, so unfinished work
+    // need not survive a power cut, and sync(2) would wait for all of the host's file systems. The demo's scriptlets call these 130 times.
     static const int waiting[] = {
         SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(sync), SCMP_SYS(syncfs), SCMP_SYS(sync_file_range), SCMP_SYS(msync),
     };
     for (size_t index = 0; error == 0 && index < sizeof waiting / sizeof *waiting; index++)
         error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(0), waiting[index], 0);
-    // The kernel's messages are the host's.
+    // The kernel's log is the host's.
     if (error == 0) error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(syslog), 0);
-    // A family that is not there yet would be loaded as a module, without asking for a privilege. The audit log is the host's; libaudit
-    // takes this answer for a kernel without one.
+    // The kernel would load the module of another socket family without asking for a privilege. The audit log is the host's; libaudit treats this error as a
+    // kernel without audit.
     if (error == 0)
         error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_GT, AF_NETLINK));
     for (int family = AF_INET + 1; error == 0 && family < AF_NETLINK; family++)
@@ -89,7 +89,7 @@ static int filter_system_calls(void) {
     if (error == 0)
         error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, AF_NETLINK),
                                  SCMP_A2(SCMP_CMP_EQ, NETLINK_AUDIT));
-    // Typing into the terminal of whoever runs `discographer shell`.
+    // Would type into the terminal of the user of `discographer shell`.
     if (error == 0)
         error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCSTI));
     if (error == 0) error = seccomp_load(filter);
@@ -98,8 +98,8 @@ static int filter_system_calls(void) {
     return error == 0 ? 0 : -1;
 }
 
-// In this process's own /proc, where who leaves a chroot would find it: what is global to the host's kernel, and this process's memory, which
-// its Lua scriptlets could write.
+// Covers parts of this process's own /proc, which a program that leaves the chroot would find: settings of the host's kernel, and this process's memory, which its
+// Lua scriptlets could write to.
 static int protect_kernel_settings(void) {
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
     if (mount_setattr(AT_FDCWD, "/proc", 0, &attributes, sizeof attributes) < 0) return -1;
@@ -116,13 +116,13 @@ static int protect_kernel_settings(void) {
 int discographer_confine(const char **failed_step) {
     *failed_step = "making /proc read-only";
     if (protect_kernel_settings() < 0) return -1;
-    // core(5): a limit of 1 byte writes no core, and keeps a crash from the host's core_pattern program.
+    // A limit of 1 byte writes no core and does not start the host's core_pattern program (core(5)).
     *failed_step = "forbidding core dumps (setrlimit)";
     if (setrlimit(RLIMIT_CORE, &(struct rlimit){1, 1}) < 0) return -1;
-    // prctl(2): keeps scriptlets from this process's memory, descriptors and root folder in /proc.
+    // Keeps scriptlets away from this process's memory, descriptors and root folder in /proc (prctl(2)).
     *failed_step = "closing this process to others (PR_SET_DUMPABLE)";
     if (prctl(PR_SET_DUMPABLE, 0) < 0) return -1;
-    // Before the capabilities: without no_new_privs, which would take setuid programs from scriptlets, a filter needs SYS_ADMIN.
+    // Before dropping capabilities: a filter needs SYS_ADMIN, or no_new_privs, which would disable setuid programs of scriptlets.
     *failed_step = "filtering system calls (seccomp)";
     if (filter_system_calls() < 0) return -1;
     *failed_step = "dropping capabilities (capset)";

@@ -1,7 +1,6 @@
-// Files that stand for device nodes and FIFOs: an extended attribute of an empty file says which. Whatever is done to the node - renamed,
-// linked, chowned, copied up by overlayfs - is done to both. Two have need of them: the kernel makes no devices in user namespaces but the first,
-// and librpm 4.18.0 opens what it has made to set its owner (fsm.c), which waits for ever at a FIFO and is refused at a device of a mount
-// without devices.
+// Stand-ins for device nodes and FIFOs: empty files with an extended attribute that says which node. Renaming, linking, chown and copying up by overlayfs keep
+// file and attribute together. They are needed for two reasons: the kernel allows device nodes only in the initial user namespace, and librpm 4.18.0 opens
+// each file to set its owner (fsm.c), which blocks for ever on a FIFO and fails on a device of a nodev mount.
 #define _GNU_SOURCE
 #include "CLinux.h"
 
@@ -17,7 +16,7 @@
 
 static const char attribute[] = DISCOGRAPHER_NODE_ATTRIBUTE;
 
-// Of this process, which has one thread while librpm works.
+// For the whole process, which has one thread while librpm works.
 static bool stands_in_for_all;
 
 void discographer_stand_in_for_all_nodes(bool all) { stands_in_for_all = all; }
@@ -76,7 +75,7 @@ int discographer_settle_node(const char *path) {
     return -1;
 }
 
-// In place of the C library's, for librpm in the worker: a program's own symbol comes before a library's.
+// Replaces the C library's function for librpm in the worker: a program's own symbol has precedence over a library's.
 int mknodat(int directory, const char *path, mode_t mode, dev_t device) { return discographer_make_node(directory, path, mode, device); }
 
 int mknod(const char *path, mode_t mode, dev_t device) { return discographer_make_node(AT_FDCWD, path, mode, device); }

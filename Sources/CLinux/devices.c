@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// Between LOOP_CTL_GET_FREE and LOOP_CONFIGURE another process may take the same device.
+// Another process may take the same device between LOOP_CTL_GET_FREE and LOOP_CONFIGURE.
 static const int attempts = 64;
 
 int discographer_loop_attach(int file, uint64_t offset, uint64_t size, bool read_only, char *device_path,
@@ -61,7 +61,7 @@ int discographer_unmount(const char *target, bool detach) { return umount2(targe
 int discographer_mount_devices(const char *folder) {
     static const char *const names[] = {"null", "zero", "full", "random", "urandom", "tty"};
     enum { count = sizeof names / sizeof *names };
-    // Before the mount, which may be the one that hides them.
+    // Opened before the mount, which may hide them.
     int devices[count];
     char path[PATH_MAX];
     for (size_t index = 0; index < count; index++) {
@@ -95,7 +95,7 @@ int discographer_mount_devices(const char *folder) {
         snprintf(path, sizeof path, "%s/%s", folder, folders[index].name);
         if (mkdir(path, 0755) < 0 || chmod(path, folders[index].mode) < 0) return -1;
     }
-    // Always an instance of its own since Linux 4.7; terminals are a convenience that a container may refuse.
+    // An instance of its own since Linux 4.7. May fail in a container; terminals are not necessary.
     if (mount("devpts", path, "devpts", MS_NOSUID | MS_NOEXEC, "mode=0600,ptmxmode=0666") < 0 && errno != EPERM) return -1;
     return 0;
 }

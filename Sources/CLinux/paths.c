@@ -30,7 +30,7 @@ int discographer_move_to_free_name(int from, const char *name, int to, const cha
     return renameat2(from, name, to, free_name, RENAME_NOREPLACE);
 }
 
-// By hand, where the file systems do not let the kernel do it.
+// Copies in user space where the file systems do not let the kernel copy.
 static int copy_by_hand(int input, int output, off_t offset, off_t end) {
     char chunk[1 << 16];
     while (offset < end) {
@@ -53,7 +53,7 @@ static int copy_range(int input, int output, off_t offset, off_t end) {
     while (from < end) {
         ssize_t count = copy_file_range(input, &from, output, &to, (size_t)(end - from), 0);
         if (count < 0 && errno == EINTR) continue;
-        // 0: some file systems refuse so; by hand it is the file's end, if it is that.
+        // Some file systems return 0 to refuse. If it is the end of the file, copying by hand finds that too.
         if (count > 0) continue;
         if (count < 0 && errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) return -1;
         return copy_by_hand(input, output, from, end);

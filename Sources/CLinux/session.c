@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 static void become(const char *root, char *const *command, char *const *environment) {
-    // What the caller, or its shell, had set for itself.
+    // Undo what the caller or its shell has set.
     for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    // The lock of the machine's cache is this session's, not the command's.
+    // The command must not inherit the lock of the machine's cache.
     close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     if (chroot(root) < 0 || chdir("/") < 0) {
         fprintf(stderr, "discographer: entering the root: %s\n", strerror(errno));
@@ -29,7 +29,7 @@ static void become(const char *root, char *const *command, char *const *environm
     }
     static char *const shells[][2] = {{"/bin/bash", NULL}, {"/bin/sh", NULL}};
     for (size_t index = 0; index < sizeof shells / sizeof *shells; index++) execve(shells[index][0], shells[index], environment);
-    fprintf(stderr, "discographer: the root has neither /bin/bash nor /bin/sh: %s\n", strerror(errno));
+    fprintf(stderr, "discographer: the root does not have /bin/bash or /bin/sh: %s\n", strerror(errno));
     _exit(127);
 }
 
@@ -41,7 +41,7 @@ int discographer_run_in_root(const char *root, char *const *command, char *const
     if (child == 0) become(root, command, environment);
     for (;;) {
         int status = 0;
-        // As the first process of its namespace, this one gets everybody's orphans.
+        // Orphans become children of this process, since it is the first of its PID namespace.
         pid_t ended = waitpid(-1, &status, 0);
         if (ended == child) return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
         if (ended < 0 && errno != EINTR) return -1;

@@ -26,7 +26,7 @@ static int write_map(const char *pid, const char *kind, const char *map) {
     snprintf(path, sizeof path, "/proc/%s/%s", pid, kind);
     int file = open(path, O_WRONLY | O_CLOEXEC);
     if (file < 0) return 0;
-    // The kernel takes the whole map in one write.
+    // The kernel accepts the map only in one write.
     ssize_t written = write(file, map, strlen(map));
     close(file);
     return written == (ssize_t)strlen(map);
@@ -43,7 +43,7 @@ static int run_mapper(const char *const *words, const char *pid) {
     _exit(127);
 }
 
-// Runs outside the new namespace, where the privilege to write its maps is.
+// Runs outside the new namespace, since only there can its maps be written.
 static void map(const discographer_id_maps *maps, pid_t process, int ready) {
     char pid[32], byte;
     snprintf(pid, sizeof pid, "%d", (int)process);

@@ -1,5 +1,5 @@
-// The watch over scriptlets: a thread of the worker that wakes up while one runs, and ends what would never end by itself. It takes no
-// memory and no lock that a forked child could miss: librpm forks scriptlets while it exists.
+// The watch over scriptlets: a thread of the worker that checks their limits while one runs, and kills those that exceed them. It allocates no memory and takes no
+// lock of a library, since librpm forks while it runs.
 #define _GNU_SOURCE
 #include "CLinux.h"
 
@@ -21,13 +21,13 @@ static struct {
     int processes;
     bool watching;
     struct timespec begin;
-    const char *last_words;
-    size_t last_words_length;
+    const char *timeout_message;
+    size_t timeout_message_length;
     unsigned verdict;
 } watch = {.lock = PTHREAD_MUTEX_INITIALIZER, .processes = -1};
 
 static const long tick = 50 * 1000 * 1000;
-// What stays of the beginning and of the end of an output that is too long.
+// How much is kept of the beginning and of the end of an output that is too long.
 static const off_t kept_output = 1 << 20;
 
 struct entry {
@@ -65,18 +65,18 @@ static double seconds_since_begin(void) {
 static void look(void) {
     bound_output();
     double seconds = seconds_since_begin();
-    // This process is one of them.
+    // The count includes this process.
     if (count_processes() > watch.limits.most_processes + 1) watch.verdict |= DISCOGRAPHER_WATCH_PROCESSES;
     if (watch.limits.seconds > 0 && seconds > watch.limits.seconds) watch.verdict |= DISCOGRAPHER_WATCH_TIME;
     if (watch.verdict == 0) return;
-    // As the first process of the namespace: everything but this process. A fork that is under way does not escape (fork(2) fails for
-    // who has a signal pending).
+    // Kills everything but this process, which is the first of its PID namespace. A fork in progress does not escape, since it fails when a signal is pending
+    // (fork(2)).
     kill(-1, SIGKILL);
-    // What is left then is a Lua scriptlet, which is this very process.
+    // If the scriptlet still runs after that, it is a Lua scriptlet in this very process.
     double patience = 2;
     if (watch.limits.seconds > 0 && seconds > watch.limits.seconds + patience) {
-        for (size_t done = 0; done < watch.last_words_length;) {
-            ssize_t count = write(watch.limits.messages, watch.last_words + done, watch.last_words_length - done);
+        for (size_t done = 0; done < watch.timeout_message_length;) {
+            ssize_t count = write(watch.limits.messages, watch.timeout_message + done, watch.timeout_message_length - done);
             if (count < 0 && errno != EINTR) break;
             if (count > 0) done += (size_t)count;
         }
@@ -111,7 +111,7 @@ int discographer_watch_start(const discographer_watch_limits *limits) {
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&watch.changed, &attributes);
-    // Signals are for the thread that librpm runs on.
+    // Signals must go to librpm's thread.
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
@@ -122,13 +122,13 @@ int discographer_watch_start(const discographer_watch_limits *limits) {
     return error == 0 ? 0 : -1;
 }
 
-void discographer_watch_begin(const char *last_words, size_t length) {
-    // librpm closes its own for scriptlets that it starts, and not for what Lua starts.
+void discographer_watch_begin(const char *timeout_message, size_t length) {
+    // librpm closes descriptors for scriptlets that it starts, but not for programs that Lua starts.
     close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     pthread_mutex_lock(&watch.lock);
     clock_gettime(CLOCK_MONOTONIC, &watch.begin);
-    watch.last_words = last_words;
-    watch.last_words_length = length;
+    watch.timeout_message = timeout_message;
+    watch.timeout_message_length = length;
     watch.verdict = 0;
     watch.watching = true;
     pthread_cond_signal(&watch.changed);

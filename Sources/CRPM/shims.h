@@ -18,10 +18,10 @@
 #include <rpm/rpmte.h>
 #include <rpm/rpmts.h>
 
-/// Below this level librpm sends the standard output of scriptlets to /dev/null (rpmscript.c, rpmIsVerbose).
+/// Logs up to information: at a lower level librpm sends the standard output of scriptlets to /dev/null (rpmscript.c, rpmIsVerbose).
 static inline void discographer_rpm_log_up_to_information(void) { rpmlogSetMask(RPMLOG_UPTO(RPMLOG_INFO)); }
 
-/// Only these macro files are read: what /etc/rpm and ~/.rpmmacros of the build host say must not decide what a machine gets.
+/// Reads only these macro files: /etc/rpm and ~/.rpmmacros of the build host must not influence a machine.
 static inline void discographer_rpm_set_macro_files(const char *files) { macrofiles = files; }
 
 /// memfd_create(2), closed on exec.

@@ -1,4 +1,4 @@
-// libselinux for Swift: the part that knows policies' files of contexts, selabel_open(3).
+// libselinux for Swift: only the lookup of file contexts, selabel_open(3).
 #pragma once
 #include <selinux/selinux.h>
 #include <selinux/label.h>

@@ -19,13 +19,13 @@
 #include <stdio.h>
 #include <stdio_ext.h>
 
-/// For a stream that one thread alone reads, byte by byte as libsolv does it: no lock at every byte, and fewer system calls.
+/// Makes reading a stream byte by byte, as libsolv does, cheaper: no lock for each byte, and fewer system calls. Only for one thread.
 static inline void discographer_read_alone(FILE *stream) {
     __fsetlocking(stream, FSETLOCKING_BYCALLER);
     setvbuf(stream, NULL, _IOFBF, 1 << 16);
 }
 
-/// Whether the solvable with this id belongs to the repository: what the macro FOR_REPO_SOLVABLES asks.
+/// Whether the solvable with this id belongs to the repository, as in the macro FOR_REPO_SOLVABLES.
 static inline int discographer_solvable_is_in(Pool *pool, Id solvable, Repo *repo) {
     return pool->solvables[solvable].repo == repo;
 }

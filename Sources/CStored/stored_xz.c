@@ -13,7 +13,7 @@ struct discographer_stored_xz {
     size_t block_size;
 };
 
-// Digests of the contents are in the package's header, and were checked.
+// No check sums: the package's header has digests of the contents, which were verified.
 static const lzma_stream_flags plain = {.check = LZMA_CHECK_NONE};
 
 static int write_all(int file, const uint8_t *bytes, size_t count) {

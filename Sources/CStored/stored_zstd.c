@@ -1,4 +1,4 @@
-// A frame whose blocks are all raw (RFC 8878, 3.1.1): libzstd has no level that stores.
+// Writes a frame of raw blocks (RFC 8878, 3.1.1): libzstd does not have a level that stores.
 #include "CStored.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 
 enum { window_log = 17, largest_block = 1 << window_log };
 
-// What writev(2) takes at once, or the rest of it.
+// writev(2) may write only a part.
 static int write_pair(int file, const void *head, size_t head_size, const void *bytes, size_t count) {
     struct iovec parts[2] = {{(void *)head, head_size}, {(void *)bytes, count}};
     int first = 0;

@@ -1,16 +1,16 @@
-// Reading the tree's files: what a file may be, and the line-based ones. Every problem becomes a diagnostic; nothing is thrown.
+// Reading files of the tree: their kinds, their text and their lines. Every mistake becomes a diagnostic; nothing is thrown.
 import Glibc
 import SystemPackage
 
-/// What is at a path of the tree, after symlinks.
+/// What a path of the tree leads to, with symlinks resolved.
 enum EntryKind {
     case file(executable: Bool)
     case folder
     case other
 }
 
-/// Looks at and reads entries of the tree, and collects what is wrong with them. A file that several machines share through symlinks is
-/// read, and complained about, once.
+/// Reads entries of the tree and collects what is wrong with them. A file that several machines share through symlinks is read once and
+/// reported once.
 final class ConfigurationReader {
     private(set) var diagnostics: [Diagnostic] = []
     private let root: FilePath
@@ -26,12 +26,14 @@ final class ConfigurationReader {
         if seen.insert(diagnostic).inserted { diagnostics.append(diagnostic) }
     }
 
-    /// The path after symlinks; reports dangling ones, loops, and (as a note) those that leave the tree.
+    /// The path with symlinks resolved. Reports broken links, loops, and, as a note, links that leave the tree.
+    ///
+    /// - Parameter what: what is expected there, for the report.
     func resolve(_ path: FilePath, required: Bool, what: String) -> FilePath? {
         var status = stat()
         guard lstat(path.string, &status) == 0 else {
             if errno == ENOENT || errno == ENOTDIR {
-                if required { report(.error, path, "missing", hint: what) }
+                if required { report(.error, path, "missing", hint: "expected \(what)") }
             } else {
                 report(.error, path, "cannot be read: \(Errno(rawValue: errno))")
             }
@@ -40,7 +42,7 @@ final class ConfigurationReader {
         guard let resolved = realpath(path.string, nil) else {
             switch errno {
             case ELOOP: report(.error, path, "a loop of symbolic links")
-            case ENOENT: report(.error, path, "a symbolic link to nothing (\(target(of: path)))", hint: "\(what) would be right")
+            case ENOENT: report(.error, path, "a broken symbolic link (\(target(of: path)))", hint: "expected \(what)")
             default: report(.error, path, "cannot be read: \(Errno(rawValue: errno))")
             }
             return nil
@@ -59,7 +61,7 @@ final class ConfigurationReader {
         return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : "?"
     }
 
-    /// Whether the folder has the entry, be it a link to nothing.
+    /// Whether the path exists; a broken link does.
     func isThere(_ path: FilePath) -> Bool {
         var status = stat()
         return lstat(path.string, &status) == 0
@@ -75,33 +77,33 @@ final class ConfigurationReader {
         }
     }
 
-    /// A regular file after symlinks, or `nil` with the reason reported.
+    /// A regular file, with symlinks resolved; `nil` after reporting why not.
     func file(_ path: FilePath, required: Bool, what: String, executable: Bool = false) -> FilePath? {
         guard let real = resolve(path, required: required, what: what) else { return nil }
         switch kind(real) {
         case .file(let isExecutable):
-            if executable && !isExecutable { report(.error, path, "not executable", hint: "'chmod +x' makes it so") }
+            if executable && !isExecutable { report(.error, path, "not executable", hint: "use 'chmod +x'") }
             return real
         case .folder:
-            report(.error, path, "a folder", hint: "a file would be right: \(what)")
+            report(.error, path, "a folder", hint: "expected a file: \(what)")
             return nil
         default:
-            report(.error, path, "not a regular file", hint: "\(what) would be right")
+            report(.error, path, "not a regular file", hint: "expected \(what)")
             return nil
         }
     }
 
-    /// A folder after symlinks, or `nil` with the reason reported.
+    /// A folder, with symlinks resolved; `nil` after reporting why not.
     func folder(_ path: FilePath, required: Bool, what: String) -> FilePath? {
         guard let real = resolve(path, required: required, what: what) else { return nil }
         guard case .folder = kind(real) else {
-            report(.error, path, "not a folder", hint: what)
+            report(.error, path, "not a folder", hint: "expected \(what)")
             return nil
         }
         return real
     }
 
-    /// The names in a folder in alphanumeric (byte) order; hidden ones are left out.
+    /// The names in a folder in alphanumeric (byte) order, without hidden ones.
     func names(in folder: FilePath) -> [String] {
         guard let stream = opendir(folder.string) else {
             report(.error, folder, "cannot be read: \(Errno(rawValue: errno))")
@@ -118,8 +120,8 @@ final class ConfigurationReader {
         return names.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
     }
 
-    /// A script whose lines end with CR LF does not run: the kernel looks for a "bash\r". The first line tells; a later CR may be
-    /// meant, in a here-document. Programs that are no scripts may have any bytes.
+    /// Reports a script whose first line ends with CR LF: the kernel would look for an interpreter named "bash\r". A CR further down may be
+    /// intended, in a here-document. Compiled programs may contain any bytes.
     func checkLineEnds(script path: FilePath) {
         var start = [UInt8](repeating: 0, count: 4096)
         let count: Int
@@ -132,21 +134,21 @@ final class ConfigurationReader {
         }
         let line = start[..<count].prefix { $0 != UInt8(ascii: "\n") }
         if line.count < count, line.last == UInt8(ascii: "\r"), !line.starts(with: [0x7F] + Array("ELF".utf8)) {
-            report(.error, path, line: 1, "a line ends with CR LF", hint: "LF alone would be right")
+            report(.error, path, line: 1, "a line ends with CR LF", hint: "expected LF")
         }
     }
 
-    /// The first line of a file, without the white space around it; empty when there is none.
+    /// The first line of a file, without the white space around it; empty when the file is.
     func firstLine(_ path: FilePath) -> String {
         let line = Array((text(path) ?? "").utf8.prefix { $0 != UInt8(ascii: "\n") })
         if line.last == UInt8(ascii: "\r") {
-            report(.error, path, line: 1, "a line ends with CR LF", hint: "LF alone would be right")
+            report(.error, path, line: 1, "a line ends with CR LF", hint: "expected LF")
         }
         let words = String(decoding: line, as: UTF8.self).drop(while: \.isWhitespace)
         return String(words.reversed().drop(while: \.isWhitespace).reversed())
     }
 
-    /// The bytes of a file as text, or `nil` with the reason reported.
+    /// The file as UTF-8 text; `nil` after reporting why not.
     func text(_ path: FilePath) -> String? {
         let bytes: [UInt8]
         do {
@@ -166,33 +168,33 @@ final class ConfigurationReader {
         }
         for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
             if line.contains(0) {
-                report(.error, path, line: index + 1, "a NUL byte", hint: "the file is text")
+                report(.error, path, line: index + 1, "a NUL byte", hint: "expected text")
                 return nil
             }
             if String(validating: line, as: UTF8.self) == nil {
-                report(.error, path, line: index + 1, "not UTF-8", hint: "the file is UTF-8 text")
+                report(.error, path, line: index + 1, "not UTF-8", hint: "expected UTF-8 text")
                 return nil
             }
         }
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// The lines that say something: not blank, not a `#` comment, without the white space around them.
+    /// The lines that are neither blank nor a `#` comment, without the white space around them.
     func meaningfulLines(_ path: FilePath) -> [ConfigurationLine] {
         if let known = lines[path] { return known }
         var result: [ConfigurationLine] = []
         var carriageReturns = false
-        // Not Character-wise: Swift takes CR LF for one Character, which is no "\n".
+        // By bytes: Swift treats CR LF as one Character, which is not equal to "\n".
         var content = Array((text(path) ?? "").utf8)
         let byteOrderMark = Array("\u{FEFF}".utf8)
         if content.starts(with: byteOrderMark) {
-            report(.error, path, line: 1, "a byte order mark", hint: "UTF-8 without one would be right")
+            report(.error, path, line: 1, "a byte order mark", hint: "expected UTF-8 without one")
             content.removeFirst(byteOrderMark.count)
         }
         for (index, bytes) in content.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
             if bytes.last == UInt8(ascii: "\r") {
                 if !carriageReturns {
-                    report(.error, path, line: index + 1, "a line ends with CR LF", hint: "LF alone would be right")
+                    report(.error, path, line: index + 1, "a line ends with CR LF", hint: "expected LF")
                 }
                 carriageReturns = true
             }

@@ -3,28 +3,28 @@ public import SystemPackage
 
 /// The configuration tree as values, and everything that is wrong with it.
 public struct ConfigurationTree: Sendable {
-    /// Absolute, after symlinks.
+    /// Absolute, with symlinks resolved.
     public var path: FilePath
     /// Sorted by name, each with the selected machines.
     public var groups: [MachineGroup] = []
-    /// All of them at once, in the order of files and lines.
+    /// Sorted by file and line.
     public var diagnostics: [Diagnostic] = []
 
     public var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
 
     private static let reservedNames: Set<String> = ["templates", "cache", "functions", "paths"]
-    /// Beside the groups' folders in the cache (DESIGN section 4): a group of that name would be mixed with them.
+    /// Folders that the cache has beside the groups' (DESIGN section 4): a group of that name would write into them.
     private static let sharedStores: Set<String> = ["packages", "repositories"]
 
-    /// Reads the tree; nothing is built or changed.
+    /// Reads the tree and changes nothing.
     ///
-    /// - Parameter selecting: the groups and machines wanted; none means all. What is not selected is not looked at.
+    /// - Parameter selecting: the wanted groups and machines; none means all. Others are not read.
     public init(at configPath: FilePath, selecting selectors: [MachineSelector] = []) {
         guard let resolved = realpath(configPath.string, nil) else {
             path = configPath
             let reader = ConfigurationReader(root: configPath)
             reader.report(
-                .error, configPath, "the configuration tree is missing", hint: "--config-path says where it is")
+                .error, configPath, "the configuration tree does not exist", hint: "use --config-path to say where it is")
             diagnostics = reader.diagnostics
             return
         }
@@ -32,7 +32,7 @@ public struct ConfigurationTree: Sendable {
         free(resolved)
         let reader = ConfigurationReader(root: path)
         let entries = reader.names(in: path).filter { !Self.reservedNames.contains($0) }
-        // What a broken link was meant to be nobody knows: were it passed over, a group could vanish from a build that succeeds.
+        // A broken link may have been meant as a group. Skipping it could silently drop that group from a successful build, so report it.
         let broken = entries.filter { reader.kind(path.appending($0)) == nil }
         for name in broken where selectors.isEmpty || selectors.contains(where: { $0.group == name }) {
             _ = reader.folder(path.appending(name), required: true, what: "a machine group")
@@ -43,14 +43,14 @@ public struct ConfigurationTree: Sendable {
         }
         for selector in selectors where !names.contains(selector.group) && !broken.contains(selector.group) {
             reader.report(
-                .error, path.appending(selector.group), "no machine group",
+                .error, path.appending(selector.group), "not a machine group",
                 hint: names.isEmpty
-                    ? "the tree has none: a group is a folder with machines/ in it"
-                    : "there is \(names.joined(separator: ", "))")
+                    ? "expected a folder with machines/ in it; the tree has none"
+                    : "expected one of \(names.joined(separator: ", "))")
         }
         if selectors.isEmpty && names.isEmpty && broken.isEmpty {
             reader.report(
-                .error, path, "the tree has no machine group", hint: "a group is a folder with machines/ in it")
+                .error, path, "the tree has no machine group", hint: "expected a folder with machines/ in it")
         }
         for name in names {
             let machines = selectors.filter { $0.group == name }
@@ -58,12 +58,12 @@ public struct ConfigurationTree: Sendable {
             if Self.sharedStores.contains(name) {
                 reader.report(
                     .error, path.appending(name), "'\(name)' cannot be the name of a machine group",
-                    hint: "the cache keeps what all groups share under that name; another name would be right")
+                    hint: "the cache uses that name for what all groups share; choose another name")
             }
             if let bad = name.unicodeScalars.first(where: BuildPaths.cannotBeMounted) {
                 reader.report(
-                    .error, path.appending(name), "'\(bad.escaped(asASCII: true))' in the name of a machine group",
-                    hint: "overlayfs could not mount its machines' folders of the cache")
+                    .error, path.appending(name), "the name of a machine group contains '\(bad.escaped(asASCII: true))'",
+                    hint: "overlayfs cannot mount folders with it in their path; choose another name")
             }
             let wanted =
                 machines.contains { $0.machine == nil } || machines.isEmpty ? nil : Set(machines.compactMap(\.machine))
@@ -80,7 +80,7 @@ public struct ConfigurationTree: Sendable {
 extension ConfigurationTree {
     /// The layers of one root-underlays or root-overlays folder, in alphanumeric order, and what is wrong with them.
     ///
-    /// A folder that is not there has no layers. For folders that came to be after the tree was read.
+    /// A folder that does not exist has no layers. For folders that scriptlets make after the tree was read.
     public static func layers(in folder: FilePath) -> (layers: [OverlayLayer], diagnostics: [Diagnostic]) {
         let reader = ConfigurationReader(root: folder)
         let layers = reader.layers(folder)
@@ -113,12 +113,12 @@ extension ConfigurationReader {
         let names = names(in: folder)
         for machine in (wanted ?? []).subtracting(names).sorted() {
             report(
-                .error, path.appending("machines").appending(machine), "no machine of that name",
-                hint: "there is \(names.joined(separator: ", "))")
+                .error, path.appending("machines").appending(machine), "no machine has this name",
+                hint: "expected one of \(names.joined(separator: ", "))")
         }
         if names.isEmpty {
             report(
-                .error, path.appending("machines"), "no machine in it", hint: "a folder for each machine would be right"
+                .error, path.appending("machines"), "the group does not have a machine", hint: "expected a folder for each machine"
             )
         }
         for machine in names where wanted?.contains(machine) ?? true {
@@ -135,8 +135,8 @@ extension ConfigurationReader {
         guard folder(path, required: true, what: "a folder with the machine's configuration") != nil else { return nil }
         if !isDNSLabel(name) {
             report(
-                .error, path, "'\(name)' is no host name",
-                hint: "1 to 63 of a-z, 0-9 and '-', neither first nor last (a DNS label, RFC 1123)")
+                .error, path, "'\(name)' is not a host name",
+                hint: "expected 1 to 63 of a-z, 0-9 and '-', which is neither first nor last (a DNS label, RFC 1123)")
         }
         let packagesFile = file(path.appending("packages"), required: true, what: "the machine's packages, one a line")
         let initFile = file(
@@ -190,7 +190,7 @@ extension ConfigurationReader {
         else { return nil }
         let template = file(
             path.appending("yum.conf.template"), required: true, what: "yum's configuration, an INI file")
-        // Without a template too: what else is wrong in the folder is said in the same run.
+        // Read the folder without a template too, so that the same run reports everything that is wrong in it.
         var yum = YumFolder(path: folder, configurationTemplate: template ?? path.appending("yum.conf.template"))
         yum.repositoryFiles = files(in: path.appending("repositories"), each: "a .repo file", extension: "repo")
         yum.keys = files(in: path.appending("keys"), each: "a public key")
@@ -200,8 +200,8 @@ extension ConfigurationReader {
         }
         if yum.repositoryFiles.isEmpty {
             report(
-                .warning, path, "no repositories/*.repo",
-                hint: "without a repository only local packages can be installed")
+                .warning, path, "there is no repositories/*.repo",
+                hint: "only local packages can be installed without a repository")
         }
         return template == nil ? nil : yum
     }
@@ -210,15 +210,15 @@ extension ConfigurationReader {
         file(path, required: false, what: "paths, one a line").map(whitelist)
     }
 
-    /// The regular files of an optional folder, sorted, after symlinks but with the names they have in the folder.
+    /// The regular files of an optional folder, sorted by the names that they have in it. Symlinks to files count.
     ///
-    /// - Parameter wanted: files with other extensions may be there, and are left alone.
+    /// - Parameter wanted: the extension; files with others are noted and skipped.
     private func files(in path: FilePath, each what: String, extension wanted: String? = nil) -> [FilePath] {
         guard let folder = folder(path, required: false, what: "a folder of files, each \(what)") else { return [] }
         return names(in: folder).compactMap { name in
             let entry = path.appending(name)
             guard wanted == nil || entry.extension == wanted else {
-                report(.note, entry, "not \(what)", hint: "it has no effect")
+                report(.note, entry, "not \(what)", hint: "it is ignored")
                 return nil
             }
             return file(entry, required: true, what: what) == nil ? nil : entry
@@ -248,13 +248,13 @@ extension ConfigurationReader {
             } else if let layer = name.dropSuffix(".permissions") {
                 if !names.contains(layer) {
                     report(
-                        .error, entry, "permissions of a layer that is not there",
-                        hint: "the folder '\(layer)' beside it would be right")
+                        .error, entry, "the layer of these permissions does not exist",
+                        hint: "expected the folder '\(layer)' beside it")
                 }
             } else {
                 report(
                     .error, entry, "neither a layer nor its permissions",
-                    hint: "a folder, or '<layer>.permissions', would be right")
+                    hint: "expected a folder or '<layer>.permissions'")
             }
         }
         for index in layers.indices where names.contains(layers[index].name + ".permissions") {

@@ -2,7 +2,7 @@
 import SystemPackage
 
 extension FixedWidthInteger {
-    /// A number as it is written in the tree: digits alone. The standard library takes "+5" too.
+    /// A number as the tree has it: digits alone. The standard library accepts "+5" too.
     init?(digits text: String, radix: Int = 10) {
         guard text.utf8.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") }) else { return nil }
         self.init(text, radix: radix)
@@ -17,24 +17,24 @@ extension FilePath {
 extension ConfigurationReader {
     func packages(_ path: FilePath) -> [PackageRequest] {
         var requests: [PackageRequest] = []
-        // By what they name: indices of `requests`.
+        // Indices of `requests`, by spec.
         var known: [String: [Int]] = [:]
         for line in meaningfulLines(path) {
             let word = line.words.joined(separator: " ")
             guard line.words.count == 1 || mayHaveSpaces(line.words) else {
                 report(
-                    .error, path, line: line.location.line, "more than one word: \(word)", hint: "one package a line")
+                    .error, path, line: line.location.line, "more than one word: \(word)", hint: "expected one package a line")
                 continue
             }
             let kind: PackageRequest.Kind = word.hasPrefix("@") ? .group : word.hasPrefix("-") ? .forbid : .install
             let spec = kind == .install ? word : String(word.dropFirst())
             if spec.isEmpty {
-                report(.error, path, line: line.location.line, "'\(word)' names no package")
+                report(.error, path, line: line.location.line, "'\(word)' does not name a package")
                 continue
             }
             if kind == .forbid, spec.hasPrefix("-") || spec.hasPrefix("@") {
                 report(
-                    .error, path, line: line.location.line, "'\(word)' forbids nothing", hint: "-name of each package would be right")
+                    .error, path, line: line.location.line, "'\(word)' forbids nothing", hint: "expected -name of one package")
                 continue
             }
             let others = known[spec, default: []].map { requests[$0] }
@@ -68,7 +68,7 @@ extension ConfigurationReader {
             guard let device = device(line) else { continue }
             if let earlier = devices.first(where: { $0.path == device.path }) {
                 report(
-                    .error, path, line: line.location.line, "\(device.path) a second time",
+                    .error, path, line: line.location.line, "\(device.path) is there twice",
                     hint: "see line \(earlier.location.line ?? 0)")
                 continue
             }
@@ -85,37 +85,37 @@ extension ConfigurationReader {
         let words = line.words
         guard words.count >= 3 else {
             return fail(
-                "not a device: \(words.joined(separator: " "))", "'path type permissions [major minor]' would be right")
+                "not a device: \(words.joined(separator: " "))", "expected 'path type permissions [major minor]'")
         }
         let path = FilePath(words[0])
         guard path.isPlainAbsolute, path.lastComponent != nil else {
-            return fail("'\(words[0])' is no device path", "an absolute path without '..' would be right")
+            return fail("invalid device path '\(words[0])'", "expected an absolute path without '..'")
         }
         guard let permissions = UInt16(digits: words[2], radix: 8), permissions <= 0o7777 else {
-            return fail("'\(words[2])' are no permissions", "an octal number from 0 to 7777 would be right")
+            return fail("invalid permissions '\(words[2])'", "expected an octal number from 0 to 7777")
         }
         switch words[1] {
         case "p":
             guard words.count == 3 else {
-                return fail("a FIFO has no major and minor", "'\(words[0]) p \(words[2])' would be right")
+                return fail("a FIFO does not have major and minor numbers", "expected '\(words[0]) p \(words[2])'")
             }
             return Device(path: path, kind: .fifo, permissions: permissions, location: line.location)
         case "b", "c":
             guard words.count == 5 else {
                 return fail(
-                    "major and minor are needed", "'\(words[0]) \(words[1]) \(words[2]) MAJOR MINOR' would be right")
+                    "major and minor numbers are missing", "expected '\(words[0]) \(words[1]) \(words[2]) MAJOR MINOR'")
             }
             // Twelve and twenty bits: MINORBITS of the kernel's include/linux/kdev_t.h.
             guard let major = UInt32(digits: words[3]), major < 1 << 12 else {
-                return fail("'\(words[3])' is no major number", "0 to 4095 would be right")
+                return fail("invalid major number '\(words[3])'", "expected 0 to 4095")
             }
             guard let minor = UInt32(digits: words[4]), minor < 1 << 20 else {
-                return fail("'\(words[4])' is no minor number", "0 to 1048575 would be right")
+                return fail("invalid minor number '\(words[4])'", "expected 0 to 1048575")
             }
             let kind: Device.Kind =
                 words[1] == "b" ? .block(major: major, minor: minor) : .character(major: major, minor: minor)
             return Device(path: path, kind: kind, permissions: permissions, location: line.location)
-        default: return fail("'\(words[1])' is no type of device", "b, c or p would be right")
+        default: return fail("invalid device type '\(words[1])'", "expected b, c or p")
         }
     }
 
@@ -125,8 +125,8 @@ extension ConfigurationReader {
             guard file.isPlainAbsolute else {
                 report(
                     .error, path, line: line.location.line,
-                    file.isAbsolute ? "'\(file)' has '.' or '..' in it" : "'\(file)' is not absolute",
-                    hint: "the path in the machine's root would be right")
+                    file.isAbsolute ? "'\(file)' contains '.' or '..'" : "'\(file)' is not absolute",
+                    hint: "expected a path in the machine's root")
                 return nil
             }
             return file
@@ -141,7 +141,7 @@ extension ConfigurationReader {
             else {
                 report(
                     .error, path, line: line.location.line, "not a permission: \(words.joined(separator: " "))",
-                    hint: "'/path owner group mode [capabilities]' would be right")
+                    hint: "expected '/path owner group mode [capabilities]'")
                 return nil
             }
             return OverlayPermission(

@@ -3,7 +3,7 @@ public struct MachineSelector: Hashable, Sendable, CustomStringConvertible {
     public var group: String
     public var machine: String?
 
-    /// `group` or `group/machine`, with or without the `/` that shells complete the name of a folder with.
+    /// `group` or `group/machine`. A final `/`, which shells add when they complete the name of a folder, is accepted.
     public init?(_ text: String) {
         let name = text.hasSuffix("/") ? text.dropLast() : text[...]
         let parts = name.split(separator: "/", omittingEmptySubsequences: false).map(String.init)

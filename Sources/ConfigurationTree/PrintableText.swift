@@ -1,10 +1,10 @@
-// Text of others on its way to a terminal: names of packages, groups and modules, output of scriptlets.
+// Making foreign text safe for a terminal: names of packages, groups and modules, output of scriptlets.
 
 extension String {
-    /// The text with what is no character to be seen written out, such as `\u{1B}` for the start of a terminal's command: control characters,
-    /// line breaks among them, and those that turn the direction of writing round.
+    /// The text with invisible characters written out, such as `\u{1B}`, which starts a command to the terminal: control characters, including
+    /// line breaks, and characters that change the direction of writing.
     ///
-    /// - Parameter keepingLines: whether line feeds and tabs stay what they are.
+    /// - Parameter keepingLines: whether line feeds and tabs are kept.
     package func printable(keepingLines: Bool = false) -> String {
         let isPlain = utf8.allSatisfy { (0x20..<0x7f).contains($0) || keepingLines && Self.layout.contains($0) }
         guard !isPlain else { return self }
@@ -26,7 +26,7 @@ extension Unicode.Scalar {
     fileprivate var isSeen: Bool {
         switch properties.generalCategory {
         case .control, .lineSeparator, .paragraphSeparator: return false
-        // UAX #9, the explicit and implicit directional characters; other formats join letters.
+        // The directional characters of Unicode Annex 9. Other format characters, which join letters, are harmless.
         case .format: return ![0x061c, 0x200e, 0x200f].contains(value) && !(0x202a...0x202e).contains(value) && !(0x2066...0x2069).contains(value)
         default: return true
         }

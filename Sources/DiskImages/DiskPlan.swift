@@ -2,18 +2,18 @@ import BuildStore
 public import ConfigurationTree
 import SystemPackage
 
-/// Exactly what will be on each disk: sectors, types, identifiers. A pure function of the machine's description and names.
+/// What is on each disk, to the sector: partitions, types, identifiers. A pure function of the machine's description and names.
 public struct DiskPlan: Hashable, Codable, Sendable {
     /// Logical sectors of 512 bytes, which every hypervisor has.
     public static let sectorSize: UInt64 = 512
     /// Partitions begin at multiples of 1 MiB, as sfdisk(8) and every installer place them.
     package static let alignment: UInt64 = 1 << 20
-    /// ext4(5) ends here; and sums of sizes up to it do not overflow.
+    /// ext4(5) cannot be larger. Sums of a few sizes up to it do not overflow.
     static let largestDisk: UInt64 = 1 << 60
 
     public var disks: [PlannedDisk]
 
-    /// - Throws: `DiskPlanError` with everything that cannot be done.
+    /// - Throws: `DiskPlanError` with everything that is wrong.
     public init(_ description: MachineDescription, group: String, machine: String) throws {
         var problems: [String] = []
         var disks: [PlannedDisk] = []
@@ -22,7 +22,7 @@ public struct DiskPlan: Hashable, Codable, Sendable {
                 disks.append(
                     try PlannedDisk(
                         disk, names: StableNames(group: group, machine: machine, disk: disk.name),
-                        // A BIOS reads its boot sector from the first disk, wherever the root is.
+                        // A BIOS reads the boot sector of the first disk, wherever the root is.
                         bootsBIOS: index == 0 && description.boot.loader == .grub
                             && description.hardware.firmware == .bios))
             } catch let error as DiskPlanError {
@@ -31,17 +31,17 @@ public struct DiskPlan: Hashable, Codable, Sendable {
         }
         if description.boot.loader == .grub && description.hardware.firmware == .uefi {
             problems.append(
-                "a machine with UEFI firmware cannot be given a boot loader here; 'firmware: bios' would be right")
+                "there is no boot loader for UEFI firmware; use 'firmware: bios'")
         }
         let uuids = disks.flatMap(\.partitions).compactMap { $0.fileSystem == nil ? nil : $0.uuid }
         for uuid in Set(uuids).sorted() where uuids.filter({ $0 == uuid }).count > 1 {
-            problems.append("two file systems have the UUID \(uuid), by which /etc/fstab finds them")
+            problems.append("two file systems have the UUID \(uuid); expected different ones, by which /etc/fstab finds them")
         }
         guard problems.isEmpty else { throw DiskPlanError(problems: problems) }
         self.disks = disks
     }
 
-    /// All partitions with a file system or swap, in the order in which they are mounted: a folder before what is below it.
+    /// All partitions with a file system or swap, in mount order: a mount point before those below it.
     public var fileSystems: [PlannedPartition] {
         disks.flatMap(\.partitions).filter { $0.fileSystem != nil }.sorted {
             ($0.mountPoint ?? "~") < ($1.mountPoint ?? "~")
@@ -50,7 +50,7 @@ public struct DiskPlan: Hashable, Codable, Sendable {
 
     public var root: PlannedPartition? { fileSystems.first { $0.mountPoint == "/" } }
 
-    /// The file system that holds what is in /boot: one of its own, or the root.
+    /// The file system that has the files of /boot: one of its own, or the root.
     public var boot: PlannedPartition? { fileSystems.first { $0.mountPoint == "/boot" } ?? root }
 
     /// fstab(5), file systems by UUID.
@@ -70,7 +70,7 @@ public struct DiskPlan: Hashable, Codable, Sendable {
     }
 }
 
-/// Why a description cannot become disks; all reasons at once.
+/// All reasons why a description cannot become disks.
 public struct DiskPlanError: Error, CustomStringConvertible {
     public var problems: [String]
 
@@ -103,9 +103,9 @@ public struct PlannedDisk: Hashable, Codable, Sendable {
             position += DiskPlan.alignment
         }
         if bootsBIOS && table == .none {
-            problems.append("a disk without a partition table cannot boot under BIOS; 'table: gpt' would be right")
+            problems.append("a BIOS cannot boot from a disk without a partition table; use 'table: gpt'")
         }
-        // Without those that do not fit anyway; the sum would overflow.
+        // Partitions that do not fit are left out, so that the sum does not overflow.
         let fixed = disk.partitions.reduce(UInt64(0)) { sum, partition in
             if case .fixed(let size) = partition.size, size <= disk.size, sum <= disk.size.bytes {
                 sum + size.bytes.roundedUp(to: DiskPlan.alignment)
@@ -125,16 +125,16 @@ public struct PlannedDisk: Hashable, Codable, Sendable {
             }
             let what = partition.mountPoint ?? partition.fileSystem.rawValue
             guard length > 0, position + length <= end else {
-                problems.append("no room for the partition \(what) on \(size)")
+                problems.append("the partition \(what) does not fit on the disk of \(size); use a larger 'size' of the disk")
                 continue
             }
             guard [.ext4, .swap].contains(partition.fileSystem) else {
                 problems.append(
-                    "\(partition.fileSystem.rawValue) (\(what)) cannot be written here; ext4 or swap would be right")
+                    "\(what): the file system \(partition.fileSystem.rawValue) is not supported; expected ext4 or swap")
                 continue
             }
             var thing = "partition \(partition.mountPoint ?? partition.label ?? "\(partitions.count + 1)")"
-            // Labels may be used twice, identifiers may not.
+            // Two partitions may have the same label, but not the same identifiers.
             while !things.insert(thing).inserted { thing += " \(partitions.count + 1)" }
             var planned = PlannedPartition(
                 number: partitions.count + 1, start: position, size: length, typeGUID: PartitionType.of(partition),
@@ -152,7 +152,7 @@ public struct PlannedDisk: Hashable, Codable, Sendable {
         guard problems.isEmpty else { throw DiskPlanError(problems: problems) }
     }
 
-    /// What does not depend on where the partitions come to lie.
+    /// What is wrong wherever the partitions come to lie.
     private static func problems(of disk: Disk) -> [String] {
         var problems: [String] = []
         let smallest =
@@ -161,28 +161,28 @@ public struct PlannedDisk: Hashable, Codable, Sendable {
             case .mbr: DiskPlan.alignment * 2
             case .none: DiskPlan.alignment
             }
-        // 32 bits for a sector's number in an MBR; UEFI 2.10 section 5.2.1.
+        // An MBR has 32 bits for a sector's number (UEFI 2.10 section 5.2.1).
         let largest = disk.table == .mbr ? DiskPlan.sectorSize << 32 : DiskPlan.largestDisk
         if disk.size.bytes < smallest || disk.size.bytes > largest {
             problems.append(
-                "\(disk.size) is no size for it; \(ByteCount(smallest)) to \(ByteCount(largest)) would be right")
+                "invalid size \(disk.size); expected \(ByteCount(smallest)) to \(ByteCount(largest))")
         }
         if disk.table == .mbr && disk.partitions.count > 4 {
-            problems.append("an MBR has room for four partitions, not \(disk.partitions.count)")
+            problems.append("\(disk.partitions.count) partitions do not fit in an MBR; expected at most 4")
         }
-        // sfdisk(8) makes a GPT of 128 entries, the least that UEFI 2.10 section 5.3.1 allows; one may be GRUB's.
+        // sfdisk(8) makes a GPT of 128 entries, the minimum of UEFI 2.10 section 5.3.1. GRUB may need one of them.
         if disk.table == .gpt && disk.partitions.count > 127 {
-            problems.append("a GPT has room for 127 partitions, not \(disk.partitions.count)")
+            problems.append("\(disk.partitions.count) partitions do not fit in a GPT; expected at most 127")
         }
         if disk.table == .none && disk.partitions.count != 1 {
-            problems.append("with 'table: none' there is exactly one partition: the disk")
+            problems.append("a disk with 'table: none' has \(disk.partitions.count) partitions; expected exactly one, the whole disk")
         }
         for partition in disk.partitions {
             if partition.fileSystem == .swap, let mountPoint = partition.mountPoint {
-                problems.append("swap cannot be mounted at \(mountPoint); no 'mount' would be right")
+                problems.append("swap cannot be mounted at \(mountPoint); remove 'mount'")
             }
             for option in partition.mountOptions where option.isEmpty || option.contains(where: \.isWhitespace) {
-                problems.append("'\(option)' is no mount option; one word a line of the list would be right")
+                problems.append("invalid mount option '\(option)'; expected one word")
             }
         }
         return problems
@@ -199,7 +199,7 @@ public struct PlannedDisk: Hashable, Codable, Sendable {
         var lines = ["label: \(table == .gpt ? "gpt" : "dos")"]
         lines.append("label-id: \(table == .gpt ? identifier.uppercased() : "0x" + identifier.prefix(8))")
         lines.append("unit: sectors")
-        // Some BIOSes start no disk without an active partition.
+        // Some BIOSes do not boot from a disk without an active partition.
         let active = partitions.first { $0.mountPoint == "/boot" } ?? partitions.first { $0.mountPoint == "/" }
         for partition in partitions {
             let place = "start=\(partition.start / DiskPlan.sectorSize), size=\(partition.size / DiskPlan.sectorSize)"
@@ -229,7 +229,7 @@ public struct PlannedPartition: Hashable, Codable, Sendable {
     public var mountPoint: String?
     public var label: String?
     public var uuid = ""
-    /// ext4's key for folder hashes, which mke2fs draws by chance otherwise.
+    /// ext4's key for folder hashes. Without it, mke2fs uses a random one.
     public var hashSeed = ""
     public var mountOptions: [String] = []
 
@@ -242,7 +242,7 @@ public struct PlannedPartition: Hashable, Codable, Sendable {
     }
 }
 
-/// GPT partition types: the UAPI group's Discoverable Partitions Specification, and GRUB's manual ("BIOS installation").
+/// GPT partition types, from the UAPI group's Discoverable Partitions Specification and GRUB's manual ("BIOS installation").
 package enum PartitionType {
     package static let biosBoot = "21686148-6449-6E6F-744E-656564454649"
     static let rootX86_64 = "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709"

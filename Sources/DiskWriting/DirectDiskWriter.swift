@@ -4,7 +4,7 @@ import Glibc
 import HostSystem
 import SystemPackage
 
-/// Writes the files into the file systems with libext2fs: nothing is mounted, root and ordinary users get the same bytes.
+/// Writes the files into the file systems with libext2fs. Nothing is mounted; root and ordinary users get the same bytes.
 struct DirectDiskWriter: DiskWriter {
     var plan: DiskPlan
     var contexts: FileContexts
@@ -24,14 +24,14 @@ struct DirectDiskWriter: DiskWriter {
     }
 }
 
-/// A root on its way into file systems. Paths are C strings here: names need not be UTF-8, and there are tens of thousands.
+/// Copies a root into file systems. Paths are C strings, since names are not always UTF-8 and there are tens of thousands of them.
 private final class TreeCopy {
     private struct Source: Hashable {
         var device: dev_t
         var number: ino_t
     }
 
-    /// Where a folder's entries go.
+    /// The folder of a file system that entries are copied into.
     private struct Place {
         /// An index of `fileSystems`.
         var system: Int
@@ -39,15 +39,15 @@ private final class TreeCopy {
     }
 
     private let source: [CChar]
-    /// The machine's paths; `/` is one of them.
+    /// By mount point; `/` is one of them.
     private let fileSystems: [(path: String, system: ExtFileSystem)]
     private let contexts: FileContexts
     private let epoch: Int
-    /// Where file systems are mounted, and all folders above, by the folder that they are in.
+    /// The names of mount points and of all folders above them, by the folder that they are in.
     private var mountPaths: [String: Set<String>] = [:]
-    /// Mount points that were found, or made.
+    /// Mount points that the root has, or that were made.
     private var reached: Set<String> = ["/"]
-    /// Files that have several names, with where they are.
+    /// The copies of files that have several names.
     private var linked: [Source: Place] = [:]
 
     init(source: FilePath, fileSystems: [(path: String, system: ExtFileSystem)], contexts: FileContexts, epoch: Int) {
@@ -66,7 +66,7 @@ private final class TreeCopy {
 
     func run() throws {
         guard let first = fileSystems.firstIndex(where: { $0.path == "/" }) else {
-            throw WorkerFailure(kind: "disks", message: "no file system is mounted at /")
+            throw WorkerFailure(kind: .disks, message: "no file system is mounted at /")
         }
         let top = Place(system: first, inode: ExtFileSystem.root)
         try fileSystems[first].system.describe(top.inode, try attributes(of: []).attributes)
@@ -74,9 +74,9 @@ private final class TreeCopy {
         try labelFoldersOfFileSystems()
         for (path, _) in fileSystems where !reached.contains(path) {
             throw WorkerFailure(
-                kind: "disks",
+                kind: .disks,
                 message:
-                    "the root has no folder \(path), where machine.yaml mounts a file system, but something else; a 'mount' without a link or a file in it would be right"
+                    "machine.yaml mounts a file system at \(path), but the image has a link or a file in that path; use the real folder's path"
             )
         }
     }
@@ -95,8 +95,8 @@ private final class TreeCopy {
     }
 
     /// - Parameters:
-    ///   - folder: of the root, without the last NUL; empty for the root itself.
-    ///   - isThere: `false`: a folder that the root has not, and that something is mounted below.
+    ///   - folder: its path in the root, without NUL; empty for the root itself.
+    ///   - isThere: `false` for a folder that the root does not have, made for a mount point below it.
     private func copyEntries(of folder: [CChar], to place: Place, isThere: Bool = true) throws {
         var missing = mountPaths.isEmpty ? [] : mountPaths[text(folder)] ?? []
         for name in isThere ? try names(in: folder) : [] {
@@ -122,7 +122,7 @@ private final class TreeCopy {
         }
     }
 
-    /// A folder that a file system is mounted at exists twice: below, for the mount, and as that file system's root.
+    /// A mount point exists twice: as an empty folder for the mount, and as the root of the mounted file system.
     private func copyFolder(_ name: [CChar], _ path: [CChar], _ attributes: FileAttributes, to place: Place) throws -> Place {
         let inode = try fileSystems[place.system].system.addFolder(name, in: place.inode, attributes)
         guard fileSystems.count > 1, case let text = text(path), let mounted = fileSystems.firstIndex(where: { $0.path == text })
@@ -141,7 +141,7 @@ private final class TreeCopy {
         let isEmpty = status.st_mode & S_IFMT == S_IFREG && status.st_size == 0
         let node = isEmpty ? nodeStoodFor(by: here) : nil
         if let node { attributes.mode = UInt32(node.kind) | attributes.mode & 0o7777 }
-        // Names on two file systems become two files, as with cp(1).
+        // Hard links that end up on two file systems become two files, as with cp(1).
         let key = Source(device: status.st_dev, number: status.st_ino)
         if status.st_nlink > 1, let first = linked[key], first.system == place.system {
             return try system.addName(name, in: place.inode, of: first.inode, mode: attributes.mode)
@@ -155,9 +155,7 @@ private final class TreeCopy {
             defer { try? input.close() }
             inode = try system.addFile(name, in: place.inode, attributes, size: UInt64(status.st_size), from: input)
         case S_IFLNK:
-            var target = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
-            guard readlink(here, &target, Int(PATH_MAX)) >= 0 else { throw Errno(rawValue: errno) }
-            inode = try system.addLink(name, in: place.inode, attributes, target: target)
+            inode = try system.addLink(name, in: place.inode, attributes, target: try linkTarget(here) + [0])
         default:
             inode = try system.addNode(name, in: place.inode, attributes, device: node?.device ?? UInt64(status.st_rdev))
         }
@@ -191,6 +189,6 @@ private final class TreeCopy {
     }
 
     private func unreadable(_ path: [CChar], _ error: Errno) -> WorkerFailure {
-        WorkerFailure(kind: "disks", message: "\(text(path)) of the root cannot be copied: \(error)")
+        WorkerFailure(kind: .disks, message: "\(text(path)) of the root cannot be copied: \(error)")
     }
 }

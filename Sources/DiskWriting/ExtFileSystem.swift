@@ -3,9 +3,9 @@ import Glibc
 import HostSystem
 import SystemPackage
 
-/// What every entry of a file system has.
+/// The attributes of an entry of a file system.
 struct FileAttributes {
-    /// With the file's type.
+    /// Includes the file's type.
     var mode: UInt32
     var user: UInt32
     var group: UInt32
@@ -13,14 +13,17 @@ struct FileAttributes {
     var extended: [ExtendedAttribute] = []
 }
 
-/// One ext4 file system inside a disk image, filled with libext2fs: without a mount and without privileges, and the same bytes for the same
-/// calls. Not here: making the empty file system, which is mke2fs's.
+/// One ext4 file system inside a disk image, filled with libext2fs: without a mount, without privileges, and with the same bytes for the same
+/// calls. mke2fs has made the empty file system before.
+///
+/// Tables and folders stay in libext2fs's memory until `close` writes them. Contents of files are written to the image at once, into the blocks
+/// that libext2fs has allocated.
 final class ExtFileSystem {
     typealias Inode = UInt32
 
     static let root: Inode = 2
 
-    /// What it is, for errors: `/ (2 GiB)`.
+    /// Mount point and size, for errors: `/ (2 GiB)`.
     private let name: String
     private let image: FileDescriptor
     private let offset: UInt64
@@ -31,7 +34,7 @@ final class ExtFileSystem {
 
     /// - Parameters:
     ///   - offset: where in the image it begins, in bytes.
-    ///   - epoch: seconds since 1970, of everything that has no better time.
+    ///   - epoch: in seconds since 1970; the time of everything that does not have one of its own.
     /// - Throws: `WorkerFailure`, `Errno`.
     init(image path: FilePath, offset: UInt64, name: String, epoch: Int) throws {
         self.name = name
@@ -42,7 +45,7 @@ final class ExtFileSystem {
         let code = discographer_ext_open(path.string, offset, &handle)
         guard code == 0, let handle else {
             blockSize = 0
-            throw WorkerFailure(kind: "disks", message: "\(name): libext2fs cannot open it: \(Self.words(code))")
+            throw WorkerFailure(kind: .disks, message: "\(name): libext2fs cannot open it: \(Self.words(code))")
         }
         blockSize = UInt64(handle.pointee.blocksize)
         handle.pointee.now = time_t(epoch)
@@ -52,11 +55,11 @@ final class ExtFileSystem {
     deinit {
         buffer.deallocate()
         try? image.close()
-        // Not `ext2fs_close`: a file system that failed halfway is not worth flushing.
+        // Not `ext2fs_close`, which would write a half-filled file system.
         if let handle { ext2fs_free(handle) }
     }
 
-    /// Writes what libext2fs has in memory; like any other file of the cache, the image reaches the host's disk when the kernel likes.
+    /// Writes what libext2fs has in memory, without waiting for the host's disk: the image is a file of the cache like others.
     ///
     /// - Throws: `WorkerFailure`.
     func close() throws {
@@ -64,7 +67,7 @@ final class ExtFileSystem {
         handle = nil
     }
 
-    /// An empty folder; one that mke2fs has made (lost+found) is taken as it is.
+    /// Makes an empty folder, or uses the one that mke2fs has made (lost+found).
     func addFolder(_ name: UnsafePointer<CChar>, in parent: Inode, _ attributes: FileAttributes) throws -> Inode {
         var inode = Inode()
         if ext2fs_lookup(handle, parent, name, Int32(strlen(name)), nil, &inode) != 0 {
@@ -75,7 +78,7 @@ final class ExtFileSystem {
         return inode
     }
 
-    /// A regular file with the content of `input`, holes included.
+    /// Makes a regular file with the content and the holes of `input`.
     func addFile(
         _ name: UnsafePointer<CChar>, in parent: Inode, _ attributes: FileAttributes, size: UInt64, from input: FileDescriptor
     ) throws -> Inode {
@@ -108,7 +111,7 @@ final class ExtFileSystem {
         return inode
     }
 
-    /// A device, FIFO or socket.
+    /// Makes a device, FIFO or socket.
     func addNode(_ name: UnsafePointer<CChar>, in parent: Inode, _ attributes: FileAttributes, device: UInt64) throws -> Inode {
         let number = try newInode(in: parent, mode: attributes.mode)
         var inode = described(attributes)
@@ -131,13 +134,13 @@ final class ExtFileSystem {
         return number
     }
 
-    /// One more name of a file.
+    /// Adds a name to a file.
     func addName(_ name: UnsafePointer<CChar>, in parent: Inode, of number: Inode, mode: UInt32) throws {
         var inode = try read(number)
         // EXT4_LINK_MAX of the kernel.
         guard inode.i_links_count < 65000 else {
-            let words = "'\(String(cString: name))' would be the 65,001st name of a file; ext4 has no more"
-            throw WorkerFailure(kind: "disks", message: "\(self.name): \(words)")
+            let words = "'\(String(cString: name))' is the 65,001st name of a file; ext4 allows 65,000"
+            throw WorkerFailure(kind: .disks, message: "\(self.name): \(words)")
         }
         inode.i_links_count += 1
         try write(inode, number)
@@ -153,7 +156,7 @@ final class ExtFileSystem {
         try link(name, to: number, in: parent, type: type)
     }
 
-    /// Gives a folder or link that is there its attributes.
+    /// Sets the attributes of an existing folder or link.
     func describe(_ number: Inode, _ attributes: FileAttributes) throws {
         var inode = try read(number)
         discographer_ext_describe(
@@ -180,7 +183,7 @@ final class ExtFileSystem {
         return inode
     }
 
-    /// Most of libext2fs knows the first 128 bytes of an inode alone.
+    /// Most functions of libext2fs take only the first 128 bytes of an inode.
     private func withBase<Value>(
         of inode: inout ext2_inode_large, _ body: (UnsafeMutablePointer<ext2_inode>) throws -> Value
     ) rethrows -> Value {
@@ -223,7 +226,7 @@ final class ExtFileSystem {
         try growing(parent, name) { ext2fs_link(handle, parent, name, number, type) }
     }
 
-    /// A folder's blocks are added when a name does not fit any more.
+    /// Adds a block to the folder when the name does not fit.
     private func growing(_ folder: Inode, _ name: UnsafePointer<CChar>, _ body: () -> errcode_t) throws {
         var code = body()
         if code == EXT2_ET_DIR_NO_SPACE {
@@ -235,12 +238,12 @@ final class ExtFileSystem {
 
     // MARK: Content
 
-    /// The blocks that are no holes.
+    /// Calls `body` with each range of blocks that are not holes.
     private func forEachDataRange(
         of input: FileDescriptor, size: UInt64, _ body: (_ first: UInt64, _ count: UInt64) throws -> Void
     ) throws {
         var position: off_t = 0
-        // The first block that no range has yet: two may share one.
+        // The first block after the ranges so far: two pieces of data may share a block.
         var next: UInt64 = 0
         while position < off_t(size) {
             let data = discographer_next_data(input.rawValue, position)
@@ -258,7 +261,7 @@ final class ExtFileSystem {
         }
     }
 
-    /// Straight into the image, where the file's extents are; the rest of the last block is zero already.
+    /// Writes into the image, where the file's extents are. The rest of the last block is zero already.
     private func copy(
         _ input: FileDescriptor, size: UInt64, into number: Inode, _ base: UnsafeMutablePointer<ext2_inode>
     ) throws {
@@ -280,7 +283,7 @@ final class ExtFileSystem {
             while position < end {
                 let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, Int(end - position))])
                 let count = try input.read(fromAbsoluteOffset: Int64(position), into: part)
-                // A file that shrank meanwhile; nobody else is in the root.
+                // The file has become shorter, though nothing else writes to the root.
                 guard count > 0 else { throw Errno.ioError }
                 try image.writeAll(toAbsoluteOffset: Int64(target), UnsafeRawBufferPointer(rebasing: part[..<count]))
                 position += UInt64(count)
@@ -296,11 +299,11 @@ final class ExtFileSystem {
         guard code != EXT2_ET_BLOCK_ALLOC_FAIL, code != EXT2_ET_INODE_ALLOC_FAIL, code != ENOSPC else {
             let missing = code == EXT2_ET_INODE_ALLOC_FAIL ? "inode" : "block"
             throw WorkerFailure(
-                kind: "diskFull",
+                kind: .diskFull,
                 message:
-                    "the file system \(name) is full at \(what()): no free \(missing); a larger 'size' in machine.yaml would be right")
+                    "the file system \(name) is full at \(what()): no free \(missing); use a larger 'size' in machine.yaml")
         }
-        throw WorkerFailure(kind: "disks", message: "the file system \(name): \(what()): \(Self.words(code))")
+        throw WorkerFailure(kind: .disks, message: "the file system \(name): \(what()): \(Self.words(code))")
     }
 
     private static func words(_ code: errcode_t) -> String { String(cString: error_message(code)) }

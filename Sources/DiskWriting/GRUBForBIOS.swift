@@ -1,11 +1,11 @@
-// GRUB for BIOS machines, put on the disk without grub-install: no mounted disk, no device map, no probing of the build host, and the same
+// Installs GRUB for BIOS without grub-install: without mounting the disk, without a device map, without probing the build host, and with the same
 // bytes for the same plan.
 import ConfigurationTree
 import DiskImages
 import HostSystem
 import SystemPackage
 
-/// GRUB's i386-pc images on a disk.
+/// Writes GRUB's i386-pc images to a disk.
 struct GRUBForBIOS {
     var mkimage: Tool
     private static let modules = BootLoaderFiles.grubModules
@@ -17,12 +17,12 @@ struct GRUBForBIOS {
     // include/grub/i386/pc/boot.h of GRUB.
     private static let kernelSectorOffset: UInt64 = 0x5c
     private static let driveCheckOffset: UInt64 = 0x66
-    /// The block list's first entry in diskboot.img: its sector, then (0x1fc) a length that grub-mkimage has filled in.
+    /// The first entry of the block list in diskboot.img: the sector. grub-mkimage has written the length (0x1fc).
     private static let blockListOffset: UInt64 = 0x1f4
-    /// What of the first sector is code; the rest is the disk's signature and partition table.
+    /// Bytes of the first sector that are code. The disk's signature and the partition table follow.
     private static let codeSize = 440
 
-    /// Writes boot code into the first sector and the core image where the plan has room for it.
+    /// Writes the boot code into the first sector, and the core image where the plan has room for it.
     ///
     /// - Parameter boot: the file system that holds /boot, on whichever disk.
     /// - Throws: `HostSystemError.toolFailed`, `Errno`, or `WorkerFailure` when the core image does not fit.
@@ -44,13 +44,13 @@ struct GRUBForBIOS {
         let room = disk.table == .gpt ? DiskPlan.alignment : DiskPlan.alignment - DiskPlan.sectorSize
         guard core.count <= room, core.count > 512, sectorImage.count == 512 else {
             throw WorkerFailure(
-                kind: "bootLoader", message: "GRUB's core image (\(core.count) bytes) does not fit into \(room) bytes")
+                kind: .bootLoader, message: "GRUB's core image has \(core.count) bytes; there is room for \(room)")
         }
         let sector = start / DiskPlan.sectorSize
         core.replace(at: Self.blockListOffset, with: sector + 1)
         var code = Array(sectorImage[..<Self.codeSize])
         code.replace(at: Self.kernelSectorOffset, with: sector)
-        // As grub-bios-setup does for hard disks: some BIOSes pass a wrong drive, so the check for floppies becomes two NOPs.
+        // As grub-bios-setup does for hard disks, overwrite the check for floppies by two NOPs: some BIOSes pass a wrong drive number.
         code.replaceSubrange(Int(Self.driveCheckOffset)..<Int(Self.driveCheckOffset) + 2, with: [0x90, 0x90])
 
         let descriptor = try FileDescriptor.open(image, .writeOnly, options: .closeOnExec)

@@ -2,7 +2,7 @@ internal import CGuestfs
 import HostSystem
 import SystemPackage
 
-/// The one owner of a libguestfs handle. Calls block; errors are read at once, with nothing between call and look.
+/// The one owner of a libguestfs handle. Calls block. The text of an error is read right after its call, before another one replaces it.
 final class GuestfsHandle {
     private let handle: OpaquePointer
 
@@ -10,23 +10,23 @@ final class GuestfsHandle {
     init(scratch: FilePath, usesKVM: Bool) throws {
         if let problem = discographer_guestfs_load() {
             throw WorkerFailure(
-                kind: "libguestfs",
-                message: "\(String(cString: problem)); the build host needs it for the disk writer 'guestfs', the others do without")
+                kind: .libguestfs,
+                message: "\(String(cString: problem)); only the disk writer 'guestfs' needs libguestfs; install it or choose another writer")
         }
-        // NO_ENVIRONMENT: LIBGUESTFS_* of the caller must not decide; NO_CLOSE_ON_EXIT: this object closes it.
+        // NO_ENVIRONMENT: the caller's LIBGUESTFS_* must have no effect. NO_CLOSE_ON_EXIT: this object closes the handle.
         guard
             let handle = discographer_guestfs_create_flags(
                 UInt32(GUESTFS_CREATE_NO_ENVIRONMENT | GUESTFS_CREATE_NO_CLOSE_ON_EXIT))
         else {
-            throw WorkerFailure(kind: "libguestfs", message: "libguestfs gives no handle")
+            throw WorkerFailure(kind: .libguestfs, message: "libguestfs cannot make a handle")
         }
         self.handle = handle
-        // Its default handler prints to standard error.
+        // The default handler prints errors to standard error.
         discographer_guestfs_print_no_errors(handle)
         try check(discographer_guestfs_set_backend(handle, "direct"), "choosing the direct backend")
         if !usesKVM { try check(discographer_guestfs_set_backend_setting(handle, "force_tcg", "1"), "choosing software emulation") }
-        try check(discographer_guestfs_set_tmpdir(handle, scratch.string), "setting its folder for temporary files")
-        try check(discographer_guestfs_set_cachedir(handle, scratch.string), "setting its cache")
+        try check(discographer_guestfs_set_tmpdir(handle, scratch.string), "setting its temporary folder")
+        try check(discographer_guestfs_set_cachedir(handle, scratch.string), "setting its cache folder")
         try check(discographer_guestfs_set_memsize(handle, 1024), "setting its memory")
         _ = discographer_guestfs_set_autosync(handle, 1)
     }
@@ -36,13 +36,13 @@ final class GuestfsHandle {
     private func check(_ result: Int32, _ what: String) throws {
         guard result != 0 else { return }
         let text = discographer_guestfs_last_error(handle).map { String(cString: $0) } ?? "no reason given"
-        throw WorkerFailure(kind: "libguestfs", message: "libguestfs, \(what): \(text)")
+        throw WorkerFailure(kind: .libguestfs, message: "libguestfs, \(what): \(text)")
     }
 
     func addDisk(_ image: FilePath) throws { try check(discographer_guestfs_add_raw_drive(handle, image.string), "adding \(image)") }
 
     func launch() throws {
-        try check(discographer_guestfs_launch(handle), "starting its virtual machine (it needs a kernel in /boot of the build host)")
+        try check(discographer_guestfs_launch(handle), "starting its virtual machine, which needs a kernel in /boot of the build host")
     }
 
     func mount(_ device: String, at path: String) throws {
@@ -54,7 +54,7 @@ final class GuestfsHandle {
         try check(discographer_guestfs_tar_in_with_attributes(handle, tar.string, "/"), "unpacking the root")
     }
 
-    /// The NUL at the end is part of the attribute.
+    /// The value is written with the NUL at its end (setfilecon(3)).
     func setContext(_ context: [UInt8], of path: [UInt8]) throws {
         let name = String(decoding: path, as: UTF8.self)
         let result = (path + [0]).withUnsafeBytes { path in

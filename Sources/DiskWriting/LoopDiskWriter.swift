@@ -4,7 +4,7 @@ import Glibc
 import HostSystem
 import SystemPackage
 
-/// Mounts the file systems over loop devices, in the worker's name space only, and copies.
+/// Mounts the file systems through loop devices, in the worker's mount namespace only, and copies the files.
 struct LoopDiskWriter: DiskWriter {
     var plan: DiskPlan
     var contexts: FileContexts
@@ -20,14 +20,14 @@ struct LoopDiskWriter: DiskWriter {
             else { continue }
             let target = mountPoint.pushing(FilePath(path).removingRoot())
             try createDirectories(target)
-            // The mount keeps the device; when it ends, the device detaches itself.
+            // The mount keeps the device in use; the device detaches itself when the mount ends.
             let device = try LoopDevice(file: images[index], offset: partition.start, size: partition.size)
             try mount(device.path.string, at: target, type: "ext4")
             mounted.append(target)
         }
         try tools.tool("cp").runBlocking(["-a", "--sparse=always", "\(root)/.", mountPoint.string])
         for target in mounted {
-            // Made by mke2fs; nothing of the machine's.
+            // mke2fs has made it; it is not a folder of the machine's root.
             let lostAndFound = target.appending("lost+found")
             chmod(lostAndFound.string, 0o700)
         }

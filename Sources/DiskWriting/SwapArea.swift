@@ -2,11 +2,11 @@ import DiskImages
 import HostSystem
 import SystemPackage
 
-/// Swap on a part of a disk image. mkswap(8) learnt to write at an offset in util-linux 2.40 only, so it writes into a file of the
-/// partition's size, of which all that is not empty, the first page, is then put into its place.
+/// Makes swap in a partition of a disk image. mkswap(8) can write at an offset only since util-linux 2.40. So it writes into a sparse file of the
+/// partition's size; the first page, the only one that is not empty, is then copied into the image.
 struct SwapArea {
     var mkswap: Tool
-    /// Of x86_64; the kernel takes swap of its own page size only.
+    /// That of x86_64: the kernel accepts only swap with its own page size.
     private static let pageSize = 4096
 
     /// - Throws: `HostSystemError.toolFailed`, `Errno`.

@@ -3,14 +3,14 @@ import Glibc
 import HostSystem
 import SystemPackage
 
-/// The devices of `devices` files, made in the process's root.
+/// Makes the devices of `devices` files in the process's root.
 struct DeviceNodes {
     var devices: [Device]
     var epoch: Int
 
-    /// Makes all; the machine's line comes after the group's and wins.
+    /// Makes all. A line of the machine comes after the group's and replaces it.
     ///
-    /// - Throws: `WorkerFailure` of kind `devices` with every one that could not be made.
+    /// - Throws: `WorkerFailure` of kind `devices` with all that could not be made.
     func make() throws {
         let problems = devices.compactMap { device in
             do {
@@ -20,7 +20,7 @@ struct DeviceNodes {
                 return "\(device.location): error: \(device.path) cannot be made: \(error)"
             }
         }
-        guard problems.isEmpty else { throw WorkerFailure(kind: "devices", message: problems.joined(separator: "\n")) }
+        guard problems.isEmpty else { throw WorkerFailure(kind: .devices, message: problems.joined(separator: "\n")) }
     }
 
     private struct Obstacle: Error, CustomStringConvertible {

@@ -2,26 +2,19 @@ import Glibc
 import HostSystem
 import SystemPackage
 
-/// The last touches to a root, after the overlays; all inside the root.
+/// The last changes to a root, after the overlays, made from inside it.
 struct FinishedRoot {
-    /// What overlays brought: it is the user's word, and stays.
+    /// Paths that overlays wrote. They are not changed, since the user wants them.
     let overlaid: Set<FilePath>
     let epoch: Int
 
-    /// What package scriptlets leave behind that is made of chance or of the build's time. Nothing misses them: each is made again at the
-    /// first start, or by its program.
-    ///
-    /// /var/log and other caches stay as the packages made them.
-    static let leftovers: [FilePath] = [
-        // ldconfig(8): inode numbers and times.
-        "/var/cache/ldconfig/aux-cache",
-        // systemd-random-seed.service(8): shared by all copies of the image.
-        "/var/lib/systemd/random-seed", "/var/lib/systemd/credential.secret",
-        // dbus-uuidgen(1): /etc/machine-id counts where this is missing.
-        "/var/lib/dbus/machine-id",
-    ]
+    /// Files with random bytes or the build's time in them. They are removed unless an overlay brought them; each is made again at the first start or by its
+    /// program.
+    static let leftovers: [FilePath] =
+        // ldconfig(8) writes inode numbers and times.
+        ["/var/cache/ldconfig/aux-cache"] + MachineSecrets.paths
 
-    /// - Returns: those that were removed.
+    /// - Returns: the removed files.
     /// - Throws: `WorkerFailure`.
     func removeLeftovers() throws -> [FilePath] {
         try Self.leftovers.filter { path in
@@ -31,7 +24,7 @@ struct FinishedRoot {
         }
     }
 
-    /// - Returns: those that were written.
+    /// - Returns: the written files.
     /// - Throws: `WorkerFailure`.
     func place(_ files: [GeneratedFile]) throws -> [FilePath] {
         try files.filter { $0.replaces || !isOverlaid($0.path) }.map { file in
@@ -42,15 +35,15 @@ struct FinishedRoot {
         }
     }
 
-    /// When a list exists, every file that is not on it loses the bit. Folders keep theirs: there the setgid bit is no privilege.
+    /// Removes the setuid or setgid bit from every file that is not on the list, if there is a list. Folders keep the setgid bit, which is not a privilege there.
     ///
-    /// - Returns: the files that lost a bit, sorted, and the listed ones that the root has not.
+    /// - Returns: the files that lost a bit, sorted, and the listed ones that the root does not have.
     /// - Throws: `WorkerFailure`.
     func strip(setuidWhitelist: [FilePath]?, setgidWhitelist: [FilePath]?) throws -> (
         stripped: [FilePath], unknown: [FilePath]
     ) {
         guard setuidWhitelist != nil || setgidWhitelist != nil else { return ([], []) }
-        // A list may say /bin/su where /bin is a link to /usr/bin.
+        // A list may have /bin/su although /bin is a link to /usr/bin.
         let setuid = setuidWhitelist.map { Set($0.map(Root.realEntry)) }
         let setgid = setgidWhitelist.map { Set($0.map(Root.realEntry)) }
         var stripped: [FilePath] = []
@@ -60,7 +53,7 @@ struct FinishedRoot {
             if let setuid, !setuid.contains(path) { kept &= ~S_ISUID }
             if let setgid, !setgid.contains(path) { kept &= ~S_ISGID }
             guard kept != status.st_mode else { return }
-            try failing("taking the setuid and setgid bits of \(path)") {
+            try failing("removing the setuid and setgid bits of \(path)") {
                 try Root.check(path.withPlatformString { chmod($0, kept & 0o7777) })
             }
             stripped.append(path)
@@ -71,14 +64,14 @@ struct FinishedRoot {
         return (stripped.sorted { $0.string < $1.string }, unknown.sorted { $0.string < $1.string })
     }
 
-    /// SSH host keys that a package's scriptlet made: every copy of the image would be the same host to its clients.
+    /// SSH host keys that a package's scriptlet made. With them, all copies of the image would be the same host to SSH clients.
     func sharedHostKeys() -> [FilePath] {
         ["rsa", "ecdsa", "ed25519", "dsa"].map { FilePath("/etc/ssh/ssh_host_\($0)_key") }.filter {
             !isOverlaid($0) && Root.kind($0, followingLinks: false) == S_IFREG
         }
     }
 
-    /// Gives the changed paths that are younger than SOURCE_DATE_EPOCH its time: folders that something was put into or taken out of.
+    /// Sets the time of changed paths that are newer than SOURCE_DATE_EPOCH to it: mostly folders whose entries changed.
     func clampTimes(of changed: [FilePath]) {
         for path in changed {
             guard let status = Root.status(path, followingLinks: false), status.st_mtim.tv_sec > epoch else { continue }
@@ -89,6 +82,6 @@ struct FinishedRoot {
     private func isOverlaid(_ path: FilePath) -> Bool { overlaid.contains(Root.realEntry(path)) }
 
     private func failing(_ what: String, _ body: () throws -> Void) throws {
-        do { try body() } catch { throw WorkerFailure(kind: "finish", message: "error: \(what) in the root: \(error)") }
+        do { try body() } catch { throw WorkerFailure(kind: .finish, message: "error: \(what) in the root: \(error)") }
     }
 }

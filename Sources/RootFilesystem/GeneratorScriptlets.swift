@@ -56,7 +56,7 @@ struct GeneratorScriptlets {
                     + sources.map(\.string),
                 environment: environment, workingDirectory: "/tmp")
         } catch HostSystemError.toolFailed(_, let status, let ending) {
-            failure = ending.isEmpty ? status : "\(status)\n\(ending)"
+            failure = "ended with \(status)" + (ending.isEmpty ? "" : "\n\(ending)")
         }
         stopLeftovers(reporting)
         var last = (source: sources.first, output: "")

@@ -3,7 +3,7 @@ import ConfigurationTree
 import Glibc
 import SystemPackage
 
-/// Applies `<layer>.permissions`: owner, group, mode and capabilities of files of the process's root.
+/// Applies `<layer>.permissions` to files of the process's root: owner, group, mode and capabilities.
 struct LayerPermissions {
     var accounts: Accounts
 
@@ -17,28 +17,28 @@ struct LayerPermissions {
     private func apply(_ permission: OverlayPermission) -> String? {
         let path = permission.path
         guard let owner = accounts.user(permission.owner) else {
-            return "the root has no user '\(permission.owner)'; one of its own /etc/passwd, or a number, would be right"
+            return "unknown user '\(permission.owner)'; expected one of the root's /etc/passwd, or a number"
         }
         guard let group = accounts.group(permission.group) else {
-            return "the root has no group '\(permission.group)'; one of its own /etc/group, or a number, would be right"
+            return "unknown group '\(permission.group)'; expected one of the root's /etc/group, or a number"
         }
-        guard let kind = Root.kind(path, followingLinks: false) else { return "the root has no \(path)" }
+        guard let kind = Root.kind(path, followingLinks: false) else { return "the root does not have \(path)" }
         do {
-            // chown(2) takes setuid bits and capabilities away: it comes first.
+            // First, since chown(2) removes setuid bits and capabilities.
             try Root.check(path.withPlatformString { lchown($0, owner, group) })
             if kind != S_IFLNK { try Root.check(path.withPlatformString { chmod($0, mode_t(permission.mode)) }) }
         } catch {
             return "\(path): \(error)"
         }
         guard let text = permission.capabilities else { return nil }
-        guard kind == S_IFREG else { return "\(path) is no regular file; only such have capabilities" }
+        guard kind == S_IFREG else { return "\(path) cannot have capabilities; expected a regular file" }
         return setCapabilities(text, of: path)
     }
 
     /// Writes the extended attribute `security.capability` (capabilities(7)).
     private func setCapabilities(_ text: String, of path: FilePath) -> String? {
         guard let capabilities = cap_from_text(text) else {
-            return "'\(text)' are no capabilities; 'cap_net_bind_service=ep' would be right (cap_from_text(3))"
+            return "invalid capabilities '\(text)'; expected a form such as 'cap_net_bind_service=ep' (cap_from_text(3))"
         }
         defer { cap_free(UnsafeMutableRawPointer(capabilities)) }
         guard path.withPlatformString({ cap_set_file($0, capabilities) }) == 0 else {

@@ -1,7 +1,8 @@
-/// A version as rpm orders them.
+/// A version, ordered as rpm does. The target does not link librpm, so that the command line need not either.
 ///
-/// The rule is rpm's own, `rpmvercmp()` in rpm's lib/rpmvercmp.c (4.18), told in rpm-version(7): runs of digits compare as numbers, runs of
-/// letters as text, a number is newer than letters; `~` sorts before everything, even the end; `^` after the end and before the rest.
+/// The rules are those of `rpmvercmp()` in rpm's lib/rpmvercmp.c (4.18), documented in rpm-version(7): sequences of digits compare as numbers, sequences of
+/// letters as text, and a number is newer than letters. `~` sorts before everything, even the end of the text; `^` sorts after the end and before
+/// everything else.
 struct RPMVersion: Comparable {
     private let bytes: [UInt8]
 

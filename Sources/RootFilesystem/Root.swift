@@ -1,11 +1,11 @@
-// The machine's root as the kernel shows it to a thread that is chrooted into it: no symlink of an overlay or a package
-// can lead a write out of it. Names are bytes: a root may hold some that are not UTF-8.
+// File operations inside the machine's root, for a thread that is chrooted into it: no symlink of an overlay or a package can redirect a write out of the root.
+// Names are bytes, since a root may have names that are not UTF-8.
 import Glibc
 import HostSystem
 import SystemPackage
 
 enum Root {
-    /// Does `body` with this thread's root at `path`, and comes back.
+    /// Calls `body` with this thread's root at `path`, then restores it.
     ///
     /// - Throws: `HostSystemError.systemCall`, or what `body` throws.
     static func inside<Value>(_ path: FilePath, _ body: () throws -> Value) throws -> Value {
@@ -22,7 +22,7 @@ enum Root {
         return try result.get()
     }
 
-    /// What is at a path, or `nil`.
+    /// The status of a path; `nil` if it does not exist.
     static func status(_ path: FilePath, followingLinks: Bool) -> stat? {
         var status = stat()
         let result = path.withPlatformString { followingLinks ? stat($0, &status) : lstat($0, &status) }
@@ -33,14 +33,14 @@ enum Root {
         status(path, followingLinks: followingLinks).map { $0.st_mode & S_IFMT }
     }
 
-    /// The folder's name without symlinks on the way (realpath(3)); itself when it is not there.
+    /// The folder's path with symlinks resolved (realpath(3)); unchanged when it does not exist.
     static func real(_ folder: FilePath) -> FilePath {
         guard let resolved = folder.withPlatformString({ realpath($0, nil) }) else { return folder }
         defer { free(resolved) }
         return FilePath(platformString: resolved)
     }
 
-    /// The path with the symlinks of its folder resolved, and not its own.
+    /// The path with the symlinks of its folder resolved, but not a symlink at the path itself.
     static func realEntry(_ path: FilePath) -> FilePath {
         guard let name = path.lastComponent else { return path }
         return real(path.removingLastComponent()).appending(name)
@@ -56,7 +56,7 @@ enum Root {
         }
     }
 
-    /// Makes what was just made root's, whatever group a setgid folder gave it, and gives it its mode in spite of the umask.
+    /// Sets owner and group to root, since a setgid folder may have set another group, and the mode, since the umask may have changed it.
     static func own(_ path: FilePath, mode: mode_t?) throws {
         try check(path.withPlatformString { lchown($0, 0, 0) })
         if let mode { try check(path.withPlatformString { chmod($0, mode & 0o7777) }) }
@@ -67,7 +67,7 @@ enum Root {
         try own(path, mode: mode)
     }
 
-    /// Makes the folders above a path that are missing: root's, 0755.
+    /// Makes the missing folders above a path, owned by root, with mode 0755.
     static func makeParents(of path: FilePath) throws {
         let parent = path.removingLastComponent()
         guard status(parent, followingLinks: true) == nil, parent != path else { return }
@@ -75,9 +75,9 @@ enum Root {
         try makeFolder(parent, mode: 0o755)
     }
 
-    /// Writes a whole file in place of whatever file or link is there, owned by root.
+    /// Writes a file owned by root, and replaces a file or link at the path.
     ///
-    /// - Throws: `Errno`; `.isDirectory` when a folder is there.
+    /// - Throws: `Errno`; `.isDirectory` when the path is a folder.
     static func write(_ bytes: some Sequence<UInt8>, to path: FilePath, mode: mode_t, epoch: Int) throws {
         try makeParents(of: path)
         try removeFile(path)
@@ -88,9 +88,9 @@ enum Root {
         setTimes(path, epoch: epoch)
     }
 
-    /// Removes a file, link or device; that nothing is there is fine.
+    /// Removes a file, link or device, if it exists.
     ///
-    /// - Throws: `Errno`; `.isDirectory` when a folder is there.
+    /// - Throws: `Errno`; `.isDirectory` when the path is a folder.
     static func removeFile(_ path: FilePath) throws {
         guard path.withPlatformString({ unlink($0) }) != 0, errno != ENOENT else { return }
         throw Errno(rawValue: errno)
@@ -99,21 +99,11 @@ enum Root {
     /// The names in an open folder, in alphanumeric (byte) order.
     static func names(in directory: FileDescriptor) throws -> [FilePath.Component] { try folderEntries(directory) }
 
-    /// Everything below a folder, without following links; what cannot be read is passed over.
+    /// Visits everything below a folder, and not the folder itself (`HostSystem.walk`).
+    ///
+    /// - Throws: `HostSystemError.systemCall` for what cannot be read, and what `visit` throws.
     static func walk(_ folder: FilePath, _ visit: (FilePath, stat) throws -> Void) throws {
-        var waiting = [folder]
-        while let folder = waiting.popLast() {
-            guard
-                let descriptor = try? FileDescriptor.open(
-                    folder, .readOnly, options: [.directory, .noFollow, .closeOnExec])
-            else { continue }
-            for name in try descriptor.closeAfter({ try names(in: descriptor) }) {
-                let path = folder.appending(name)
-                guard let status = status(path, followingLinks: false) else { continue }
-                if status.st_mode & S_IFMT == S_IFDIR { waiting.append(path) }
-                try visit(path, status)
-            }
-        }
+        try HostSystem.walk(folder) { path, status in if path != folder { try visit(path, status) } }
     }
 
     static func check(_ result: Int32) throws {

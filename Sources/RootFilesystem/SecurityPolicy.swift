@@ -1,5 +1,5 @@
-// SELinux contexts by the root's own policy. Looked up with the build host's libselinux, as matchpathcon(8) and setfiles(8) do, and not with a
-// setfiles that is started in the root: that would have to be given the privilege to set the attribute.
+// Looks up SELinux contexts in the root's own policy with the build host's libselinux, as matchpathcon(8) and setfiles(8) do. Running setfiles in the root
+// instead would require the privilege to set the attribute.
 internal import CSELinux
 import Glibc
 import HostSystem
@@ -8,41 +8,41 @@ import SystemPackage
 struct SecurityPolicy {
     /// Such as `targeted`.
     let name: String
-    /// Of /etc/selinux, the files of contexts as they are in the root; by their endings.
+    /// The policy's files of contexts, by the endings of their names.
     private let texts: [String: [UInt8]]
 
     private static let configuration: FilePath = "/etc/selinux/config"
-    /// selabel_file(5). Those that were compiled (.bin) are for the root's own library.
+    /// From selabel_file(5). Compiled files (.bin) are for the root's own library.
     private static let endings = ["", ".homedirs", ".local", ".subs", ".subs_dist"]
 
-    /// Why a root's files get no contexts.
+    /// Why the files of a root do not get contexts.
     struct Absence: Error, CustomStringConvertible {
         var description: String
     }
 
     /// Reads the policy of the process's root.
     ///
-    /// - Throws: `Absence` when there is none.
+    /// - Throws: `Absence` when it does not have one.
     static func read() throws -> SecurityPolicy {
-        guard let bytes = try? readBytes(configuration) else { throw Absence(description: "the root has no \(configuration)") }
+        guard let bytes = try? readBytes(configuration) else { throw Absence(description: "the root does not have \(configuration)") }
         let settings = String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line -> String? in
             let line = line.drop { $0.isWhitespace }
             return line.hasPrefix("SELINUXTYPE=") ? String(line.dropFirst(12).prefix { !$0.isWhitespace }) : nil
         }
         guard let name = settings.last, !name.isEmpty, !name.contains("/"), !name.hasPrefix(".") else {
-            throw Absence(description: "\(configuration) of the root names no policy (SELINUXTYPE)")
+            throw Absence(description: "\(configuration) of the root does not name a policy (SELINUXTYPE)")
         }
         let file = "/etc/selinux/\(name)/contexts/files/file_contexts"
         var texts: [String: [UInt8]] = [:]
         for ending in endings { texts[ending] = try? readBytes(FilePath(file + ending)) }
-        guard texts[""] != nil else { throw Absence(description: "the root's policy '\(name)' has no \(file)") }
+        guard texts[""] != nil else { throw Absence(description: "the root's policy '\(name)' does not have \(file)") }
         return SecurityPolicy(name: name, texts: texts)
     }
 
-    /// The contexts of files, by their paths in the machine and their modes; what a policy says `<<none>>` of gets none.
+    /// Looks up the contexts of files by their paths in the machine and their modes. Files with `<<none>>` in the policy do not get one.
     ///
     /// - Parameters:
-    ///   - files: in the order of the paths. `link` is the same for names of one file, which have the first one's context.
+    ///   - files: sorted by path. Hard links have the same `link`, and get the context of the first one.
     ///   - scratch: an empty folder.
     /// - Throws: `WorkerFailure`, `Errno`.
     func contexts(of files: [(path: [UInt8], mode: mode_t, link: FileNumber?)], scratch: FilePath) throws -> FileContexts {
@@ -52,9 +52,9 @@ struct SecurityPolicy {
             var option = selinux_opt(type: SELABEL_OPT_PATH, value: path)
             guard let handle = selabel_open(UInt32(SELABEL_CTX_FILE), &option, 1) else {
                 throw WorkerFailure(
-                    kind: "finish",
+                    kind: .finish,
                     message:
-                        "the files of contexts of the root's SELinux policy '\(name)' cannot be read: \(Errno(rawValue: errno)); the log has their lines"
+                        "the file contexts of the root's SELinux policy '\(name)' cannot be read: \(Errno(rawValue: errno)); the log names the lines"
                 )
             }
             return handle
@@ -83,12 +83,12 @@ struct SecurityPolicy {
         guard result == 0, let context else {
             let error = errno
             if error == ENOENT { return nil }
-            // libselinux compiles a pattern when it comes to it, and says nothing of one that it cannot compile.
-            let reason = error == 0 ? "one of its patterns is no regular expression" : "\(Errno(rawValue: error))"
+            // libselinux compiles a pattern when it is first used, and does not report one that is invalid.
+            let reason = error == 0 ? "one of its patterns is not a regular expression" : "\(Errno(rawValue: error))"
             throw WorkerFailure(
-                kind: "finish",
+                kind: .finish,
                 message:
-                    "the SELinux policy '\(name)' of the root has no context for \(String(decoding: path, as: UTF8.self)): \(reason); matchpathcon -f says which files"
+                    "the SELinux policy '\(name)' of the root does not give a context for \(String(decoding: path, as: UTF8.self)): \(reason); check the policy with matchpathcon -f"
             )
         }
         defer { freecon(context) }
@@ -96,7 +96,7 @@ struct SecurityPolicy {
     }
 }
 
-/// What is the same for all names of a file.
+/// Identifies a file with several names.
 struct FileNumber: Hashable {
     var device: dev_t
     var inode: ino_t

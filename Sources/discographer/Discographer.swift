@@ -25,7 +25,7 @@ struct Discographer: AsyncParsableCommand {
     static func main() async {
         openClosedStandardStreams()
         makeBrokenPipesErrors()
-        useOneHeap()
+        useSingleMallocArena()
         OpenFiles.raiseLimit()
         let work = Task { try await perform() }
         let interruption = Interruption { work.cancel() }

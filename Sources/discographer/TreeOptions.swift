@@ -168,7 +168,7 @@ enum ConfigurationFiles {
             output = try await Tool(name: "bash", path: "/bin/bash", package: "bash").run(
                 ["--noprofile", "--norc", "-c", script, "configuration"] + files, environment: environment)
         } catch HostSystemError.toolFailed(_, let status, let ending) {
-            printError("\(files.joined(separator: " or ")): error: bash \(status)\(ending.isEmpty ? "" : ":\n\(ending)")")
+            printError("\(files.joined(separator: " or ")): error: bash ended with \(status)\(ending.isEmpty ? "" : ":\n\(ending)")")
             throw ExitCode(ExitStatus.wrongInput)
         }
         let values = output.split(separator: "\0", omittingEmptySubsequences: false).map(String.init)

@@ -235,17 +235,17 @@ struct RootlessTests {
 
             let newuidmap = try await shell("readlink -f /usr/bin/newuidmap").trimmingCharacters(in: .whitespacesAndNewlines)
             try await expect(
-                "\(newuidmap) lost the setuid bit; as root: chmod u+s", build, 2,
+                "\(newuidmap) does not have the setuid bit; as root: chmod u+s", build, 2,
                 prepare: "cp '\(newuidmap)' '\(folder)/plain'; chmod 755 '\(folder)/plain'; mount --bind '\(folder)/plain' '\(newuidmap)'")
             try await expect(
-                "newuidmap is missing; the package uidmap brings it", build, 2, prepare: "mount --bind /dev/null '\(newuidmap)'")
+                "newuidmap is missing; install the package uidmap", build, 2, prepare: "mount --bind /dev/null '\(newuidmap)'")
             try await expect(
                 "sysctl user.max_user_namespaces=", build, 2,
                 become: "unshare --user --map-users=0,0,65536 --map-groups=0,0,65536 --setuid 0 --setgid 0 bash -c "
                     + "'echo 0 > /proc/sys/user/max_user_namespaces; exec \(all) \"$0\" \"$@\"'")
             try await expect("'no new privileges'", build, 2, become: "\(all) --no-new-privs")
             try user.setSubordinateIDs("other:100000:65536")
-            let words = "/etc/subuid gives 'builder' no subordinate ids; 65536 would be right"
+            let words = "/etc/subuid gives 'builder' no subordinate ids; expected 65536"
             try await expect(words, build, 2)
             try await expect(words, ["doctor"], 1)
             try await expect("usermod --add-subuids 165536-231071 --add-subgids 165536-231071 builder", build, 2)

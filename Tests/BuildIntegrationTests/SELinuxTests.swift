@@ -158,13 +158,13 @@ struct SELinuxTests {
                 #expect(run.status == 0, "\(run.output)\(run.errors)")
                 return try String(contentsOfFile: folder + "/cache/test/one/yum/log/build.log", encoding: .utf8)
             }
-            #expect(try await log().contains("SELinux: no contexts are set: the root has no /etc/selinux/config\n"))
+            #expect(try await log().contains("SELinux: no contexts are set: the root does not have /etc/selinux/config\n"))
             _ = try await shell("cp -a '\(folder)/policy/etc' '\(tree)/test/machines/one/root-overlays/10-own/'")
             #expect(try await log().contains(/SELinux: [0-9]+ files get the contexts of the policy 'small'\n/))
             let file = "root-overlays/10-own/etc/selinux/small/contexts/files/file_contexts"
             _ = try await shell("printf '/usr/bro[ken\\t--\\tsystem_u:object_r:x:s0\\n' >> '\(tree)/test/machines/one/\(file)'")
             let broken = try await Sandbox.discographer(["build", "-c", tree, "-s", folder + "/cache", "test"])
-            let words = "SELinux policy 'small' of the root has no context for /"
+            let words = "SELinux policy 'small' of the root does not give a context for /"
             #expect(broken.status == 1 && broken.output.contains(words), "\(broken.output)\(broken.errors)")
             _ = try await shell("sed -i '$a tsflags=nocontexts' '\(tree)'/templates/machines/yum/demo/yum.conf.template")
             #expect(try await log().contains("SELinux: no contexts are set (tsflags=nocontexts)\n"))

@@ -60,7 +60,7 @@ struct ConfigurationTreeTests {
         #expect(tree.groups[0].machines[0].packages.map(\.spec) == ["bash"])
     }
 
-    @Test("reserved names, hidden folders and folders without machines/ are no groups")
+    @Test("reserved names, hidden folders and folders without machines/ are not groups")
     func groups() throws {
         let fixture = try TreeFixture()
         for name in ["templates", "cache", "functions", "paths", ".git"] { try fixture.write("\(name)/machines/x/packages", "x\n") }
@@ -68,33 +68,33 @@ struct ConfigurationTreeTests {
         #expect(fixture.tree().groups.map(\.name) == ["group"])
     }
 
-    @Test("selectors choose groups and machines; unknown ones are errors that name the known")
+    @Test("selectors choose groups and machines; an unknown one is an error that lists the known ones")
     func selectors() throws {
         let fixture = try TreeFixture()
         try fixture.machine("two")
         #expect(fixture.tree(["group/two"]).groups[0].machines.map(\.name) == ["two"])
         #expect(fixture.tree(["group"]).groups[0].machines.map(\.name) == ["one", "two"])
-        #expect(fixture.diagnostics(["nobody"]) == ["nobody: error: no machine group; there is group"])
-        #expect(fixture.diagnostics(["group/three"]) == ["group/machines/three: error: no machine of that name; there is one, two"])
+        #expect(fixture.diagnostics(["nobody"]) == ["nobody: error: not a machine group; expected one of group"])
+        #expect(fixture.diagnostics(["group/three"]) == ["group/machines/three: error: no machine has this name; expected one of one, two"])
     }
 
     static let packageLines: [(text: String, expected: [String])] = [
         ("a\n\n  # comment\nb.x86_64\n@core\n-c\n/usr/bin/d\n", []),
-        ("a b\n", ["1: error: more than one word: a b; one package a line"]),
-        ("-\n", ["1: error: '-' names no package"]),
-        ("@\n", ["1: error: '@' names no package"]),
+        ("a b\n", ["1: error: more than one word: a b; expected one package a line"]),
+        ("-\n", ["1: error: '-' does not name a package"]),
+        ("@\n", ["1: error: '@' does not name a package"]),
         (
             "--\n-@core\n",
             [
-                "1: error: '--' forbids nothing; -name of each package would be right",
-                "2: error: '-@core' forbids nothing; -name of each package would be right",
+                "1: error: '--' forbids nothing; expected -name of one package",
+                "2: error: '-@core' forbids nothing; expected -name of one package",
             ]
         ),
         ("a\n-a\n", ["2: error: 'a' is both wanted and forbidden; see line 1"]),
         ("a\na\n", ["2: warning: 'a' is already in line 1"]),
-        ("a\r\nb\r\n", ["1: error: a line ends with CR LF; LF alone would be right"]),
-        ("a\nb\u{0}\n", ["2: error: a NUL byte; the file is text"]),
-        ("\u{FEFF}a\n", ["1: error: a byte order mark; UTF-8 without one would be right"]),
+        ("a\r\nb\r\n", ["1: error: a line ends with CR LF; expected LF"]),
+        ("a\nb\u{0}\n", ["2: error: a NUL byte; expected text"]),
+        ("\u{FEFF}a\n", ["1: error: a byte order mark; expected UTF-8 without one"]),
     ]
 
     @Test("lines of packages", arguments: packageLines)
@@ -104,24 +104,24 @@ struct ConfigurationTreeTests {
         #expect(fixture.diagnostics() == expected.map { "group/machines/one/packages:" + $0 })
     }
 
-    @Test("bytes that are no UTF-8 are an error with their line")
+    @Test("a line that is not UTF-8 is an error")
     func encoding() throws {
         let fixture = try TreeFixture()
         try fixture.write("group/machines/one/packages", Data([0x61, 0x0a, 0xff, 0xfe, 0x0a]))
-        #expect(fixture.diagnostics() == ["group/machines/one/packages:2: error: not UTF-8; the file is UTF-8 text"])
+        #expect(fixture.diagnostics() == ["group/machines/one/packages:2: error: not UTF-8; expected UTF-8 text"])
     }
 
     static let deviceLines: [(text: String, expected: String?)] = [
         ("/dev/ram0 b 660 1 0\n", nil), ("/dev/xconsole p 0755\n", nil), ("/dev/null c 666 1 3\n", nil), ("/dev/max c 666 4095 1048575\n", nil),
-        ("/dev/x p 755 1 2\n", "a FIFO has no major and minor"), ("/dev/x b 660\n", "major and minor are needed"),
-        ("/dev/x b 660 4096 0\n", "'4096' is no major number"), ("/dev/x b 660 1 1048576\n", "'1048576' is no minor number"),
-        ("/dev/x b 660 -1 0\n", "'-1' is no major number"), ("/dev/x b 0x8 1 0\n", "'0x8' are no permissions"),
-        ("/dev/x b 888 1 0\n", "'888' are no permissions"), ("/dev/x b +660 1 0\n", "'+660' are no permissions"),
-        ("/dev/x b 660 +1 0\n", "'+1' is no major number"), ("/dev/x b 660 1 +0\n", "'+0' is no minor number"),
-        ("/dev/x b 10000 1 0\n", "'10000' are no permissions"), ("dev/x b 660 1 0\n", "'dev/x' is no device path"),
-        ("/dev/../x b 660 1 0\n", "'/dev/../x' is no device path"), ("/dev/x s 660\n", "'s' is no type of device"),
+        ("/dev/x p 755 1 2\n", "a FIFO does not have major and minor numbers"), ("/dev/x b 660\n", "major and minor numbers are missing"),
+        ("/dev/x b 660 4096 0\n", "invalid major number '4096'"), ("/dev/x b 660 1 1048576\n", "invalid minor number '1048576'"),
+        ("/dev/x b 660 -1 0\n", "invalid major number '-1'"), ("/dev/x b 0x8 1 0\n", "invalid permissions '0x8'"),
+        ("/dev/x b 888 1 0\n", "invalid permissions '888'"), ("/dev/x b +660 1 0\n", "invalid permissions '+660'"),
+        ("/dev/x b 660 +1 0\n", "invalid major number '+1'"), ("/dev/x b 660 1 +0\n", "invalid minor number '+0'"),
+        ("/dev/x b 10000 1 0\n", "invalid permissions '10000'"), ("dev/x b 660 1 0\n", "invalid device path 'dev/x'"),
+        ("/dev/../x b 660 1 0\n", "invalid device path '/dev/../x'"), ("/dev/x s 660\n", "invalid device type 's'"),
         ("/dev/x\n", "not a device: /dev/x"),
-        ("/ p 755\n", "'/' is no device path"),
+        ("/ p 755\n", "invalid device path '/'"),
     ]
 
     @Test("lines of devices", arguments: deviceLines)
@@ -138,35 +138,35 @@ struct ConfigurationTreeTests {
         }
     }
 
-    @Test("a device a second time is an error")
+    @Test("the same device twice is an error")
     func duplicateDevice() throws {
         let fixture = try TreeFixture()
         try fixture.write("group/machines/one/devices", "/dev/a p 644\n/dev/a p 644\n")
-        #expect(fixture.diagnostics() == ["group/machines/one/devices:2: error: /dev/a a second time; see line 1"])
+        #expect(fixture.diagnostics() == ["group/machines/one/devices:2: error: /dev/a is there twice; see line 1"])
     }
 
-    @Test("names that are no DNS labels", arguments: ["Upper", "-a", "a-", "a_b", String(repeating: "a", count: 64), "ä"])
+    @Test("a machine whose name is not a DNS label is an error", arguments: ["Upper", "-a", "a-", "a_b", String(repeating: "a", count: 64), "ä"])
     func badNames(_ name: String) throws {
         let fixture = try TreeFixture()
         try fixture.machine(name)
-        #expect(fixture.diagnostics().contains { $0.contains("'\(name)' is no host name") })
+        #expect(fixture.diagnostics().contains { $0.contains("'\(name)' is not a host name") })
     }
 
-    @Test("names that are DNS labels", arguments: ["a", "0", "a-b", String(repeating: "a", count: 63)])
+    @Test("a machine's name is a DNS label", arguments: ["a", "0", "a-b", String(repeating: "a", count: 63)])
     func goodNames(_ name: String) throws {
         let fixture = try TreeFixture()
         try fixture.machine(name)
         #expect(fixture.diagnostics() == [])
     }
 
-    @Test("missing files", arguments: ["packages", "devices", "init", "yum", "yum/yum.conf.template"])
+    @Test("a missing file is an error", arguments: ["packages", "devices", "init", "yum", "yum/yum.conf.template"])
     func missing(_ name: String) throws {
         let fixture = try TreeFixture()
         try fixture.remove("group/machines/one/\(name)")
         #expect(fixture.diagnostics().contains { $0.hasPrefix("group/machines/one/\(name): error: missing") })
     }
 
-    @Test("symbolic links: dangling, looping, and out of the tree")
+    @Test("broken and looping links are errors, links out of the tree are notes")
     func links() throws {
         let fixture = try TreeFixture()
         try fixture.link("group/machines/one/init", to: "/nowhere")
@@ -174,13 +174,13 @@ struct ConfigurationTreeTests {
         let outside = try TreeFixture()
         try fixture.link("group/machines/one/packages", to: outside.path + "/group/machines/one/packages")
         let diagnostics = fixture.diagnostics()
-        #expect(diagnostics.contains { $0.hasPrefix("group/machines/one/init: error: a symbolic link to nothing (/nowhere)") })
+        #expect(diagnostics.contains { $0.hasPrefix("group/machines/one/init: error: a broken symbolic link (/nowhere)") })
         #expect(diagnostics.contains { $0.hasPrefix("group/machines/one/devices: error: a loop of symbolic links") })
         #expect(diagnostics.contains { $0.hasPrefix("group/machines/one/packages: note: a symbolic link that leaves the tree") })
         #expect(fixture.tree().diagnostics.filter { $0.severity == .error }.count == 2)
     }
 
-    @Test("a file that cannot be read")
+    @Test("a file that cannot be read is an error")
     func unreadable() throws {
         let fixture = try TreeFixture()
         // Modes do not stop root; this process's memory at address 0 stops everybody.
@@ -199,7 +199,7 @@ struct ConfigurationTreeTests {
         #expect(tree.groups[1].machines.map(\.name) == ["one", "two"])
     }
 
-    @Test("broken links are errors where a group or its machines are expected")
+    @Test("a broken link in the place of a group or its machines is an error")
     func brokenGroups() throws {
         let fixture = try TreeFixture()
         try fixture.link("gone", to: "nowhere")
@@ -207,10 +207,10 @@ struct ConfigurationTreeTests {
         try fixture.link("other/machines", to: "machines")
         #expect(
             fixture.diagnostics() == [
-                "gone: error: a symbolic link to nothing (nowhere); a machine group would be right",
+                "gone: error: a broken symbolic link (nowhere); expected a machine group",
                 "other/machines: error: a loop of symbolic links",
             ])
-        #expect(fixture.diagnostics(["gone"]) == ["gone: error: a symbolic link to nothing (nowhere); a machine group would be right"])
+        #expect(fixture.diagnostics(["gone"]) == ["gone: error: a broken symbolic link (nowhere); expected a machine group"])
         #expect(fixture.diagnostics(["group"]) == [])
     }
 
@@ -222,21 +222,21 @@ struct ConfigurationTreeTests {
         #expect(fixture.diagnostics(["group"]) == [])
     }
 
-    @Test("a group whose folder of the cache overlayfs could not mount is an error", arguments: [",", ":", "\\"])
+    @Test("a group whose name overlayfs cannot mount is an error", arguments: [",", ":", "\\"])
     func unmountable(_ character: String) throws {
         let fixture = try TreeFixture()
         try fixture.link("a\(character)b", to: "group")
-        #expect(fixture.diagnostics().contains { $0.hasPrefix("a\(character)b: error: ") && $0.contains("in the name of a machine group") })
+        #expect(fixture.diagnostics().contains { $0.hasPrefix("a\(character)b: error: ") && $0.contains("the name of a machine group contains '") })
     }
 
-    @Test("the name of a folder may have the '/' that a shell completes it with")
+    @Test("a selector may end with the '/' of a shell's completion")
     func completedNames() {
         #expect(MachineSelector("group/") == MachineSelector("group"))
         #expect(MachineSelector("group/one/") == MachineSelector("group/one"))
         for text in ["", "/", "//", "/group", "group//", "group//one", "a/b/c"] { #expect(MachineSelector(text) == nil, "\(text)") }
     }
 
-    @Test("scripts with CR LF are errors; programs have any bytes")
+    @Test("CR LF in the first line of a script is an error; compiled programs may contain it")
     func scripts() throws {
         let fixture = try TreeFixture()
         let machine = "group/machines/one"
@@ -245,34 +245,34 @@ struct ConfigurationTreeTests {
         try fixture.write("\(machine)/generator-scriptlets/20-b", "cat <<'END'\na\r\nEND\n")
         #expect(
             fixture.diagnostics() == [
-                "\(machine)/generator-scriptlets/10-a:1: error: a line ends with CR LF; LF alone would be right",
-                "\(machine)/init:1: error: a line ends with CR LF; LF alone would be right",
+                "\(machine)/generator-scriptlets/10-a:1: error: a line ends with CR LF; expected LF",
+                "\(machine)/init:1: error: a line ends with CR LF; expected LF",
             ])
         try fixture.write("\(machine)/init", Data([0x7F, 0x45, 0x4C, 0x46, 0xFF, 0x0D, 0x0A]), mode: 0o755)
         #expect(!fixture.diagnostics().contains { $0.contains("init") })
     }
 
-    @Test("variables of yum are the first line; CR LF is an error")
+    @Test("a yum variable is the first line of its file; CR LF is an error")
     func yumVariables() throws {
         let fixture = try TreeFixture()
         try fixture.write("group/machines/one/yum/vars/stream", "9-stream \nsecond\n")
         try fixture.write("group/machines/one/yum/vars/empty", "")
         #expect(fixture.tree().groups[0].machines[0].yum.variables == ["stream": "9-stream", "empty": ""])
         try fixture.write("group/machines/one/yum/vars/stream", "9\r\nsecond\r\n")
-        #expect(fixture.diagnostics() == ["group/machines/one/yum/vars/stream:1: error: a line ends with CR LF; LF alone would be right"])
+        #expect(fixture.diagnostics() == ["group/machines/one/yum/vars/stream:1: error: a line ends with CR LF; expected LF"])
     }
 
-    @Test("everything wrong in yum/ is said at once")
+    @Test("all mistakes in yum/ are reported in one run")
     func yumProblems() throws {
         let fixture = try TreeFixture()
         try fixture.remove("group/machines/one/yum/yum.conf.template")
         try fixture.link("group/machines/one/yum/repositories/b.repo", to: "nowhere")
         let diagnostics = fixture.diagnostics()
         #expect(diagnostics.contains { $0.hasPrefix("group/machines/one/yum/yum.conf.template: error: missing") })
-        #expect(diagnostics.contains { $0.hasPrefix("group/machines/one/yum/repositories/b.repo: error: a symbolic link to nothing") })
+        #expect(diagnostics.contains { $0.hasPrefix("group/machines/one/yum/repositories/b.repo: error: a broken symbolic link") })
     }
 
-    @Test("what is in rpms/ and is no package: a note where it may be on purpose, an error where it is not")
+    @Test("other files in rpms/ are notes; a folder or a broken link named .rpm is an error")
     func noPackages() throws {
         let fixture = try TreeFixture()
         let rpms = "group/machines/one/rpms"
@@ -281,14 +281,14 @@ struct ConfigurationTreeTests {
         try fixture.link("\(rpms)/d.rpm", to: "nowhere")
         #expect(
             fixture.diagnostics() == [
-                "\(rpms)/README: note: not an .rpm file; it has no effect",
-                "\(rpms)/b.RPM: note: not an .rpm file; it has no effect",
-                "\(rpms)/c.rpm: error: a folder; a file would be right: an .rpm file",
-                "\(rpms)/d.rpm: error: a symbolic link to nothing (nowhere); an .rpm file would be right",
+                "\(rpms)/README: note: not an .rpm file; it is ignored",
+                "\(rpms)/b.RPM: note: not an .rpm file; it is ignored",
+                "\(rpms)/c.rpm: error: a folder; expected a file: an .rpm file",
+                "\(rpms)/d.rpm: error: a broken symbolic link (nowhere); expected an .rpm file",
             ])
     }
 
-    @Test("paths of whitelists and permissions have no '..': they would match nothing, or something else")
+    @Test("'..' in a path of a whitelist or of permissions is an error")
     func dots() throws {
         let fixture = try TreeFixture()
         let machine = "group/machines/one"
@@ -297,12 +297,12 @@ struct ConfigurationTreeTests {
         try fixture.write("\(machine)/root-overlays/a.permissions", "/x root root 755\n/../../x root root 755\n/x root root +755\n")
         let diagnostics = fixture.diagnostics()
         #expect(diagnostics.count == 3)
-        #expect(diagnostics.contains { $0.hasPrefix("\(machine)/suid.whitelist:2: error: '/usr/bin/../sbin/x' has '.' or '..' in it") })
+        #expect(diagnostics.contains { $0.hasPrefix("\(machine)/suid.whitelist:2: error: '/usr/bin/../sbin/x' contains '.' or '..'") })
         #expect(diagnostics.contains { $0.hasPrefix("\(machine)/root-overlays/a.permissions:2: error: not a permission") })
         #expect(diagnostics.contains { $0.hasPrefix("\(machine)/root-overlays/a.permissions:3: error: not a permission") })
     }
 
-    @Test("a file that many machines share is complained about once")
+    @Test("a file that many machines share is reported once")
     func sharedFile() throws {
         let fixture = try TreeFixture()
         try fixture.write("templates/packages", "a b\n")
@@ -310,10 +310,10 @@ struct ConfigurationTreeTests {
             try fixture.machine(name)
             try fixture.link("group/machines/\(name)/packages", to: "../../../templates/packages")
         }
-        #expect(fixture.diagnostics() == ["templates/packages:1: error: more than one word: a b; one package a line"])
+        #expect(fixture.diagnostics() == ["templates/packages:1: error: more than one word: a b; expected one package a line"])
     }
 
-    @Test("a folder where a file is expected, and the other way round")
+    @Test("a folder in the place of a file is an error, and the reverse")
     func kinds() throws {
         let fixture = try TreeFixture()
         try fixture.remove("group/machines/one/packages")
@@ -326,7 +326,7 @@ struct ConfigurationTreeTests {
         #expect(diagnostics.contains { $0.hasPrefix("group/machines/one/init: error: not executable") })
     }
 
-    @Test("layers in order with their permissions; stray files are errors")
+    @Test("layers are sorted and have their permissions; other files are errors")
     func layers() throws {
         let fixture = try TreeFixture()
         let overlays = "group/machines/one/root-overlays"
@@ -343,7 +343,7 @@ struct ConfigurationTreeTests {
         try fixture.write("\(overlays)/stray", "")
         try fixture.write("\(overlays)/10-a.permissions", "etc/a root root 755\n/etc/a root root 999\n")
         let diagnostics = fixture.diagnostics()
-        #expect(diagnostics.contains { $0.hasPrefix("\(overlays)/30-c.permissions: error: permissions of a layer that is not there") })
+        #expect(diagnostics.contains { $0.hasPrefix("\(overlays)/30-c.permissions: error: the layer of these permissions does not exist") })
         #expect(diagnostics.contains { $0.hasPrefix("\(overlays)/stray: error: neither a layer nor its permissions") })
         #expect(diagnostics.contains { $0.hasPrefix("\(overlays)/10-a.permissions:1: error: not a permission") })
         #expect(diagnostics.contains { $0.hasPrefix("\(overlays)/10-a.permissions:2: error: not a permission") })
@@ -352,7 +352,7 @@ struct ConfigurationTreeTests {
 
 @Suite("machine.yaml")
 struct MachineDescriptionTests {
-    @Test("the group's settings under the machine's")
+    @Test("the machine's settings override the group's")
     func merge() throws {
         let fixture = try TreeFixture()
         try fixture.write("group/machine-group.yaml", "hardware:\n  cpus: 4\n  memory: 2GiB\noutputs: [raw, ovf]\n")
@@ -371,7 +371,7 @@ struct MachineDescriptionTests {
         ("hardware: 3\n", "1: error: hardware is not a map"), ("hardware:\n  memory: 2\n", "2: error: '2' is no amount of memory"),
         ("hardware:\n  memory: 99999999999TiB\n", "2: error: '99999999999TiB' is no amount of memory"),
         ("hardware:\n  firmware: efi\n", "2: error: 'efi' is no firmware; bios, uefi would be right"),
-        ("hardware:\n  cpus: 1\n  cpus: 2\n", "2: error: not YAML: 'cpus' more than once in one map"),
+        ("hardware:\n  cpus: 1\n  cpus: 2\n", "2: error: not YAML: 'cpus' occurs more than once in a map"),
         ("outputs: qcow2\n", "1: error: outputs is not a list"),
         (
             "hardware:\n  networkInterfaces:\n    - name: eth0\n      macAddress: \"+1:+1:+1:+1:+1:+1\"\n",
@@ -413,7 +413,7 @@ struct MachineDescriptionTests {
         ),
     ]
 
-    @Test("mistakes have their lines", arguments: mistakes)
+    @Test("a mistake is reported with its line", arguments: mistakes)
     func mistake(_ text: String, _ expected: String) throws {
         let fixture = try TreeFixture()
         try fixture.write("group/machines/one/machine.yaml", text)

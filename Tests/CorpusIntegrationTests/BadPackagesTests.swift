@@ -7,11 +7,11 @@ import Testing
 @Suite("Bad packages", .enabled(if: CorpusBench.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"), .serialized)
 struct BadPackagesTests {
     /// File, the kind of failure, and what must be said of it besides the file's name.
-    static let refused: [(files: [String], kind: String, words: [String])] = [
+    static let refused: [(files: [String], kind: FailureKind, words: [String])] = [
         (["empty.rpm"], "signature", ["empty"]),
-        (["text.rpm"], "signature", ["text", "damaged or no package"]),
-        (["truncated-lead.rpm"], "signature", ["truncated-lead", "damaged or no package"]),
-        (["truncated-header.rpm"], "signature", ["truncated-header", "damaged or no package"]),
+        (["text.rpm"], "signature", ["text", "damaged, or not a package"]),
+        (["truncated-lead.rpm"], "signature", ["truncated-lead", "damaged, or not a package"]),
+        (["truncated-header.rpm"], "signature", ["truncated-header", "damaged, or not a package"]),
         (["truncated-payload.rpm"], "signature", ["truncated-payload", "damaged", "Payload SHA256"]),
         (["wrong-header-digest.rpm"], "signature", ["wrong-header-digest", "BAD"]),
         (["wrong-payload-digest.rpm"], "signature", ["wrong-payload-digest", "damaged", "Payload SHA256"]),
@@ -120,7 +120,7 @@ struct BadPackagesTests {
         try await CorpusBench.with { folder in
             let result = try await CorpusBench.install(names, into: folder.appending("strict"))
             let message = result.failure?.message ?? ""
-            #expect(result.failure?.kind == "scriptlet", "\(message)")
+            #expect(result.failure?.kind == .scriptlet, "\(message)")
             #expect(message.contains("corpus-failing-\(package)-1-1.noarch \(scriptlet): "), "\(message)")
             #expect(message.contains(how), "\(message)")
             if package != "interpreter" { #expect(message.contains("about to fail"), "\(message)") }

@@ -86,7 +86,7 @@ struct PreparedFilesTests {
                 let root = folder.appending("root-\(seconds)")
                 try await Self.prepare(root, seconds: seconds)
                 let result = try await CorpusBench.install(["tools", "prepared", "prepared-users"], into: root) { $0.preparesFiles = prepares }
-                #expect(result.failure?.kind == "transaction")
+                #expect(result.failure?.kind == .transaction)
                 #expect(result.failure?.message.contains("corpus-prepared-users") == true, "\(result.failure?.message ?? "")")
                 #expect(!exists(root.pushing("elsewhere/file")))
             }

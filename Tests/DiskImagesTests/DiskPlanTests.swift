@@ -38,7 +38,7 @@ struct DiskPlanTests {
         #expect(disk.partitions[1].start + disk.partitions[1].size == disk.size.bytes - 1 << 20)
     }
 
-    @Test("identifiers are derived: the same for the same names, different for others")
+    @Test("identifiers are derived from names: equal for equal ones, different for others")
     func identifiers() throws {
         let one = try DiskPlan(MachineDescription(), group: "g", machine: "m")
         #expect(try DiskPlan(MachineDescription(), group: "g", machine: "m") == one)
@@ -49,7 +49,7 @@ struct DiskPlanTests {
         #expect(Set(all).count == all.count)
     }
 
-    @Test("sizes: fixed ones are kept, the rest is what is left")
+    @Test("a partition of size rest gets what the fixed ones leave")
     func sizes() throws {
         let plan = try DiskPlan(
             description([partition(nil, .fixed(.mebibytes(100)), .swap), partition("/", .rest), partition("/var", .fixed(.mebibytes(500)))]),
@@ -60,7 +60,7 @@ struct DiskPlanTests {
         #expect(zip(partitions, partitions.dropFirst()).allSatisfy { $0.start + $0.size == $1.start })
     }
 
-    @Test("fstab has file systems by UUID, folders before what is below them")
+    @Test("fstab has file systems by UUID, a mount point before those below it")
     func fstab() throws {
         var root = partition("/", .rest)
         root.mountOptions = ["noatime", "discard"]
@@ -75,38 +75,40 @@ struct DiskPlanTests {
         #expect(lines.allSatisfy { $0[0].hasPrefix("UUID=") && UUID(uuidString: String($0[0].dropFirst(5))) != nil })
     }
 
-    @Test("what cannot be done is said, all at once")
+    @Test("all mistakes are reported together")
     func problems() {
-        #expect(problems(description([partition("/", .fixed(.gibibytes(2)))])).contains("no room for the partition /"))
+        #expect(problems(description([partition("/", .fixed(.gibibytes(2)))])).contains("the partition / does not fit on the disk"))
         let two = problems(description([partition("/", .rest, .xfs), partition("/x", .fixed(.mebibytes(1)), .vfat)]))
-        #expect(two.contains("xfs (/) cannot be written") && two.contains("vfat (/x) cannot be written"))
-        #expect(problems(description([partition("/", .rest)], table: .none)).contains("cannot boot under BIOS"))
+        #expect(two.contains("/: the file system xfs is not supported") && two.contains("/x: the file system vfat is not supported"))
+        #expect(problems(description([partition("/", .rest)], table: .none)).contains("a BIOS cannot boot from a disk without a partition table"))
         var uefi = MachineDescription()
         uefi.hardware.firmware = .uefi
         #expect(problems(uefi).contains("UEFI"))
     }
 
     @Test(
-        "descriptions without sense are errors, never crashes",
+        "extreme sizes are errors, not crashes",
         arguments: [
-            (Disk.PartitionTable.mbr, ByteCount(3 << 40), Partition.Size.rest, "no size for it"),
-            (.gpt, ByteCount(.max), .rest, "no size for it"),
-            (.none, ByteCount(1), .rest, "no size for it"),
-            (.gpt, .mebibytes(2), .rest, "no size for it"),
-            (.gpt, .gibibytes(2), .fixed(ByteCount(.max)), "no room for the partition /"),
+            (Disk.PartitionTable.mbr, ByteCount(3 << 40), Partition.Size.rest, "invalid size"),
+            (.gpt, ByteCount(.max), .rest, "invalid size"),
+            (.none, ByteCount(1), .rest, "invalid size"),
+            (.gpt, .mebibytes(2), .rest, "invalid size"),
+            (.gpt, .gibibytes(2), .fixed(ByteCount(.max)), "the partition / does not fit on the disk"),
         ])
     func senseless(_ table: Disk.PartitionTable, _ size: ByteCount, _ length: Partition.Size, _ problem: String) {
         #expect(problems(description([partition("/", length)], table: table, size: size)).contains(problem))
     }
 
-    @Test("swap has no mount point, mount options no spaces, UUIDs no twins, an MBR four partitions")
+    @Test("a mount point of swap, a space in mount options, equal UUIDs and a fifth MBR partition are errors")
     func mistakes() {
         var options = partition("/", .rest)
         options.mountOptions = ["noatime discard"]
-        #expect(problems(description([options])).contains("'noatime discard' is no mount option"))
+        #expect(problems(description([options])).contains("invalid mount option 'noatime discard'"))
         #expect(problems(description([partition("/", .rest, .swap)])).contains("swap cannot be mounted at /"))
         let small = Partition.Size.fixed(.mebibytes(1))
-        #expect(problems(description([partition("/", .rest)] + (1...4).map { partition("/\($0)", small) }, table: .mbr)).contains("four partitions"))
+        #expect(
+            problems(description([partition("/", .rest)] + (1...4).map { partition("/\($0)", small) }, table: .mbr)).contains(
+                "5 partitions do not fit in an MBR"))
         var twins = description([partition("/", .rest), partition("/a", small)])
         twins.disks[0].partitions[0].uuid = "6a6a6a6a-0000-4000-8000-000000000000"
         twins.disks[0].partitions[1].uuid = "6a6a6a6a-0000-4000-8000-000000000000"
@@ -123,7 +125,7 @@ struct DiskPlanTests {
         #expect(Set(plan.fileSystems.flatMap { [$0.uuid, $0.partitionGUID] }).count == 6)
     }
 
-    @Test("GRUB is on the first disk, wherever the root is")
+    @Test("GRUB is on the first disk even when the root is on another")
     func rootOnTheSecondDisk() throws {
         var machine = description([partition("/data", .rest)])
         machine.disks.append(Disk())
@@ -134,7 +136,7 @@ struct DiskPlanTests {
         #expect(plan.boot == plan.root)
     }
 
-    @Test("a /boot of its own: GRUB finds its files without the /boot")
+    @Test("with a /boot partition GRUB's paths do not begin with /boot")
     func separateBoot() throws {
         let plan = try DiskPlan(
             description([partition("/boot", .fixed(.mebibytes(200))), partition("/", .rest)], table: .mbr), group: "g", machine: "m")

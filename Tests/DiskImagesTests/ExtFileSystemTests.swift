@@ -80,7 +80,7 @@ struct ExtFileSystemTests {
         }
     }
 
-    @Test("a full file system is named, with what did not fit")
+    @Test("an error of a full file system names it and the file that did not fit")
     func full() async throws {
         try await withImage(2 << 20) { folder, image in
             let system = try ExtFileSystem(image: image, offset: 0, name: "/var (2 MiB)", epoch: 0)
@@ -90,8 +90,8 @@ struct ExtFileSystemTests {
                 let failure = #expect(throws: WorkerFailure.self) {
                     _ = try system.addFile("big", in: ExtFileSystem.root, attributes(S_IFREG | 0o644), size: 4 << 20, from: input)
                 }
-                #expect(failure?.kind == "diskFull")
-                #expect(failure?.message.contains("/var (2 MiB) is full at big: no free block; a larger 'size'") == true)
+                #expect(failure?.kind == .diskFull)
+                #expect(failure?.message.contains("/var (2 MiB) is full at big: no free block; use a larger 'size'") == true)
             }
         }
     }

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Tools")
 struct ToolTests {
-    @Test("a table's lines, comments and mistakes")
+    @Test("a table has lines and comments; mistakes are errors with their line")
     func table() throws {
         let text = "# comment\n\nbash /bin/bash bash\nnone /no/such/program nothing\nlibx.so.1 library libx1\n"
         let table = try ToolTable(family: "debian", file: "/paths/debian", text: text)
@@ -23,13 +23,13 @@ struct ToolTests {
         }
     }
 
-    @Test("the families of os-release, the own one first")
+    @Test("families come from os-release, ID first")
     func families() {
         #expect(ToolTable.families(in: "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n") == ["rocky", "rhel", "centos", "fedora"])
         #expect(ToolTable.families(in: "NAME=x\nID=debian\n") == ["debian"])
     }
 
-    @Test("a program's output, and its failure with command line and ending")
+    @Test("a failed program's error has its command line and the end of its output")
     func running() async throws {
         let bash = Tool(name: "bash", path: "/bin/bash", package: "bash")
         #expect(try await bash.run(["-c", "cat; echo \"$X-$HOME\""], environment: ["X": "y", "PATH": "/bin"], input: "in ") == "in y-\n")
@@ -43,7 +43,7 @@ struct ToolTests {
         }
     }
 
-    @Test("a program that ends before it has read its input ends nothing else, and its exit status is what counts")
+    @Test("a program may end before it has read its input; only its exit status counts")
     func unreadInput() async throws {
         let bash = Tool(name: "bash", path: "/bin/bash", package: "bash")
         let input = String(repeating: "unread\n", count: 1 << 18)
@@ -56,7 +56,7 @@ struct ToolTests {
         }
     }
 
-    @Test("a worker that ends before it has read its job is told as one that died, with what it printed")
+    @Test("a worker that ends before it has read its job has died; the error has its output")
     func deafWorker() async throws {
         let folder = FilePath("/tmp/discographer-deaf-\(UUID().uuidString)")
         try createDirectories(folder)
@@ -81,12 +81,12 @@ struct ToolTests {
         var text: String
     }
 
-    @Test("command lines as one would type them")
+    @Test("a command line is quoted for a shell")
     func quoting() {
         #expect(commandLine(["a", "b c", "", "it's"]) == "a 'b c' '' 'it'\\''s'")
     }
 
-    @Test("device numbers as makedev(3) has them")
+    @Test("device numbers are those of makedev(3)")
     func devices() {
         #expect(makeDevice(1, 3) == 0x103)
         #expect(makeDevice(259, 1_048_575) == 0xfff_103ff)

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Builds of ordinary users")
 struct RootlessTests {
-    @Test("subordinate ids follow the user's own, as many as are needed, from all lines of the user")
+    @Test("the map has the user's own id first, then as many subordinate ids as are needed, from all lines of the user")
     func map() {
         let one = SubordinateIDs("root:1:5\nbuilder:100000:65536\n", user: "builder", number: 1000)
         #expect(
@@ -19,7 +19,7 @@ struct RootlessTests {
         #expect(SubordinateIDs("other:100000:65536\nbuilder:x:65536\n", user: "builder", number: 1000).ranges.isEmpty)
     }
 
-    @Test("what the kernel says of a namespace's ids is read, and how far they reach")
+    @Test("the kernel's id map is parsed, and its reach is computed")
     func reach() {
         let map = IDRange.ranges(inMap: "         0       1000          1\n         1     100000      65536\n")
         #expect(map == [IDRange(inside: 0, outside: 1000, count: 1), IDRange(inside: 1, outside: 100000, count: 65536)])
@@ -28,7 +28,7 @@ struct RootlessTests {
         #expect(IDRange.reach(of: []) == 0)
     }
 
-    @Test("in a namespace below another, each line stays within one of the outer's: the kernel takes no other")
+    @Test("a nested map has a line for each outer range, since the kernel refuses lines across ranges")
     func nested() {
         let outer = [IDRange(inside: 1, outside: 100_000, count: 65536), IDRange(inside: 0, outside: 1000, count: 1)]
         #expect(
@@ -38,12 +38,12 @@ struct RootlessTests {
                 == [IDRange(inside: 0, outside: 0, count: 65536)])
     }
 
-    @Test("whoever lacks subordinate ids is told the command, with ids that nobody has yet")
+    @Test("an error about missing subordinate ids has the command, with free ids")
     func words() {
         let text = "a:100000:65536\nb:165536:65536\n"
         let error = RootlessError.fewSubordinateIDs(
             file: "/etc/subuid", user: "c", count: 0, free: SubordinateIDs.firstFree(in: text))
-        #expect(error.description.contains("/etc/subuid gives 'c' no subordinate ids; 65536 would be right"))
+        #expect(error.description.contains("/etc/subuid gives 'c' no subordinate ids; expected 65536"))
         #expect(error.description.contains("usermod --add-subuids 231072-296607 --add-subgids 231072-296607 c"))
         #expect(SubordinateIDs.firstFree(in: "") == 100000)
     }

@@ -35,7 +35,7 @@ struct DifferentialTests {
             await #expect {
                 try await bench.run(job)
             } throws: { error in
-                guard let failure = error as? WorkerFailure, failure.kind == "scriptlet" else { return false }
+                guard let failure = error as? WorkerFailure, failure.kind == .scriptlet else { return false }
                 return failure.message.contains("libsepol-2.5-10.el7.x86_64 %post: ")
                     && failure.message.contains("libtinfo.so.5: cannot open shared object file")
             }

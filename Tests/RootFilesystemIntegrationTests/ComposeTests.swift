@@ -48,7 +48,7 @@ struct ComposeTests {
         ) { bench in
             let failure = try await bench.failure()
             let file = bench.tree.pushing("demo/machines/one/devices")
-            #expect(failure.kind == "devices")
+            #expect(failure.kind == .devices)
             let lines = failure.message.split(separator: "\n")
             #expect(lines.count == 4)
             #expect(failure.message.contains("\(file):2: error: /etc/motd cannot be made: the packages have a file"))

@@ -107,7 +107,7 @@ struct GeneratorTests {
             let file = bench.tree.pushing("demo/machines/one/generator-scriptlets/20-bad")
             try writeAtomically(scriptlet.utf8, to: file)
             let failure = try await bench.failure()
-            #expect(failure.kind == "scriptlet")
+            #expect(failure.kind == .scriptlet)
             #expect(failure.message.hasPrefix("\(file): error: the generator scriptlet failed"))
             for word in words { #expect(failure.message.contains(word), "'\(word)' in\n\(failure.message)") }
             #expect(!failure.message.contains("never"))
@@ -262,7 +262,7 @@ struct GeneratorTests {
         ) { bench in
             let failure = try await bench.failure()
             let folder = bench.machineCache.pushing("minimal-appliance/generated-root-overlays")
-            #expect(failure.kind == "overlay")
+            #expect(failure.kind == .overlay)
             for text in ["\(folder)/stray: error: ", "\(folder)/lost: error: ", "\(folder)/l.permissions:1: error: "] {
                 #expect(failure.message.contains(text), "\(text)\nin\n\(failure.message)")
             }

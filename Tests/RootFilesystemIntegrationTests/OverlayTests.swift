@@ -97,7 +97,7 @@ struct OverlayTests {
         }
     }
 
-    @Test("a file for a folder, a folder for a file, a socket and a device are errors, all of them at once")
+    @Test("a file for a folder, a folder for a file, a socket and a device are errors, reported together")
     func conflicts() async throws {
         try await Bench.with(
             #"""
@@ -109,7 +109,7 @@ struct OverlayTests {
         ) { bench in
             let failure = try await bench.failure()
             let layer = bench.tree.pushing("demo/machines/one/root-overlays/1")
-            #expect(failure.kind == "overlay")
+            #expect(failure.kind == .overlay)
             #expect(failure.message.split(separator: "\n").count == 7)
             for text in [
                 "\(layer)/etc/motd: error: a folder, but /etc/motd of the root is none",
@@ -125,7 +125,7 @@ struct OverlayTests {
         }
     }
 
-    @Test("contents, hard links and names of any bytes")
+    @Test("contents, hard links and names that are not UTF-8 are copied")
     func contents() async throws {
         try await Bench.with(
             #"""
@@ -176,7 +176,7 @@ struct OverlayTests {
         }
     }
 
-    @Test("permissions that cannot be: each with its line")
+    @Test("every wrong line of permissions is reported")
     func badPermissions() async throws {
         try await Bench.with(
             #"""
@@ -188,9 +188,9 @@ struct OverlayTests {
             let file = bench.tree.pushing("demo/machines/one/root-overlays/1.permissions")
             #expect(failure.message.split(separator: "\n").count == 5)
             for text in [
-                "\(file):1: error: the root has no user 'daemon'", "\(file):2: error: the root has no group 'games'",
-                "\(file):3: error: the root has no /opt/none", "\(file):4: error: 'cap_fly=ep' are no capabilities",
-                "\(file):5: error: /opt is no regular file",
+                "\(file):1: error: unknown user 'daemon'", "\(file):2: error: unknown group 'games'",
+                "\(file):3: error: the root does not have /opt/none", "\(file):4: error: invalid capabilities 'cap_fly=ep'",
+                "\(file):5: error: /opt cannot have capabilities",
             ] {
                 #expect(failure.message.contains(text), "\(text)\nin\n\(failure.message)")
             }
@@ -210,7 +210,7 @@ struct OverlayTests {
         }
     }
 
-    @Test("underlays go into an empty root, by the same rules")
+    @Test("underlays are copied into an empty root by the same rules")
     func underlays() async throws {
         try await Bench.with(
             #"""
@@ -239,7 +239,7 @@ struct OverlayTests {
         }
     }
 
-    @Test("a full disk is said once, with the file that did not fit")
+    @Test("a full disk is reported once, with the file that did not fit")
     func fullDisk() async throws {
         try await Bench.with(
             #"""

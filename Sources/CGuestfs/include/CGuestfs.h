@@ -1,17 +1,17 @@
-// libguestfs for Swift, loaded when a disk is written with it and not before: with it and its family of forty libraries
-// the start of every worker process took 16 ms of processor time instead of 5, and the other ways to write disks do without it.
+// libguestfs for Swift, loaded only when a disk is written with it: loading its forty libraries in every worker process took 16 ms of processor time at the
+// start instead of 5, and the other disk writers do not need it.
 //
-// Constants and types are the library's own header's; each function stands for the one of libguestfs that it is named after (guestfs(3)).
+// Constants and types come from the library's header. Each function calls the one of libguestfs that it is named after (guestfs(3)).
 #pragma once
 #include <guestfs.h>
 
-/// Must succeed before any other function of this header is called, on one thread. NULL when all is well, else what is wrong, in words that last.
+/// Must succeed, on one thread, before any other function of this header is called. Returns NULL, or an error message with static lifetime.
 const char *discographer_guestfs_load(void);
 
 guestfs_h *discographer_guestfs_create_flags(unsigned flags);
 void discographer_guestfs_close(guestfs_h *handle);
 const char *discographer_guestfs_last_error(guestfs_h *handle);
-/// Errors are told by `discographer_guestfs_last_error` alone: the library's own handler prints them.
+/// Turns off the library's error handler, which prints. `discographer_guestfs_last_error` has the errors.
 void discographer_guestfs_print_no_errors(guestfs_h *handle);
 int discographer_guestfs_set_backend(guestfs_h *handle, const char *backend);
 int discographer_guestfs_set_backend_setting(guestfs_h *handle, const char *name, const char *value);
@@ -19,7 +19,7 @@ int discographer_guestfs_set_tmpdir(guestfs_h *handle, const char *folder);
 int discographer_guestfs_set_cachedir(guestfs_h *handle, const char *folder);
 int discographer_guestfs_set_memsize(guestfs_h *handle, int megabytes);
 int discographer_guestfs_set_autosync(guestfs_h *handle, int autosync);
-/// guestfs_add_drive_opts(3) of a raw image whose content nobody needs when this process dies.
+/// guestfs_add_drive_opts(3) of a raw image, without flushing it: its content is not needed if this process dies.
 int discographer_guestfs_add_raw_drive(guestfs_h *handle, const char *path);
 int discographer_guestfs_launch(guestfs_h *handle);
 int discographer_guestfs_mkdir_p(guestfs_h *handle, const char *path);

@@ -1,5 +1,4 @@
-// System calls that Swift cannot make well itself: those that must run between fork and exec, variadic ones, and
-// ioctls whose numbers are macros. Used by HostSystem alone.
+// System calls that Swift cannot make well: those between fork and exec, variadic ones, and ioctls whose numbers are macros. Used only by HostSystem.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -7,59 +6,63 @@
 #include <sys/types.h>
 #include <sys/xattr.h>
 
-/// All threads allocate from one heap, and what is larger than 64 KiB goes back to the kernel when it is freed (mallopt(3)).
-void discographer_use_one_heap(void);
+/// Makes all threads allocate from one arena, and returns blocks larger than 64 KiB to the kernel as soon as they are freed (mallopt(3)).
+void discographer_use_single_malloc_arena(void);
 
 /// What an isolated process may see; see `discographer_isolate`.
 typedef struct {
-    /// A user namespace for a caller that is not root, for work in which owners do not matter: it knows no ids.
+    /// A user namespace with a single id, for a caller that is not root and for work in which owners do not matter.
     bool new_user_namespace;
     bool new_network_namespace;
     /// Everything but `writable_paths` becomes read-only, and /tmp, /var/tmp and /run are private and empty.
     bool read_only_host;
-    /// Nothing of the host is there but `writable_paths`, `readable_paths` and a minimal /dev: the process gets a root of its own, so
-    /// that even who leaves a chroot finds no more.
+    /// Only `writable_paths`, `readable_paths` and a minimal /dev are visible: the process gets a root of its own, so that a program that leaves a chroot
+    /// does not find more either.
     bool hidden_host;
     const char *const *writable_paths;
     size_t writable_path_count;
-    /// Stay visible, read-only, even below /tmp and its kin.
+    /// Stay visible, read-only, also below /tmp, /var/tmp and /run.
     const char *const *readable_paths;
     size_t readable_path_count;
     /// UTS hostname, or NULL to keep the host's.
     const char *hostname;
-    /// A folder that stays within reach by a descriptor alone, writable, as one mount whatever is mounted at or below it; or NULL.
+    /// A folder that stays accessible only through a descriptor, writable, as one mount whatever is mounted at or below it; or NULL.
     const char *kept_folder;
-    /// Out: the descriptor of `kept_folder`, closed on exec; -1 where the kernel gives none.
+    /// Out: the descriptor of `kept_folder`, closed on exec; -1 if the kernel does not support it.
     int kept_descriptor;
 } discographer_isolation;
 
 /// Moves the rest of this program into namespaces of its own: mount, pid, ipc and uts, and what `isolation` adds.
 ///
-/// Must be called before any thread exists. The calling process stays behind as a monitor that lives until the isolated one ends,
-/// passes on how it ended (exit status, or 128 + signal), and kills it at once when `lifeline`'s other end is closed.
-/// The isolated process is PID 1 of its namespace: with it die all its descendants, and with them all mounts.
+/// Must be called before any thread exists. The calling process stays behind as a monitor until the isolated one ends, exits with its status (or 128 + signal), and
+/// kills it at once when `lifeline`'s other end is closed. The isolated process is PID 1 of its namespace: when it ends, so do all its descendants and mounts.
 ///
 /// Returns 0 in the isolated process, and never in the monitor. On failure returns -1 with errno set and `failed_step`
 /// naming what could not be done.
 int discographer_isolate(discographer_isolation *isolation, int lifeline, const char **failed_step);
 
-/// Takes from this process and all that it starts, for good, what neither librpm nor a scriptlet needs: capabilities but those over
-/// files and users (capabilities(7); this process itself may still unmount), the system calls that reach the host's kernel log, keyrings, audit and modules (seccomp(2)), core dumps,
-/// and the view of this process in /proc.
+/// Brings up the interface `lo` of this process's network namespace: in a new one it is down (network_namespaces(7)).
+///
+/// Needs CAP_NET_ADMIN over the namespace. Returns 0, or -1 with errno set.
+int discographer_bring_up_loopback(void);
+
+/// Removes from this process and everything that it starts, for good, what neither librpm nor scriptlets need: all capabilities except those over files and users
+/// (capabilities(7); this process itself may still unmount), system calls for the host's kernel log, keyrings, audit and modules (seccomp(2)), core dumps, and
+/// access to this process in /proc.
 ///
 /// To be called before any other thread exists. Returns 0, or -1 with errno set and `failed_step` naming what could not be done.
 int discographer_confine(const char **failed_step);
 
-/// What a scriptlet may take; see `discographer_watch_start`.
+/// The limits of scriptlets; see `discographer_watch_start`.
 typedef struct {
-    /// 0: for ever.
+    /// 0 for no limit.
     unsigned seconds;
-    /// Processes that there may be at once.
+    /// The most processes at once.
     unsigned most_processes;
-    /// An open file in memory that scriptlets print to, and how much of it is kept while they do, in bytes.
+    /// An open file in memory that scriptlets print to, and how much of it is kept, in bytes.
     int output;
     int64_t most_output;
-    /// Where the worker's messages go.
+    /// The worker's message channel.
     int messages;
 } discographer_watch_limits;
 
@@ -68,34 +71,33 @@ enum {
     DISCOGRAPHER_WATCH_PROCESSES = 2,
 };
 
-/// Begins a thread that watches over scriptlets, in a process that is the first one of its PID namespace.
+/// Starts a thread that enforces the limits of scriptlets, in a process that is the first of its PID namespace.
 ///
 /// Returns 0, or -1 with errno set.
 int discographer_watch_start(const discographer_watch_limits *limits);
 
-/// A scriptlet begins. Should it be code of this very process (Lua) that does not end in time, then `last_words` are written to `messages`
-/// and the process exits with status 1; they must stay until `discographer_watch_end`.
-void discographer_watch_begin(const char *last_words, size_t length);
+/// To be called when a scriptlet begins. If it is code in this very process (Lua) and does not end in time, `timeout_message` is written to `messages` and the
+/// process exits with status 1. The message must stay at its address until `discographer_watch_end`.
+void discographer_watch_begin(const char *timeout_message, size_t length);
 
-/// The scriptlet has ended; the limits for which all other processes of the namespace were killed, or 0.
+/// To be called when the scriptlet has ended. Returns the limits that were exceeded, for which all other processes were killed; or 0.
 unsigned discographer_watch_end(void);
 
-/// Root folder, working folder and umask of this thread are its own from now on. Returns 0, or -1 with errno set.
+/// Gives this thread a root folder, working folder and umask of its own. Returns 0, or -1 with errno set.
 int discographer_own_root(void);
 
-/// Mounts a /dev on `folder` that has no device of the host's: null, zero, full, random, urandom, tty, a terminal multiplexer of its own, and
-/// the names of the open descriptors. Other device nodes can be made in it, and not be opened.
+/// Mounts a minimal /dev on `folder`: null, zero, full, random, urandom, tty, a terminal multiplexer of its own, and the links to open descriptors. Other device
+/// nodes can be made in it but not opened.
 ///
-/// The devices are the caller's own, bound: so a user namespace may do it too, and no scriptlet changes their modes. Returns 0, or -1 with
-/// errno set.
+/// The devices are bind mounts of the caller's, so that it works in a user namespace and scriptlets cannot change their modes. Returns 0, or -1 with errno set.
 int discographer_mount_devices(const char *folder);
 
-/// Runs a command in a root, with this process's descriptors and terminal, and waits for it; an empty one is the root's shell.
+/// Runs a command, or the root's shell for an empty one, in a root with this process's descriptors and terminal, and waits for it.
 ///
 /// Returns its exit status, or 128 + signal; -1 with errno set when it could not be started.
 int discographer_run_in_root(const char *root, char *const *command, char *const *environment);
 
-/// Whether device nodes in the mount that has `folder` can be opened. Returns 0, or -1 with errno set.
+/// Sets whether device nodes in the mount of `folder` can be opened. Returns 0, or -1 with errno set.
 int discographer_allow_devices(int folder, bool allowed);
 
 /// Attaches `file` to a free loop device that detaches itself on last close (LO_FLAGS_AUTOCLEAR, loop(4)).
@@ -112,25 +114,25 @@ int discographer_unmount(const char *target, bool detach);
 /// Needs no privilege. Returns a descriptor, or -1 with errno set.
 int discographer_open_in_root(int root, const char *path, int flags);
 
-/// As `discographer_open_in_root`; a path with a symlink in it is ELOOP.
+/// As `discographer_open_in_root`, but fails with ELOOP if the path has a symlink in it.
 int discographer_open_in_root_without_links(int root, const char *path, int flags);
 
 /// Exchanges what two names stand for, in one step (renameat2(2), RENAME_EXCHANGE). Returns 0, or -1 with errno set.
 int discographer_exchange_names(const char *first, const char *second);
 
-/// Moves a file to a name that is free (renameat2(2), RENAME_NOREPLACE). Returns 0, or -1 with errno set.
+/// Moves a file to a name that does not exist yet (RENAME_NOREPLACE, renameat2(2)). Returns 0, or -1 with errno set.
 int discographer_move_to_free_name(int from, const char *name, int to, const char *free_name);
 
-/// Sends `descriptor` through a socket (unix(7), SCM_RIGHTS): until it is taken it is in no process's table. Returns 0, or -1 with errno set.
-int discographer_hide_descriptor(int socket, int descriptor);
+/// Sends `descriptor` into a socket (unix(7), SCM_RIGHTS): until it is received, no process has it open. Returns 0, or -1 with errno set.
+int discographer_park_descriptor(int socket, int descriptor);
 
-/// Takes what was hidden out of the other end, closed on exec; -1 when nothing is there.
-int discographer_take_descriptor(int socket);
+/// Receives the parked descriptor from the socket's other end, closed on exec; -1 when nothing is there.
+int discographer_unpark_descriptor(int socket);
 
-/// This process runs when no other wants to (sched(7), SCHED_IDLE), and a core that it has counts as free for those.
+/// Puts this process into SCHED_IDLE (sched(7)): it gets only CPU time that no other process wants.
 void discographer_run_when_idle(void);
 
-/// Sets the flag T of chattr(1) on an open folder. Returns 0, or -1 with errno set: the file system has none.
+/// Sets the flag T of chattr(1) on an open folder. Returns 0, or -1 with errno set if the file system does not have it.
 int discographer_spread_folders(int folder);
 
 /// syncfs(2).
@@ -139,23 +141,22 @@ int discographer_sync_file_system(int file);
 /// f_type of statfs(2), or -1 with errno set.
 int64_t discographer_file_system_type(const char *path);
 
-/// Gives the empty file `output` the content of the regular file `input`, holes included: by the kernel alone where it can
-/// (copy_file_range(2)), by hand where not.
+/// Copies content and holes of the regular file `input` to the empty file `output`: in the kernel if it can (copy_file_range(2)), otherwise in user space.
 ///
 /// Returns 0, or -1 with errno set.
 int discographer_copy_contents(int input, int output);
 
-/// Who is who in a user namespace: by two setuid programs of the distribution (newuidmap(1), newgidmap(1)), or, where `uid_mapper` is
-/// NULL, by what is written to uid_map and gid_map (user_namespaces(7)).
+/// How the ids of a user namespace are mapped: by two setuid programs of the distribution (newuidmap(1), newgidmap(1)), or, if `uid_mapper` is NULL, by
+/// writing uid_map and gid_map (user_namespaces(7)).
 typedef struct {
-    /// Program and arguments, NULL at the end; the process id is put after the program.
+    /// Program and arguments, ended by NULL. The process id is inserted after the program.
     const char *const *uid_mapper;
     const char *const *gid_mapper;
     const char *uid_map;
     const char *gid_map;
 } discographer_id_maps;
 
-/// What `failed_step` may say of the two functions below.
+/// The values of `failed_step` of the two functions below.
 #define DISCOGRAPHER_STEP_FORK "fork"
 #define DISCOGRAPHER_STEP_UNSHARE "unshare"
 #define DISCOGRAPHER_STEP_MAP "map"
@@ -163,34 +164,34 @@ typedef struct {
 #define DISCOGRAPHER_STEP_PROC "proc"
 #define DISCOGRAPHER_STEP_HOSTNAME "hostname"
 
-/// Makes this process, which must have one thread, root of a new user namespace.
+/// Makes this process root of a new user namespace. It must have one thread.
 ///
 /// Returns 0, or -1 with errno set and `failed_step` naming what could not be done.
 int discographer_enter_user_namespace(const discographer_id_maps *maps, const char **failed_step);
 
-/// Whether a worker could be isolated here, tried out in a child: namespaces, a host name and a /proc of its own.
+/// Tries in a child whether a worker can be isolated here: namespaces, a host name and a /proc of its own.
 ///
 /// Returns 0, or -1 with errno set and `failed_step` naming what could not be done.
 int discographer_probe_namespaces(const char **failed_step);
 
-/// mknodat(2), or, where the kernel refuses devices (user namespaces), an empty file that stands for the node.
+/// mknodat(2). Where the kernel does not allow device nodes (user namespaces), makes an empty file that stands for the node.
 ///
 /// Returns 0, or -1 with errno set.
 int discographer_make_node(int directory, const char *path, mode_t mode, dev_t device);
 
-/// The extended attribute of a file that stands for a device node.
+/// The extended attribute of a stand-in for a device node.
 #define DISCOGRAPHER_NODE_ATTRIBUTE "user.discographer.device"
 
-/// Whether all nodes that this process makes are to be such files at first, FIFOs too.
+/// Sets whether this process makes stand-ins instead of all nodes, including FIFOs.
 void discographer_stand_in_for_all_nodes(bool all);
 
-/// Puts the node in the place of the file that stands for it, where the kernel makes such nodes; every other file stays as it is.
+/// Replaces a stand-in by its node if the kernel allows the node. Does not change other files.
 ///
 /// Returns 0, or -1 with errno set.
 int discographer_settle_node(const char *path);
 
-/// Whether the file stands for a node, and for which: S_IFCHR, S_IFBLK or S_IFIFO, and its number.
+/// Whether the file is a stand-in; if so, sets the kind of node (S_IFCHR, S_IFBLK or S_IFIFO) and its number.
 bool discographer_read_node(const char *path, mode_t *type, dev_t *device);
 
-/// Makes a mount read-only and leaves its other attributes, of which a user namespace cannot take any away, as they are.
+/// Makes a mount read-only and keeps its other attributes, which a user namespace cannot remove.
 int discographer_mount_read_only(const char *target);

@@ -1,4 +1,4 @@
-// libxml2's writer for Swift, without libxml2's headers: those include ICU's, which clash with the ones that Foundation brings.
+// libxml2's writer for Swift, without libxml2's headers: those include ICU's, which conflict with Foundation's.
 #pragma once
 
 typedef struct discographer_xml_writer discographer_xml_writer;
@@ -8,6 +8,6 @@ void discographer_xml_start(discographer_xml_writer *writer, const char *element
 void discographer_xml_attribute(discographer_xml_writer *writer, const char *name, const char *value);
 void discographer_xml_text(discographer_xml_writer *writer, const char *text);
 void discographer_xml_end(discographer_xml_writer *writer);
-/// Ends the document; the text lives as long as the writer.
+/// Ends the document. The text is valid until the writer is freed.
 const char *discographer_xml_finish(discographer_xml_writer *writer);
 void discographer_xml_free(discographer_xml_writer *writer);

@@ -1,4 +1,4 @@
-/// A size in bytes, so that no number in the project has to say its unit in its name.
+/// A size in bytes. A type of its own, so that names do not have to say the unit.
 ///
 /// Written in `machine.yaml` as a whole number and one of the suffixes `B KiB MiB GiB TiB` (powers of
 /// 1024, IEC 80000-13) or `kB MB GB TB` (powers of 1000).
@@ -7,7 +7,6 @@ public struct ByteCount: Hashable, Comparable, Codable, Sendable {
 
     public init(_ bytes: UInt64) { self.bytes = bytes }
 
-    public static func kibibytes(_ count: UInt64) -> ByteCount { ByteCount(count << 10) }
     public static func mebibytes(_ count: UInt64) -> ByteCount { ByteCount(count << 20) }
     public static func gibibytes(_ count: UInt64) -> ByteCount { ByteCount(count << 30) }
 
@@ -24,7 +23,7 @@ public struct ByteCount: Hashable, Comparable, Codable, Sendable {
 }
 
 extension ByteCount: CustomStringConvertible {
-    /// For people: one decimal and the largest binary unit that keeps the number at or above 1.
+    /// For people: at most one decimal, in the largest binary unit in which the number is at least 1.
     public var description: String {
         let units = ["B", "KiB", "MiB", "GiB", "TiB"]
         var value = Double(bytes)

@@ -3,7 +3,7 @@ public import SystemPackage
 /// Where in the configuration something is wrong.
 public struct SourceLocation: Hashable, Codable, Sendable, CustomStringConvertible {
     public var file: FilePath
-    /// Counted from 1; `nil` when the problem is the file or folder itself.
+    /// Counted from 1; `nil` when the whole file or folder is meant.
     public var line: Int?
 
     public init(file: FilePath, line: Int? = nil) {
@@ -15,7 +15,7 @@ public struct SourceLocation: Hashable, Codable, Sendable, CustomStringConvertib
 }
 
 extension [Diagnostic] {
-    /// File by file in the order in which they come up, and from the top of each to its end.
+    /// Grouped by file, in the order in which the files first occur, and sorted by line within each.
     public var inReadingOrder: [Diagnostic] {
         var ranks: [FilePath: Int] = [:]
         for diagnostic in self where ranks[diagnostic.location.file] == nil { ranks[diagnostic.location.file] = ranks.count }
@@ -26,19 +26,19 @@ extension [Diagnostic] {
     }
 }
 
-/// One thing the reader of a CI log has to know about the configuration: what is wrong where, and what
-/// would be right. Diagnostics are collected, never thrown one at a time.
+/// One mistake in the configuration, for the reader of a CI log: what is wrong, where, and what was expected. Diagnostics are collected, not
+/// thrown one at a time.
 public struct Diagnostic: Hashable, Codable, Sendable, CustomStringConvertible {
     public enum Severity: String, Codable, Sendable, CaseIterable {
         case error, warning
-        /// Said only with `-v`.
+        /// Printed only with `-v`.
         case note
     }
 
     public var severity: Severity
     public var location: SourceLocation
     public var message: String
-    /// What would be right, as a clause.
+    /// What was expected or what to do, as a clause: `expected 0 to 4095`, `use 'chmod +x'`.
     public var hint: String?
 
     public init(_ severity: Severity, at location: SourceLocation, _ message: String, hint: String? = nil) {
@@ -48,7 +48,7 @@ public struct Diagnostic: Hashable, Codable, Sendable, CustomStringConvertible {
         self.hint = hint
     }
 
-    /// `file:line: error: what is wrong; what would be right`, the form editors and CI systems link.
+    /// `file:line: error: what is wrong; what was expected`, the form that editors and CI systems turn into a link.
     public var description: String {
         "\(location): \(severity.rawValue): \(message)\(hint.map { "; \($0)" } ?? "")"
     }

@@ -1,18 +1,17 @@
-// The tree as values (DESIGN section 1). Every path in here is absolute; symlinks of the tree are resolved,
-// except inside root overlays, where they are content.
+// The tree as values (DESIGN section 1). Every path is absolute. Symlinks are resolved, except inside root overlays, where they are content.
 public import SystemPackage
 
 public struct MachineGroup: Hashable, Codable, Sendable {
     public var name: String
     public var path: FilePath
-    /// Requests that every machine of the group has; they make the shared base.
+    /// Requested for every machine of the group.
     public var packages: [PackageRequest] = []
     public var devices: [Device] = []
     public var devicesFile: FilePath?
     public var generatorScriptlets: [FilePath] = []
     public var rootUnderlays: [OverlayLayer] = []
     public var rootOverlays: [OverlayLayer] = []
-    /// `nil`: there is no list, and every file keeps its bit.
+    /// `nil`: without a list, every file keeps its bit.
     public var setuidWhitelist: [FilePath]?
     public var setgidWhitelist: [FilePath]?
     public var machines: [Machine] = []
@@ -30,7 +29,7 @@ public struct Machine: Hashable, Codable, Sendable {
     /// `group/machine`, by which commands and messages name it.
     public var fullName: String { "\(groupName)/\(name)" }
     public var path: FilePath
-    /// This machine's own; the group's are in its `MachineGroup`.
+    /// This machine's own; `MachineGroup` has the group's.
     public var packages: [PackageRequest] = []
     public var packagesFile: FilePath
     public var yum: YumFolder
@@ -40,13 +39,13 @@ public struct Machine: Hashable, Codable, Sendable {
     public var generatorScriptlets: [FilePath] = []
     public var rootUnderlays: [OverlayLayer] = []
     public var rootOverlays: [OverlayLayer] = []
-    /// Local packages, installed with the packages.
+    /// Local package files, installed together with `packages`.
     public var rpms: [FilePath] = []
     public var tests: [FilePath] = []
     public var lockFile: FilePath?
     public var setuidWhitelist: [FilePath]?
     public var setgidWhitelist: [FilePath]?
-    /// The group's machine-group.yaml, then the machine's machine.yaml.
+    /// From the group's machine-group.yaml and, over it, the machine's machine.yaml.
     public var description = MachineDescription()
 
     public init(
@@ -66,7 +65,7 @@ public struct Machine: Hashable, Codable, Sendable {
 /// One line of a `packages` file.
 public struct PackageRequest: Hashable, Codable, Sendable {
     public enum Kind: String, Codable, Sendable {
-        /// A name, `name.arch`, `name-version[-release]`, a provide, or a file path: what dnf takes as a spec.
+        /// What dnf accepts as a spec: a name, `name.arch`, `name-version[-release]`, a provide, or a file path.
         case install
         /// `@group` from comps, or `@module:stream/profile`.
         case group
@@ -94,7 +93,7 @@ public struct YumFolder: Hashable, Codable, Sendable {
     public var repositoryFiles: [FilePath] = []
     /// `keys/*`, sorted by name.
     public var keys: [FilePath] = []
-    /// `vars/*`: name and first line, as yum.conf(5) has them.
+    /// `vars/*`: the first line of each file, by the file's name, as in yum.conf(5).
     public var variables: [String: String] = [:]
 
     public init(path: FilePath, configurationTemplate: FilePath) {
@@ -128,7 +127,7 @@ public struct Device: Hashable, Codable, Sendable {
 /// One folder below `root-underlays` or `root-overlays`: files that are copied into the root.
 public struct OverlayLayer: Hashable, Codable, Sendable {
     public var name: String
-    /// The folder itself, after symlinks.
+    /// With symlinks resolved.
     public var path: FilePath
     /// From `<layer>.permissions` beside the layer.
     public var permissions: [OverlayPermission] = []
@@ -140,7 +139,7 @@ public struct OverlayLayer: Hashable, Codable, Sendable {
     }
 }
 
-/// One line of a `<layer>.permissions` file: what Git cannot hold.
+/// One line of a `<layer>.permissions` file: what Git cannot store.
 public struct OverlayPermission: Hashable, Codable, Sendable {
     /// Absolute, in the root.
     public var path: FilePath
@@ -148,7 +147,7 @@ public struct OverlayPermission: Hashable, Codable, Sendable {
     public var owner: String
     public var group: String
     public var mode: UInt16
-    /// As cap_from_text(3) has them, such as `cap_net_raw=ep`.
+    /// In the form of cap_from_text(3), such as `cap_net_raw=ep`.
     public var capabilities: String?
     public var location: SourceLocation
 

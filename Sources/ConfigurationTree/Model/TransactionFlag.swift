@@ -1,4 +1,4 @@
-/// What `tsflags` of yum.conf(5) and dnf.conf(5) can say of a root that is built; their `justdb` and `test` would build none.
+/// The `tsflags` of yum.conf(5) and dnf.conf(5) that make sense for a build; with `justdb` or `test` there would not be a root.
 public enum TransactionFlag: String, Hashable, Codable, Sendable, CaseIterable {
     /// No files that packages mark as documentation.
     case nodocs

@@ -2,13 +2,13 @@ internal import CLinux
 import Glibc
 public import SystemPackage
 
-/// acl(5), as the kernel has it (linux/xattr.h).
+/// The kernel's name for a default ACL (linux/xattr.h).
 private let attribute = "system.posix_acl_default"
 
-/// Whether what is made in the folder gets an ACL (acl(5), "Object creation and default ACLs").
+/// Whether files made in the folder get an ACL (acl(5), "Object creation and default ACLs").
 public func hasDefaultACL(_ folder: FileDescriptor) -> Bool { fgetxattr(folder.rawValue, attribute, nil, 0) >= 0 }
 
-/// Lets what is made in the folder get no ACL: those of the build host are no part of a machine.
+/// Removes the folder's default ACL, so that files made in it do not get an ACL of the build host.
 ///
 /// - Throws: `FileError`.
 public func removeDefaultACL(of folder: FilePath) throws {

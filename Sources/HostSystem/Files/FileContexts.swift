@@ -2,10 +2,10 @@ internal import CLinux
 import Glibc
 public import SystemPackage
 
-/// SELinux contexts of a root's files, beside the root: the attribute itself (`security.selinux`) needs privileges that a user namespace has not, and
-/// would copy every installed file into the layer of changes. Disk writers set it.
+/// SELinux contexts of a root's files, kept beside the root. Setting the attribute itself (`security.selinux`) needs privileges that a user namespace does not
+/// have, and would copy every installed file into the layer of changes. Disk writers set it.
 ///
-/// On disk: path, NUL, context, NUL, for each file, in the order of the paths' bytes.
+/// The file has path, NUL, context, NUL for each file, in the order of the paths' bytes.
 public struct FileContexts: Sendable {
     public static let attribute = "security.selinux"
 
@@ -13,7 +13,7 @@ public struct FileContexts: Sendable {
 
     public init() {}
 
-    /// Those of a file that `write` made; none when there is no file.
+    /// Reads a file that `write` has made. Empty when the file does not exist.
     ///
     /// - Throws: `Errno`.
     public init(reading file: FilePath) throws {
@@ -31,18 +31,18 @@ public struct FileContexts: Sendable {
 
     public var count: Int { contexts.count }
 
-    /// A context, such as `system_u:object_r:etc_t:s0`, by the machine's path of a file; both without NUL.
+    /// The context of a file, such as `system_u:object_r:etc_t:s0`, by its path in the machine; both without NUL.
     public subscript(path: [UInt8]) -> [UInt8]? {
         get { contexts[path] }
         set { contexts[path] = newValue }
     }
 
-    /// The attribute's value, which has the NUL (setfilecon(3)).
+    /// The attribute with its value, which ends with NUL (setfilecon(3)).
     public func extendedAttribute(of path: [UInt8]) -> ExtendedAttribute? {
         contexts[path].map { ExtendedAttribute(name: Self.attribute, value: $0 + [0]) }
     }
 
-    /// Sets the attribute of all files of a root, which the kernel lets root do wherever SELinux does not run.
+    /// Sets the attribute of all files of a root. The kernel lets root do that if SELinux is not enabled.
     ///
     /// - Throws: `HostSystemError.systemCall`.
     public func set(in root: FilePath) throws {

@@ -1,8 +1,8 @@
 import Glibc
 public import SystemPackage
 
-/// Which regular file is at a path, and as of when: equal as long as nobody replaces or changes it. The time of its last change of status (inode(7), ctime)
-/// is the kernel's alone to set.
+/// Identifies a regular file in a state: equal as long as the file is neither replaced nor changed. Only the kernel can set the time of the last status change
+/// (ctime, inode(7)).
 public struct FileIdentity: Hashable, Codable, Sendable {
     private let device: UInt64
     private let inode: UInt64
@@ -12,7 +12,7 @@ public struct FileIdentity: Hashable, Codable, Sendable {
     private let changedSeconds: Int
     private let changedNanoseconds: Int
 
-    /// `nil` where no regular file is.
+    /// `nil` if the path is not a regular file.
     public init?(_ path: FilePath) {
         var status = stat()
         guard path.withPlatformString({ stat($0, &status) }) == 0 else { return nil }

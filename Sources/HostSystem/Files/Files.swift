@@ -1,4 +1,4 @@
-// The few file operations that swift-system has no call for yet.
+// File operations that swift-system does not have.
 internal import CLinux
 import Glibc
 public import SystemPackage
@@ -12,12 +12,12 @@ public func readText(_ path: FilePath) throws -> String {
     return text
 }
 
-/// The bytes of a file are not UTF-8.
+/// Thrown when a file is not UTF-8.
 public struct NotText: Error, CustomStringConvertible {
     public var description: String { "it is not UTF-8 text" }
 }
 
-/// What the kernel says about a file, with its name: what `Errno` alone leaves out.
+/// An error of the kernel about a file, with the path, which `Errno` does not have.
 public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     public var path: FilePath
     public var errno: Errno
@@ -43,9 +43,9 @@ public func readBytes(_ path: FilePath) throws -> [UInt8] {
     }
 }
 
-/// Writes the file whole or not at all: into a neighbour that then takes its name (rename(2)).
+/// Writes the whole file or nothing: writes to a temporary file beside it and renames that (rename(2)).
 ///
-/// - Throws: `FileError`; nothing is left behind then.
+/// - Throws: `FileError`, after removing the temporary file.
 public func writeAtomically(
     _ bytes: some Sequence<UInt8>, to path: FilePath,
     permissions: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead]
@@ -62,9 +62,9 @@ public func writeAtomically(
     }
 }
 
-/// Makes the folder and those above it that are missing (mode 0755).
+/// Makes the folder and the missing ones above it, by default with mode 0755.
 ///
-/// - Throws: `FileError` with the first folder that could not be made, or that is none.
+/// - Throws: `FileError` with the first folder that could not be made, or that is not a folder.
 public func createDirectories(_ path: FilePath, permissions: CInterop.Mode = 0o755) throws {
     if mkdir(path.string, permissions) == 0 { return }
     let above = path.removingLastComponent()
@@ -80,7 +80,7 @@ public func createDirectories(_ path: FilePath, permissions: CInterop.Mode = 0o7
     }
 }
 
-/// Makes the folder that becomes a machine's `/`: 0755, whatever the caller's umask.
+/// Makes the folder that becomes a machine's `/`, with mode 0755 whatever the caller's umask is.
 ///
 /// - Throws: `FileError`.
 public func createRootFolder(_ path: FilePath) throws {
@@ -88,19 +88,19 @@ public func createRootFolder(_ path: FilePath) throws {
     guard chmod(path.string, 0o755) == 0 else { throw FileError(path, Errno(rawValue: errno)) }
 }
 
-/// Whether there is anything at the path (a dangling symlink counts).
+/// Whether the path exists. A broken symlink does.
 public func exists(_ path: FilePath) -> Bool {
     var status = stat()
     return lstat(path.string, &status) == 0
 }
 
-/// Whether a folder, and not a symlink to one, is at the path.
+/// Whether the path is a folder. A symlink to one is not.
 func isFolder(_ path: FilePath) -> Bool {
     var status = stat()
     return lstat(path.string, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
 }
 
-/// Whether a file, and not a symlink to one, is at the path.
+/// Whether the path is a regular file. A symlink to one is not.
 public func isRegularFile(_ path: FilePath) -> Bool {
     var status = stat()
     return lstat(path.string, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
@@ -111,11 +111,10 @@ public func isExecutable(_ path: FilePath) -> Bool {
     return stat(path.string, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && access(path.string, X_OK) == 0
 }
 
-/// Removes a file; that it is not there is fine.
+/// Removes a file if it exists.
 public func removeFile(_ path: FilePath) { unlink(path.string) }
 
-/// Opens a folder of an installroot without entering it: every symlink on the way is resolved as the machine itself would,
-/// so that an absolute one stays below `root`.
+/// Opens a folder of an installroot from outside. Symlinks on the way are resolved as in the machine itself, so that an absolute one stays below `root`.
 ///
 /// - Throws: `Errno` of open(2) or openat2(2).
 public func openFolder(_ path: FilePath, inRoot root: FilePath) throws -> FileDescriptor {
@@ -128,8 +127,7 @@ public func openFolder(_ path: FilePath, inRoot root: FilePath) throws -> FileDe
     return FileDescriptor(rawValue: opened)
 }
 
-/// Gives an empty file the content of a regular one, holes included: by the kernel alone where the file systems allow it
-/// (copy_file_range(2)).
+/// Copies the content and the holes of a regular file to an empty one, in the kernel where the file systems allow it (copy_file_range(2)).
 ///
 /// - Throws: `Errno`.
 public func copyContents(of input: FileDescriptor, to output: FileDescriptor) throws {
@@ -144,22 +142,22 @@ public func exchangeNames(of first: FilePath, and second: FilePath) throws {
     guard result == 0 else { throw Errno(rawValue: errno) }
 }
 
-/// Lets each folder that is made in this one lie in another part of the disk (chattr(1), T), where the file system can be told so.
+/// Spreads the folders that are made in this one over the disk (chattr(1), T), if the file system supports it.
 ///
-/// ext4 looks at every inode that was freed in a part within the last minutes before it takes one there: an installation beside a root of 11,000 files that
-/// had just been removed took 12 s instead of 5 (medians of four, by turns).
+/// Before ext4 uses an inode it checks every one in the same part of the disk that was freed within the last minutes. An installation beside a just
+/// removed root of 11,000 files took 12 s instead of 5 (medians of four, measured in turns).
 public func spreadFolders(in folder: FilePath) {
     guard let opened = try? FileDescriptor.open(folder, .readOnly, options: [.directory, .closeOnExec]) else { return }
     _ = discographer_spread_folders(opened.rawValue)
     try? opened.close()
 }
 
-/// Waits until all of the file system that has the folder is on disk (syncfs(2)).
+/// Waits until everything on the folder's file system is on disk (syncfs(2)).
 ///
-/// - Throws: `FileError`, for what the kernel could not write before too.
+/// - Throws: `FileError`, also for earlier writes that failed.
 public func syncFileSystem(of folder: FilePath) throws { try sync(folder, discographer_sync_file_system) }
 
-/// Waits until the names in the folder are on disk (fsync(2)).
+/// Waits until the folder's entries are on disk (fsync(2)).
 ///
 /// - Throws: `FileError`.
 public func syncFolder(_ folder: FilePath) throws { try sync(folder, fsync) }
@@ -173,7 +171,7 @@ private func sync(_ folder: FilePath, _ call: (Int32) -> Int32) throws {
     }
 }
 
-/// What tells this run of the kernel from all others (random(4)); a container has its host's.
+/// The kernel's id of the current boot (random(4)). A container has its host's.
 public func currentBoot() -> String? {
     (try? readText("/proc/sys/kernel/random/boot_id")).map { String($0.prefix { !$0.isNewline }) }
 }

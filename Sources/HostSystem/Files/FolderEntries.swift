@@ -1,9 +1,9 @@
-// Reading folders and extended attributes: names are bytes, and their order is that of the bytes.
+// Reads folders and extended attributes. Names are bytes and are sorted by bytes.
 internal import CLinux
 import Glibc
 public import SystemPackage
 
-/// The names in an open folder, `.` and `..` apart, in alphanumeric (byte) order: each a C string.
+/// The names in an open folder without `.` and `..`, in alphanumeric (byte) order, as C strings.
 ///
 /// - Throws: `Errno`.
 public func folderNames(_ directory: FileDescriptor) throws -> [[CChar]] {
@@ -32,18 +32,18 @@ public func folderNames(_ directory: FileDescriptor) throws -> [[CChar]] {
     return names
 }
 
-/// As `folderNames`, for code that works with paths.
+/// As `folderNames`, as path components.
 public func folderEntries(_ directory: FileDescriptor) throws -> [FilePath.Component] {
     try folderNames(directory).compactMap { FilePath.Component(platformString: $0) }
 }
 
 extension FilePath {
-    /// The path as the kernel takes it, without NUL; not always text.
+    /// The path's bytes without NUL. They are not always text.
     public var bytes: [UInt8] { withPlatformString { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } }
 }
 
 extension FilePath.Component {
-    /// The name as the kernel takes it, without NUL; not always text.
+    /// The name's bytes without NUL. They are not always text.
     public var bytes: [UInt8] { withPlatformString { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } }
 }
 
@@ -59,9 +59,8 @@ public struct ExtendedAttribute: Hashable, Sendable {
     }
 }
 
-/// A file's extended attributes, sorted by name, without following a link. What a user namespace says of capabilities is what its own root would
-/// set; what stands for a device node is left out, and so is the SELinux
-/// context, which is the build host's (`FileContexts` has the machine's).
+/// A file's extended attributes, sorted by name, without following a link. Capabilities are as root of this user namespace sets them. The attribute that marks a
+/// stand-in for a device node is left out, and so is the SELinux context, which is the build host's (`FileContexts` has the machine's).
 ///
 /// - Throws: `Errno`.
 public func extendedAttributes(of path: UnsafePointer<CChar>) throws -> [ExtendedAttribute] {

@@ -2,14 +2,14 @@ internal import CLinux
 import Glibc
 public import SystemPackage
 
-/// A root that is open: folders in it are found, and made, as librpm's ensureDir (fsm.c) does. A symlink is followed when it is root's,
-/// and absolute ones stay in the root.
+/// An open root. Finds and makes folders in it as librpm's ensureDir (fsm.c) does: it follows a symlink only if root owns it, and resolves an absolute one
+/// within the root.
 public struct OpenRoot: ~Copyable {
     private let folder: FileDescriptor
-    /// Folders of the root that are not what the machine sees: others are mounted there. A link that leads there is not followed.
+    /// Folders of the root that are mounted over. A link that leads there is not followed.
     private let covered: Set<FilePath>
 
-    /// - Parameter name: of the root in `parent`.
+    /// - Parameter name: the root's name in `parent`.
     /// - Throws: `Errno` of openat(2).
     public init(_ name: String, in parent: FileDescriptor, covered: Set<FilePath>) throws {
         let opened = openat(parent.rawValue, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -26,7 +26,7 @@ public struct OpenRoot: ~Copyable {
         return fstat(folder.rawValue, &own) == 0 && lstat(path.string, &other) == 0 && (own.st_dev, own.st_ino) == (other.st_dev, other.st_ino)
     }
 
-    /// Whether anything, be it a symlink that leads nowhere, is at the path.
+    /// Whether the path exists. A broken symlink does.
     public func contains(_ path: FilePath) -> Bool {
         guard let name = path.lastComponent else { return true }
         guard let parent = path.removingLastComponent().withPlatformString({ open($0) }) else { return false }
@@ -35,7 +35,7 @@ public struct OpenRoot: ~Copyable {
         return name.withPlatformString { fstatat(parent.rawValue, $0, &status, AT_SYMLINK_NOFOLLOW) } == 0
     }
 
-    /// Whether there is a symlink in the path; not, where it ends before one.
+    /// Whether the path has a symlink in it. A path that does not exist up to there does not.
     public func isBehindLink(_ path: FilePath) -> Bool {
         let opened = path.withPlatformString { discographer_open_in_root_without_links(folder.rawValue, $0, O_RDONLY | O_DIRECTORY) }
         let reason = errno
@@ -45,8 +45,8 @@ public struct OpenRoot: ~Copyable {
 
     /// - Parameters:
     ///   - path: absolute, as the machine sees it.
-    ///   - noteMade: called with each folder that is made, mode 0755, because it is missing on the way; without it none is made.
-    /// - Returns: `nil` when there is no such folder, or librpm would not go there; errno(3) says why.
+    ///   - noteMade: called with each folder that is made on the way, with mode 0755, because it is missing. Without it, none is made.
+    /// - Returns: `nil` when the folder does not exist or librpm would not enter it; errno(3) says why.
     public func open(_ path: UnsafePointer<CChar>, noteMade: ((FilePath) -> Void)? = nil) -> FileDescriptor? {
         let opened = discographer_open_in_root_without_links(folder.rawValue, path, O_RDONLY | O_DIRECTORY)
         if opened >= 0 { return FileDescriptor(rawValue: opened) }
@@ -56,11 +56,11 @@ public struct OpenRoot: ~Copyable {
 
     private func walk(_ path: FilePath, _ noteMade: ((FilePath) -> Void)?) -> FileDescriptor? {
         var waiting = Array(path.components.reversed())
-        /// As many of them are the path's own. Where a link leads nothing is made.
+        /// How many of them belong to the path itself. Nothing is made where a link leads.
         var own = waiting.count
         var place = FilePath("/")
         var links = 0
-        var current = dup(folder.rawValue)
+        var current = duplicateOfRoot()
         while let component = waiting.popLast() {
             let isOfLink = waiting.count >= own
             own = min(own, waiting.count)
@@ -73,7 +73,7 @@ public struct OpenRoot: ~Copyable {
                     links += 1
                     waiting += target.components.reversed()
                     guard target.isAbsolute else { continue }
-                    next = dup(folder.rawValue)
+                    next = duplicateOfRoot()
                     place = "/"
                 }
             } else if component.kind == .parentDirectory, !place.components.isEmpty {
@@ -96,7 +96,10 @@ public struct OpenRoot: ~Copyable {
         return FileDescriptor(rawValue: current)
     }
 
-    /// As many as the kernel follows (path_resolution(7)).
+    /// Closed on exec, unlike dup(2)'s: a program that is started at the same moment must not inherit it.
+    private func duplicateOfRoot() -> Int32 { fcntl(folder.rawValue, F_DUPFD_CLOEXEC, 0) }
+
+    /// The kernel's limit (path_resolution(7)).
     private static let mostLinks = 40
     private static let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
 
@@ -109,23 +112,19 @@ public struct OpenRoot: ~Copyable {
         }
     }
 
-    /// Where root's symlink leads.
+    /// The target of a symlink that root owns.
     private func ownLink(_ name: FilePath.Component, in parent: Int32) -> FilePath? {
         name.withPlatformString { name in
             var status = stat()
             guard fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFLNK, status.st_uid == 0 else { return nil }
-            let target = [CChar](unsafeUninitializedCapacity: Int(PATH_MAX)) { buffer, count in
-                guard let address = buffer.baseAddress else { return }
-                count = max(0, readlinkat(parent, name, address, buffer.count))
-            }
-            return target.isEmpty ? nil : FilePath(platformString: target + [0])
+            return (try? linkTarget(name, in: FileDescriptor(rawValue: parent))).map { FilePath(platformString: $0 + [0]) }
         }
     }
 }
 
-/// Moves a file to a name that nothing has (renameat2(2), RENAME_NOREPLACE).
+/// Moves a file to a name that does not exist yet (RENAME_NOREPLACE, renameat2(2)).
 ///
-/// - Returns: whether it is there.
+/// - Returns: whether it was moved.
 public func moveToFreeName(_ name: String, in folder: FileDescriptor, to freeName: UnsafePointer<CChar>, in target: FileDescriptor) -> Bool {
     discographer_move_to_free_name(folder.rawValue, name, target.rawValue, freeName) == 0
 }

@@ -1,17 +1,17 @@
-// In workers only: the device detaches itself when its last user is gone, so that nothing is left behind however the build ends.
 internal import CLinux
 import Glibc
 public import SystemPackage
 
-/// A block device over a part of a file, for as long as this value lives or the device is in use.
+/// A block device over a part of a file, for as long as this value lives or the device is in use. It detaches itself then, so that nothing is left however the
+/// build ends. Only in workers.
 public struct LoopDevice: ~Copyable {
     private let descriptor: FileDescriptor
     public let path: FilePath
 
     /// - Parameters:
     ///   - offset: where in the file the device begins, in bytes.
-    ///   - size: its length in bytes; 0 for all that follows.
-    /// - Throws: `HostSystemError.systemCall` when the file cannot be opened or no loop device can be had.
+    ///   - size: its length in bytes; 0 for the rest of the file.
+    /// - Throws: `HostSystemError.systemCall` when the file cannot be opened or there is no free loop device.
     public init(file: FilePath, offset: UInt64 = 0, size: UInt64 = 0, readOnly: Bool = false) throws {
         let backing: FileDescriptor
         do {

@@ -1,11 +1,11 @@
-// Mounts. Called in workers only: their mounts end with their namespace, so that nothing is left behind however the build ends.
+// Mounts, made only in workers: they end with the worker's namespace, so that nothing is left however the build ends.
 internal import CLinux
 import Glibc
 public import SystemPackage
 
 /// mount(2).
 ///
-/// - Parameter hasDevices: `false`: its device nodes cannot be opened (MS_NODEV).
+/// - Parameter hasDevices: `false` to keep its device nodes from being opened (MS_NODEV).
 /// - Throws: `HostSystemError.systemCall`, naming source and target.
 public func mount(
     _ source: String, at target: FilePath, type: String, readOnly: Bool = false, hasDevices: Bool = true,
@@ -18,16 +18,16 @@ public func mount(
     }
 }
 
-/// Makes a file or folder visible at a second place too (MS_BIND).
+/// Makes a file or folder visible at a second path (MS_BIND).
 ///
-/// - Parameter hasDevices: `false`: device nodes in this folder cannot be opened.
+/// - Parameter hasDevices: `false` to keep device nodes in this folder from being opened.
 /// - Throws: `HostSystemError.systemCall`.
 public func bindMount(_ source: FilePath, at target: FilePath, recursive: Bool = false, readOnly: Bool = false, hasDevices: Bool = true) throws {
     let flags = UInt(MS_BIND) | (recursive ? UInt(MS_REC) : 0)
     guard discographer_mount(source.string, target.string, nil, flags, nil) == 0 else {
         throw HostSystemError.systemCall(what: "binding \(source) to \(target)", errno: Errno(rawValue: errno))
     }
-    // A new bind mount takes its source's flags; only a second call changes them (mount(2)).
+    // A new bind mount has its source's flags; only a second call can change them (mount(2)).
     if !hasDevices {
         let folder = try FileDescriptor.open(target, .readOnly, options: [.directory, .noFollow, .closeOnExec])
         try folder.closeAfter {
@@ -42,19 +42,19 @@ public func bindMount(_ source: FilePath, at target: FilePath, recursive: Bool =
     }
 }
 
-/// Mounts a /dev that has no device of the host's: null, zero, full, random, urandom, tty, a terminal multiplexer of its own, and the names
-/// of the open descriptors. Other device nodes can be made in it, and not be opened.
+/// Mounts a minimal /dev without the host's devices: null, zero, full, random, urandom, tty, a terminal multiplexer of its own, and the links to open
+/// descriptors. Other device nodes can be made in it but not opened.
 ///
 /// - Throws: `HostSystemError.systemCall`.
 public func mountMinimalDevices(at folder: FilePath) throws {
     guard discographer_mount_devices(folder.string) == 0 else {
-        throw HostSystemError.systemCall(what: "making a minimal \(folder)", errno: Errno(rawValue: errno))
+        throw HostSystemError.systemCall(what: "mounting a minimal /dev at \(folder)", errno: Errno(rawValue: errno))
     }
 }
 
 /// umount2(2).
 ///
-/// - Parameter detach: at once for the name space, for good when its last user is gone (MNT_DETACH).
+/// - Parameter detach: remove it from the namespace now, and unmount it when its last user is gone (MNT_DETACH).
 /// - Throws: `HostSystemError.systemCall`.
 public func unmount(_ target: FilePath, detach: Bool = false) throws {
     guard discographer_unmount(target.string, detach) == 0 else {

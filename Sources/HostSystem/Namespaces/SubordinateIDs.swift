@@ -1,10 +1,10 @@
 import SystemPackage
 
-/// A run of user or group ids that mean something else outside a user namespace (user_namespaces(7)).
+/// A range of user or group ids inside a user namespace, with the ids that they are outside (user_namespaces(7)).
 public struct IDRange: Hashable, Codable, Sendable {
-    /// The first, as processes in the namespace see it.
+    /// The first id, as processes in the namespace see it.
     public var inside: UInt64
-    /// The first, as it is outside.
+    /// The first id outside.
     public var outside: UInt64
     public var count: UInt64
 
@@ -22,13 +22,13 @@ public struct IDRange: Hashable, Codable, Sendable {
         }
     }
 
-    /// How many ids from 0 on have a meaning.
+    /// How many ids are mapped from 0 on without a gap.
     static func reach(of ranges: [IDRange]) -> UInt64 {
         ranges.sorted { $0.inside < $1.inside }.reduce(0) { $1.inside == $0 ? $0 + $1.count : $0 }
     }
 
-    /// A map, for a namespace inside one that has `ranges`, in which the ids below `count` stay the same. The kernel takes no line that reaches over
-    /// the end of one of the outer namespace's.
+    /// A map for a namespace inside one that has `ranges`: ids below `count` stay the same. It has a line for each range, since the kernel refuses a line
+    /// that crosses the end of an outer range.
     static func same(below count: UInt64, in ranges: [IDRange]) -> [IDRange] {
         ranges.filter { $0.inside < count }.sorted { $0.inside < $1.inside }.map {
             IDRange(inside: $0.inside, outside: $0.inside, count: min($0.count, count - $0.inside))
@@ -40,7 +40,7 @@ public struct IDRange: Hashable, Codable, Sendable {
 struct SubordinateIDs {
     static let users: FilePath = "/etc/subuid"
     static let groups: FilePath = "/etc/subgid"
-    /// 0 to 65535: what distributions' own accounts use, `nobody` (65534) included.
+    /// 0 to 65535: the ids of distributions' own accounts, including `nobody` (65534).
     static let needed: UInt64 = 65536
 
     /// First and count of each range, in the file's order.
@@ -60,7 +60,7 @@ struct SubordinateIDs {
         }
     }
 
-    /// The first id after all that the file gives away; 100000 is where distributions begin.
+    /// The first id after all that the file has; at least 100000, where distributions begin.
     static func firstFree(in text: String) -> UInt64 {
         let ends = text.split(separator: "\n").compactMap { line -> UInt64? in
             let fields = line.split(separator: ":", omittingEmptySubsequences: false)
@@ -71,7 +71,7 @@ struct SubordinateIDs {
         return max(100_000, ends.max() ?? 0)
     }
 
-    /// The map of a namespace in which `own` is root and the subordinate ids follow: as much as is needed.
+    /// The map of a namespace in which `own` is root, followed by as many subordinate ids as are needed.
     func map(own: UInt32) -> [IDRange] {
         var map = [IDRange(inside: 0, outside: UInt64(own), count: 1)]
         var next: UInt64 = 1

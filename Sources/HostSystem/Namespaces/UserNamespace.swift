@@ -1,5 +1,5 @@
-// How builds become root without being it: a user namespace in which the user is root and the user's subordinate ids are everybody else.
-// Everything after that, workers included, is as it is for root.
+// Builds without root: in a user namespace in which the user is root, and the user's subordinate ids are all other users. Everything after that, including
+// workers, is the same as for root.
 internal import CLinux
 import Foundation
 import Glibc
@@ -7,19 +7,18 @@ import SystemPackage
 
 /// The user namespace of this process (user_namespaces(7)), and the way into one.
 public enum UserNamespace {
-    /// Whether this is the host's own namespace, in which the kernel makes devices and loop devices.
+    /// Whether this is the host's own namespace. Only there does the kernel allow device nodes and loop devices.
     public static var isInitial: Bool {
         map("uid_map") == [IDRange(inside: 0, outside: 0, count: UInt64(UInt32.max))]
     }
 
-    /// Who owns, in the host's eyes, what the users and groups of this namespace own; `nil` where it is the same. A tree that was made under
-    /// one ownership is of no use under another.
+    /// The host's ids of this namespace's users and groups; `nil` where they are the same. A tree that was made with one mapping is useless with another.
     public static var ownership: [[IDRange]]? { isInitial ? nil : [map("uid_map"), map("gid_map")] }
 
-    /// Makes this process one that may build. For the host's root there is nothing to do. For everybody else this program starts again, as root of
-    /// a user namespace, with the same arguments and process id: this does not return then.
+    /// Lets this process build. Does nothing for the host's root. For other users, starts this program again as root of a user namespace, with the same
+    /// arguments and process id, and does not return.
     ///
-    /// - Throws: `RootlessError` or `HostSystemError`, saying what is missing and what to set.
+    /// - Throws: `RootlessError` or `HostSystemError`, with what is missing and what to change.
     public static func enterIfNeeded(tools: ToolTable, worker: Worker) async throws {
         guard var entry = try NamespaceEntry(tools: tools) else { return }
         guard entry.uidMap != nil else { return try await check(tools: tools, worker: worker) }
@@ -29,7 +28,7 @@ public enum UserNamespace {
         try execute(FilePath(words[0]), words)
     }
 
-    /// Tries out whether `enterIfNeeded` would work, and whether a build could be isolated then.
+    /// Tries whether `enterIfNeeded` works, and whether a build can be isolated then.
     ///
     /// - Throws: as `enterIfNeeded`.
     public static func check(tools: ToolTable, worker: Worker) async throws {
@@ -54,7 +53,7 @@ public enum UserNamespace {
         IDRange.ranges(inMap: (try? readText(FilePath("/proc/self/\(name)"))) ?? "")
     }
 
-    /// Never returns but by throwing.
+    /// Replaces this process by the program. Returns only by throwing.
     static func execute(_ program: FilePath, _ words: [String]) throws {
         var pointers: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
         pointers.append(nil)
@@ -65,22 +64,22 @@ public enum UserNamespace {
     }
 }
 
-/// What discographer-worker is told, as JSON in its second argument, to make the process that runs it root of a user namespace.
+/// A request to discographer-worker, as JSON in its second argument: make the process root of a user namespace, then run a program.
 struct NamespaceEntry: Codable {
     /// The worker's first argument.
     static let name = "user-namespace"
 
-    /// The setuid programs that write the maps, with their arguments; `nil`: the maps are written by the process itself, which may.
+    /// The setuid programs that write the maps, with their arguments; `nil` when the process may write them itself.
     var uidMapper: [String]?
     var gidMapper: [String]?
-    /// `nil`: the process is in its namespace already.
+    /// `nil` when the process is in its namespace already.
     var uidMap: [IDRange]?
     var gidMap: [IDRange]?
-    /// What is started then; `nil`: nothing, it was a question.
+    /// The program to run then; `nil` to try only.
     var program: String?
     var arguments: [String] = []
 
-    /// What this process needs; `nil` for the host's root, who needs nothing.
+    /// What this process needs; `nil` for the host's root, which needs nothing.
     ///
     /// - Throws: `RootlessError`, or `HostSystemError.toolMissing`.
     init?(tools: ToolTable) throws {
@@ -91,7 +90,7 @@ struct NamespaceEntry: Codable {
             let reach = min(IDRange.reach(of: own), IDRange.reach(of: groups))
             guard reach >= SubordinateIDs.needed - 1 else { throw RootlessError.narrowNamespace(reach) }
             guard !UserNamespace.mayMount else { return }
-            // Root of a container. A map of all ids would look like the host's own.
+            // Root of a container. The map is limited, since a map of all ids would look like the host's own.
             uidMap = IDRange.same(below: min(reach, SubordinateIDs.needed), in: own)
             gidMap = IDRange.same(below: min(reach, SubordinateIDs.needed), in: groups)
             return
@@ -123,7 +122,7 @@ struct NamespaceEntry: Codable {
 
     func encoded() throws -> String { String(decoding: try JSONEncoder().encode(self), as: UTF8.self) }
 
-    /// In the worker, before it has a second thread.
+    /// Does it, in the worker, before the worker has a second thread.
     ///
     /// - Throws: `RootlessError`.
     func perform() throws {

@@ -1,16 +1,16 @@
 import Dispatch
 import Synchronization
 
-/// Does blocking work (C libraries, file trees) on a thread of its own, never on the cooperative pool.
+/// Runs blocking work (C libraries, file trees) on a thread outside the cooperative pool.
 public func offPool<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
         DispatchQueue.global().async { continuation.resume(with: Result(catching: body)) }
     }
 }
 
-/// Does blocking work for each of several things, on as many threads as there are cores; returns when all is done.
+/// Runs blocking work for each element, on as many threads as there are cores, and waits for all.
 ///
-/// - Throws: the first thing's error that failed, when all are done.
+/// - Throws: the error of the first element that failed, after all have ended.
 public func concurrently<Element: Sendable, Value: Sendable>(
     _ elements: [Element], _ body: @Sendable (Element) throws -> Value
 ) rethrows -> [Value] {

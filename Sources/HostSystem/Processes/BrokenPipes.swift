@@ -1,7 +1,7 @@
 import Glibc
 
-/// From now on, writing to a pipe that nobody reads is an error (`EPIPE`) and not the end of this process (signal(7), SIGPIPE): a program that this one feeds may
-/// end before it has read everything. Programs that this process starts get the signal as they are used to.
+/// Makes writing to a pipe without a reader an error (`EPIPE`) instead of ending this process (SIGPIPE, signal(7)): a program may end before it has read all of
+/// its input. Programs that this process starts still get the signal.
 public func makeBrokenPipesErrors() { _ = isIgnored }
 
 private let isIgnored: Void = { _ = signal(SIGPIPE, SIG_IGN) }()

@@ -1,13 +1,14 @@
 public import SystemPackage
 
-/// Whether KVM really runs a guest here. `/dev/kvm` may exist, open, and hang: only a guest that ran is proof.
+/// Tests whether KVM works here by running a guest: `/dev/kvm` may exist, open, and hang.
 public enum KVMProbe {
-    /// mov al, 16; out 0xf4, al; hlt - the debug exit device then ends QEMU with status 33 (2 * 16 + 1).
+    /// mov al, 16; out 0xf4, al; hlt. The debug exit device ends QEMU with status 2 * 16 + 1 then.
     private static let bootSector: [UInt8] =
         [0xb0, 0x10, 0xe6, 0xf4, 0xf4, 0xeb, 0xfd] + [UInt8](repeating: 0, count: 503) + [0x55, 0xaa]
+    private static let success = ToolStatus.exited(33)
     private static let seconds = "5"
 
-    /// Starts a guest of one sector, with the processor that real guests get, for at most five seconds.
+    /// Boots a guest from one sector, with the processor type of real guests, for at most five seconds.
     ///
     /// - Parameter scratch: an existing folder for the sector.
     public static func works(tools: ToolTable, scratch: FilePath) async -> Bool {
@@ -25,7 +26,7 @@ public enum KVMProbe {
             ])
             return false
         } catch HostSystemError.toolFailed(_, let status, _) {
-            return status.contains("33")
+            return status == success
         } catch {
             return false
         }

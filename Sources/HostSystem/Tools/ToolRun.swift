@@ -97,7 +97,7 @@ private func run(
     }
     guard status.isSuccess else {
         throw HostSystemError.toolFailed(
-            commandLine: commandLine([executable.string] + arguments), status: "ended with \(status.inWords)",
+            commandLine: commandLine([executable.string] + arguments), status: ToolStatus(status),
             ending: ending(of: (output ?? "") + (errors ?? "")))
     }
     return output ?? ""

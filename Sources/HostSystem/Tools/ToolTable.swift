@@ -1,11 +1,11 @@
-// Where external programs are on this host: the files of pathsPath (DESIGN section 2). Nothing is looked up in $PATH.
+// Finds external programs of this host in the files of pathsPath (DESIGN section 2). $PATH is not used.
 public import SystemPackage
 
-/// One external program: where it is and which package brings it.
+/// One external program: its path and its package.
 public struct Tool: Hashable, Codable, Sendable {
     public var name: String
     public var path: FilePath
-    /// The package of this host family that brings the program.
+    /// The package of this host family that has the program.
     public var package: String
 
     public init(name: String, path: FilePath, package: String) {
@@ -17,19 +17,19 @@ public struct Tool: Hashable, Codable, Sendable {
 
 /// The programs of one build-host family, read from `pathsPath/<family>`.
 ///
-/// A line is `name path package`, or `soname library package` for what is loaded at run time; space-delimited; blank lines and `#` comments
-/// are skipped.
+/// A line is `name path package`, or `soname library package` for a library that is loaded at run time. Fields are separated by spaces; blank lines and
+/// `#` comments are skipped.
 public struct ToolTable: Hashable, Codable, Sendable {
     public var family: String
     public var file: FilePath
     public private(set) var tools: [String: Tool] = [:]
-    /// By the name that the dynamic linker looks for, such as `libcurl.so.4`: the package that brings the library.
+    /// The package of a library, by the name that the dynamic linker looks for, such as `libcurl.so.4`.
     public private(set) var libraries: [String: String] = [:]
 
     /// Reads the table for the family that os-release(5) names (`ID`, then each of `ID_LIKE`).
     ///
-    /// - Throws: `HostSystemError.unknownHostFamily` when no file fits, `.toolTableMalformed` for a bad line,
-    ///   `.toolTableEmpty` when there is none.
+    /// - Throws: `HostSystemError.unknownHostFamily` when no file matches, `.toolTableMalformed` for a bad line,
+    ///   `.toolTableEmpty` when there are no lines.
     public init(pathsPath: FilePath, osRelease: FilePath = "/etc/os-release") throws {
         let candidates = Self.families(in: (try? readText(osRelease)) ?? "")
         for family in candidates {
@@ -59,17 +59,17 @@ public struct ToolTable: Hashable, Codable, Sendable {
         guard !tools.isEmpty else { throw HostSystemError.toolTableEmpty(file: file) }
     }
 
-    /// The program of that name.
+    /// The program with that name.
     ///
-    /// - Throws: `HostSystemError.toolUnknown` when the table has no such line, `.toolMissing` when the program is not
-    ///   where the table says.
+    /// - Throws: `HostSystemError.toolUnknown` when the table does not have the name, `.toolMissing` when the program does not exist at its
+    ///   path.
     public func tool(_ name: String) throws -> Tool {
         guard let tool = tools[name] else { throw HostSystemError.toolUnknown(name: name, table: file) }
         guard isExecutable(tool.path) else { throw HostSystemError.toolMissing(tool) }
         return tool
     }
 
-    /// Programs of the table that are not on this host, sorted by name.
+    /// Programs of the table that this host does not have, sorted by name.
     public var missing: [Tool] {
         tools.values.filter { !isExecutable($0.path) }.sorted { $0.name < $1.name }
     }

@@ -2,9 +2,9 @@ internal import CLinux
 import Glibc
 import SystemPackage
 
-/// Takes from this worker and from all that it starts, for good, what neither librpm nor a scriptlet needs: capabilities but those over files and
-/// users, the system calls that reach the host's kernel log, keyrings, audit and modules, and core dumps (CLinux/confinement.c has the lists).
-/// Nothing waits for disks any more: fsync(2) and its kin succeed at once. The worker alone may still mount and unmount. Threads that are there already are not confined.
+/// Removes from this worker and everything that it starts, for good, what neither librpm nor scriptlets need: all capabilities except those over files and
+/// users, the system calls for the host's kernel log, keyrings, audit and modules, and core dumps (CLinux/confinement.c has the lists). fsync(2) and its
+/// relatives succeed without waiting for the disk. Only the worker itself may still mount and unmount. Threads that exist already are not confined.
 ///
 /// - Throws: `HostSystemError.isolationFailed`.
 public func confine() throws {

@@ -2,13 +2,13 @@ import Glibc
 import Synchronization
 import SystemPackage
 
-/// What the pipeline says to a worker: a line for the job, and then, while the job is done, a line for each thing that it may have to wait for.
+/// Messages of the pipeline to a worker: one line with the job, then, while the job runs, a line for each thing that it may wait for.
 final class WorkerInput: Sendable {
     private let descriptor: FileDescriptor
-    /// Read, and not asked for yet.
+    /// Bytes that were read but not returned yet.
     private let rest = Mutex<[UInt8]>([])
 
-    /// Reads from standard input, which stays open as the lifeline. Nothing that the worker starts gets the descriptor.
+    /// Reads from standard input, which stays open as the lifeline. Programs that the worker starts do not get the descriptor.
     ///
     /// - Throws: `Errno` of fcntl(2).
     init() throws {
@@ -17,9 +17,9 @@ final class WorkerInput: Sendable {
         descriptor = FileDescriptor(rawValue: copy)
     }
 
-    /// The next line; `nil` when the pipeline has nothing more to say.
+    /// The next line; `nil` after the last one.
     ///
-    /// - Parameter waits: `false`: `nil` also when there is none yet.
+    /// - Parameter waits: `false` to return `nil` also when there is no line yet.
     /// - Throws: `Errno` of read(2).
     func nextLine(waits: Bool = true) throws -> [UInt8]? {
         try rest.withLock { rest in

@@ -74,12 +74,11 @@ public enum WorkerEvent: Codable, Hashable, Sendable {
 
 /// Why a worker's job failed, typed enough for the caller to decide by case.
 public struct WorkerFailure: Error, Codable, Hashable, Sendable, CustomStringConvertible {
-    /// One word for the kind, such as `scriptlet`, `signature`, `diskFull`.
-    public var kind: String
+    public var kind: FailureKind
     /// For people: what is wrong, of which file or package, and what would be right. All of a kind at once, a line each.
     public var message: String
 
-    public init(kind: String, message: String) {
+    public init(kind: FailureKind, message: String) {
         self.kind = kind
         self.message = message
     }

@@ -4,20 +4,20 @@ import Foundation
 import Glibc
 import SystemPackage
 
-/// How the worker ends, as sysexits(3) has them.
+/// Exit statuses of the worker, in part from sysexits(3).
 enum WorkerExit: Int32 {
     case success = 0
-    /// The host does not let this user build: the exit status of discographer itself, in whose place the worker runs then (DESIGN section 6).
+    /// The host does not let this user build. The worker runs in the place of discographer then, so this is discographer's own status for it (DESIGN section 6).
     case rootless = 2
-    /// The job failed and said why.
+    /// The job failed and sent a reason.
     case failure = 1
     case usage = 64
     case isolation = 71
 }
 
-/// Reads a job from standard input, isolates this process as the job asks, does the job, and exits.
+/// Reads a job from standard input, isolates this process as the job demands, runs the job, and exits.
 ///
-/// Standard input stays open as the lifeline: when its other end closes, the worker and all its descendants are killed.
+/// Standard input stays open as the lifeline: the worker and all its descendants are killed when its other end closes.
 public func workerMain(
     arguments: [String], jobs: [any WorkerJob.Type], sessions: [any WorkerSession.Type] = []
 ) -> Never {
@@ -42,11 +42,11 @@ public func workerMain(
     }
 }
 
-/// A session, which has this process's terminal: nobody reads messages, and nobody's end but the terminal's ends it.
+/// Runs a session, which has this process's terminal. There is no message channel, and no lifeline but the terminal.
 private func perform<Session: WorkerSession>(_ type: Session.Type, description: String) -> Never {
     umask(0o022)
     OpenFiles.setLimitOfWorkers()
-    // ^C and ^\ are for what runs in the foreground.
+    // ^C and ^\ are meant for the program in the foreground.
     signal(SIGINT, SIG_IGN)
     signal(SIGQUIT, SIG_IGN)
     do {
@@ -59,7 +59,7 @@ private func perform<Session: WorkerSession>(_ type: Session.Type, description: 
     }
 }
 
-/// `NamespaceEntry`: the process goes on as another program, or ends.
+/// Performs a `NamespaceEntry`: becomes another program, or exits.
 private func enterNamespace(_ description: String) -> Never {
     do {
         try JSONDecoder().decode(NamespaceEntry.self, from: Data(description.utf8)).perform()
@@ -82,14 +82,14 @@ private func perform<Job: WorkerJob>(_ type: Job.Type, reporter: WorkerReporter)
         reporter.send(.failure(failure))
         exit(WorkerExit.failure.rawValue)
     } catch {
-        reporter.send(.failure(WorkerFailure(kind: "\(Swift.type(of: error))", message: "\(error)")))
+        reporter.send(.failure(WorkerFailure(kind: FailureKind(rawValue: "\(Swift.type(of: error))"), message: "\(error)")))
         exit(WorkerExit.failure.rawValue)
     }
 }
 
-/// - Returns: the isolation's kept folder, if it has one.
+/// - Returns: the isolation's kept folder, if there is one.
 @discardableResult
-private func isolate(_ isolation: Isolation, lifeline: FileDescriptor?) throws -> HiddenFolder? {
+private func isolate(_ isolation: Isolation, lifeline: FileDescriptor?) throws -> ParkedDescriptor? {
     func copies(_ paths: [FilePath]) -> [UnsafePointer<CChar>?] { paths.map { UnsafePointer(strdup($0.string)) } }
     let writable = copies(isolation.writablePaths)
     let readable = copies(visiblePaths(isolation))
@@ -118,10 +118,13 @@ private func isolate(_ isolation: Isolation, lifeline: FileDescriptor?) throws -
         throw HostSystemError.isolationFailed(
             step: step.map { String(cString: $0) } ?? "", errno: Errno(rawValue: errno))
     }
-    return keptDescriptor < 0 ? nil : try HiddenFolder(FileDescriptor(rawValue: keptDescriptor))
+    if !isolation.network, discographer_bring_up_loopback() != 0 {
+        throw HostSystemError.isolationFailed(step: "bringing up the loopback interface", errno: Errno(rawValue: errno))
+    }
+    return keptDescriptor < 0 ? nil : try ParkedDescriptor(FileDescriptor(rawValue: keptDescriptor))
 }
 
-/// What has to be shown again after everything else was hidden.
+/// The paths that must stay visible when the rest is hidden.
 private func visiblePaths(_ isolation: Isolation) -> [FilePath] {
     guard isolation.hidesHost else {
         let hidden: [FilePath] = ["/tmp", "/var/tmp", "/run"]

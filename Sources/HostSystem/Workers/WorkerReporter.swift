@@ -2,15 +2,15 @@ import Foundation
 import Glibc
 import SystemPackage
 
-/// The worker's way to talk: messages leave on descriptor 3, and whatever else the process or its children print on
-/// 1 and 2 is its log.
+/// The worker's connection to the pipeline: messages go out on what was descriptor 1. Everything that the process or its children print on 1 and 2 is its
+/// log.
 public final class WorkerReporter: Sendable {
     let messages: FileDescriptor
     let input: WorkerInput
-    /// What `Isolation.keptFolder` asks for; `nil` where the kernel gives none.
-    public let keptFolder: HiddenFolder?
+    /// The folder of `Isolation.keptFolder`; `nil` if there is none or the kernel does not support it.
+    public let keptFolder: ParkedDescriptor?
 
-    /// Takes over standard output: what was descriptor 1 becomes the message channel, and 1 is joined with 2.
+    /// Takes over standard output: makes descriptor 1 the message channel under another number, and lets 1 go to where 2 goes.
     init() throws {
         input = try WorkerInput()
         messages = try FileDescriptor.standardOutput.duplicate()
@@ -19,14 +19,14 @@ public final class WorkerReporter: Sendable {
         keptFolder = nil
     }
 
-    private init(_ messages: FileDescriptor, _ input: WorkerInput, keptFolder: HiddenFolder?) {
+    private init(_ messages: FileDescriptor, _ input: WorkerInput, keptFolder: ParkedDescriptor?) {
         self.messages = messages
         self.input = input
         self.keptFolder = keptFolder
     }
 
-    /// The same, for a job that has such a folder.
-    func keeping(_ folder: HiddenFolder?) -> WorkerReporter { WorkerReporter(messages, input, keptFolder: folder) }
+    /// The same reporter with a kept folder.
+    func keeping(_ folder: ParkedDescriptor?) -> WorkerReporter { WorkerReporter(messages, input, keptFolder: folder) }
 
     public func callAsFunction(_ event: WorkerEvent) { send(.event(event)) }
 
@@ -34,31 +34,31 @@ public final class WorkerReporter: Sendable {
         send(.event(.progress(completed: completed, total: total, item: item)))
     }
 
-    /// Other work waits for what was done; see `WorkerEvent.done`.
+    /// Reports something that other work waits for; see `WorkerEvent.done`.
     public func done(_ what: String) { send(.event(.done(what))) }
 
-    /// The next thing that the pipeline has to say (`Worker.run`'s `words`); `nil` when there is nothing more.
+    /// The pipeline's next message (`words` of `Worker.run`); `nil` after the last one.
     ///
-    /// - Parameter waits: `false`: `nil` also when there is nothing yet.
+    /// - Parameter waits: `false` to return `nil` also when there is none yet.
     /// - Throws: `Errno` of read(2), `DecodingError`.
     public func nextWord(waits: Bool = true) throws -> String? {
-        // The pipe stays open as the lifeline: an empty line is the end.
+        // An empty line is the end, since the pipe stays open as the lifeline.
         guard let line = try input.nextLine(waits: waits), !line.isEmpty else { return nil }
         return try JSONDecoder().decode(String.self, from: Data(line))
     }
 
-    /// What `nextWord` reads. As JSON: a word may have the line ends of a file's name in it.
+    /// A line for `nextWord`. In JSON, since a word may contain a file's name with a line feed.
     static func line(ofWord word: String) -> [UInt8]? {
         (try? JSONEncoder().encode(word)).map { Array($0) + [UInt8(ascii: "\n")] }
     }
 
     public func warn(_ text: String) { send(.event(.warning(text))) }
 
-    /// Says a line in the machine's log, and nowhere else.
+    /// Writes a line only to the machine's log.
     public func log(_ line: String) { _ = try? FileDescriptor.standardError.writeAll("\(line)\n".utf8) }
 
     func send(_ message: WorkerMessage) {
-        // A reader that is gone means that the build is gone: the monitor ends this process.
+        // Writing fails when the build has ended; the monitor ends this process then.
         if let line = Self.line(message) { _ = try? messages.writeAll(line) }
     }
 

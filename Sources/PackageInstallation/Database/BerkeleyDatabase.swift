@@ -1,6 +1,6 @@
-// librpm of the build host writes SQLite; rpm before 4.16 reads Berkeley DB only. The root's own programs make that of the headers: db_load(1) of libdb-utils,
-// which those rpm packages require, writes the table of packages, and `rpmdb --rebuilddb` the indices. (`rpmdb --importdb` would be shorter, but came
-// with rpm 4.12 only.)
+// Converts the package database to Berkeley DB, the only format that rpm before 4.16 reads; librpm of the build host writes SQLite. The root's own programs
+// do it: db_load(1) of libdb-utils, which those rpm packages require, writes the table of packages from the headers, and `rpmdb --rebuilddb` writes the
+// indices. (`rpmdb --importdb` exists only since rpm 4.12.)
 internal import CRPM
 import Glibc
 import HostSystem
@@ -8,18 +8,18 @@ import SystemPackage
 
 struct BerkeleyDatabase {
     let root: FilePath
-    /// The database's folder, in the root.
+    /// The database's folder, as a path in the root.
     let folder: FilePath
 
     private static let loader: FilePath = "/usr/bin/db_load"
     private static let builder: FilePath = "/usr/bin/rpmdb"
 
-    /// What the root has not to make the database.
+    /// A program for the conversion that the root does not have.
     var missingProgram: FilePath? {
         [Self.loader, Self.builder].first { !isExecutable(root.pushing($0.removingRoot())) }
     }
 
-    /// Makes the database of that of the transaction, which is removed.
+    /// Makes the database from the transaction's, and removes that one.
     ///
     /// - Throws: `HostSystemError`, with what the root's program said; `WorkerFailure`.
     func make(from transaction: rpmts) throws {
@@ -40,12 +40,12 @@ struct BerkeleyDatabase {
         }
         guard found == count else {
             throw WorkerFailure(
-                kind: "librpm", message: "the root's rpm finds \(found) packages in its database of \(count)")
+                kind: .librpm, message: "the root's rpm finds \(found) packages in the converted database; expected \(count)")
         }
         try makeReproducible()
     }
 
-    /// db_dump(1)'s format: of each header its number, 0 for the greatest number, and its bytes.
+    /// Writes the headers in the format of db_dump(1): the number and the bytes of each, after an entry 0 with the greatest number.
     private func writeDump(of transaction: rpmts, to path: FilePath) throws -> Int {
         let file = try FileDescriptor.open(
             path, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec], permissions: .ownerReadWrite)
@@ -58,7 +58,7 @@ struct BerkeleyDatabase {
             func number(_ value: UInt32) -> [UInt8] { withUnsafeBytes(of: value) { line($0) } }
             try file.writeAll("VERSION=3\nformat=bytevalue\ntype=hash\nHEADER=END\n".utf8)
             guard let iterator = rpmtsInitIterator(transaction, rpmDbiTagVal(RPMDBI_PACKAGES.rawValue), nil, 0) else {
-                throw WorkerFailure(kind: "librpm", message: "the root's package database has no packages")
+                throw WorkerFailure(kind: .librpm, message: "the root's package database has no packages")
             }
             defer { rpmdbFreeIterator(iterator) }
             var headers: [UInt32: [UInt8]] = [:]
@@ -75,8 +75,8 @@ struct BerkeleyDatabase {
         }
     }
 
-    /// A file of Berkeley DB has an identity made of inode, clock and chance in bytes 52 to 72 (dbinc/db_page.h, `uid` of a metadata page), which has
-    /// to differ within an environment only. The environment's own files come back when it is opened.
+    /// Replaces what differs from run to run. Bytes 52 to 72 of a Berkeley DB file are an identity made of inode, clock and random bytes (dbinc/db_page.h, `uid`
+    /// of a metadata page), which only has to be unique within an environment. The environment's own files are made again when it is opened.
     private func makeReproducible() throws {
         try walk(root.pushing(folder.removingRoot())) { path, status in
             guard status.st_mode & S_IFMT == S_IFREG, let name = path.lastComponent?.string else { return }

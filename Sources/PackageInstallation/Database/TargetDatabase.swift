@@ -1,13 +1,13 @@
-// Where the distribution that is installed keeps its RPM database, and in which form its own rpm reads it. Both are told by the packages.
+// Where the installed distribution keeps its RPM database, and in which format its rpm reads it. The packages say both.
 internal import CRPM
 import Glibc
 import HostSystem
 import SystemPackage
 
 struct TargetDatabase {
-    /// In the root.
+    /// As a path in the root.
     var path: FilePath { settings["_dbpath"].map { FilePath($0.value) } ?? (hasImageState ? Self.imageState : "/var/lib/rpm") }
-    /// What macros of the packages ask for, as `sqlite` or `ndb`, and the file that does.
+    /// The backend that macros of the packages set, such as `sqlite` or `ndb`, and the macro file.
     var backend: (name: String, file: FilePath)? { settings["_db_backend"].map { ($0.value, $0.file) } }
     /// The version of the package `rpm`, if it is installed.
     private(set) var rpmVersion: String?
@@ -27,18 +27,18 @@ struct TargetDatabase {
     }
 
     private var settings: [String: Setting] = [:]
-    /// The numbers of packages that have macro files, and these.
+    /// The macro files, by the number of their package.
     private(set) var macroFiles: [Int: Set<FilePath>] = [:]
     private var hasImageState = false
 
-    /// Fedora from 36 on and openSUSE own this folder, and have a link to it in the place of the old one.
+    /// Fedora since 36 and openSUSE have this folder, and a link to it in the old place.
     private static let imageState: FilePath = "/usr/lib/sysimage/rpm"
-    /// What stands before paths there. Others, and commands, have a meaning on the running machine only.
+    /// The macros that paths of macro files begin with. Other macros and commands can only be expanded on the running machine.
     private static let folders = [
         "%{_usr}": "/usr", "%{_prefix}": "/usr", "%{_var}": "/var", "%{_localstatedir}": "/var", "%_usr": "/usr", "%_var": "/var",
     ]
 
-    /// - Parameter number: the package's.
+    /// - Parameter number: the package's number in the job.
     mutating func add(_ header: Header?, _ list: rpmfiles?, number: Int) {
         if let name = headerGetString(header, rpmTagVal(RPMTAG_NAME.rawValue)), strcmp(name, "rpm") == 0,
             let version = headerGetString(header, rpmTagVal(RPMTAG_VERSION.rawValue))
@@ -53,7 +53,7 @@ struct TargetDatabase {
 
     /// - Throws: `WorkerFailure` when the database that librpm wrote is no longer in the root.
     func checkIsThere(in root: FilePath, of transaction: rpmts) throws {
-        // To look at the files that have these names now.
+        // Opens the files again, under the names that they have now.
         rpmtsCloseDB(transaction)
         if exists(root.pushing(path.removingRoot())), rpmtsOpenDB(transaction, O_RDONLY) == 0 {
             let names = rpmdbIndexIteratorInit(rpmtsGetRdb(transaction), RPMDBI_NAME)
@@ -62,10 +62,10 @@ struct TargetDatabase {
             var length = 0
             if rpmdbIndexIteratorNext(names, &name, &length) == 0 { return }
         }
-        throw WorkerFailure(kind: "librpm", message: "the root's package database in \(path) is gone: a scriptlet has deleted it")
+        throw WorkerFailure(kind: .librpm, message: "the root's package database in \(path) does not exist any more; a scriptlet has deleted it")
     }
 
-    /// Reads macro files of a package that has been verified.
+    /// Reads macro files of a verified package.
     ///
     /// - Throws: `WorkerFailure` when its payload cannot be read.
     mutating func read(_ files: Set<FilePath>, of package: PackageFile) throws {
@@ -111,6 +111,6 @@ struct TargetDatabase {
         }
     }
 
-    /// rpm writes SQLite since 4.16 (its release notes); what came before reads Berkeley DB, and what comes after, where its macros say so.
+    /// rpm uses SQLite by default since 4.16 (its release notes). Older ones read Berkeley DB, and newer ones do if their macros say so.
     var needsBerkeleyDB: Bool { rpmVersion.map { rpmvercmp($0, "4.16") < 0 || backend?.name == "bdb" } ?? false }
 }

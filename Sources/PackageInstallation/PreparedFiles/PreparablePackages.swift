@@ -1,27 +1,27 @@
-// Which packages' files another process may make before it is their turn (PreparedFiles): those of which it is certain, whatever scriptlets do until then,
-// what librpm makes of them. The others are librpm's alone; so is every package whose place in the root is other than expected when its turn has come.
+// Chooses the packages whose files another process may make before their turn (PreparedFiles): those for which librpm's result is certain, whatever
+// scriptlets do until then. librpm makes the files of all others, and of a package whose place in the root is not as expected when its turn comes.
 internal import CRPM
 import ConfigurationTree
 import Glibc
 import SystemPackage
 
 struct PreparablePackages {
-    /// librpm writes to `NAME;01234567` first (fsm.c): a longer name it refuses.
+    /// librpm writes to `NAME;01234567` first (fsm.c), so it refuses a longer name.
     private static let longestName = Int(NAME_MAX) - 9
 
     private let skipsDocumentation: Bool
     private let skipsLanguages: Bool
-    /// At and below these paths librpm makes nothing, or less than the package has.
+    /// At and below these paths librpm makes none or not all of a package's files.
     private let skippedPaths: [(path: String, below: String)]
     private let leavingOut: String
     private var numbers: Set<Int> = []
-    /// Hashes of the paths of all packages' files that are no folders, with the first package that has it. Two packages with the same hash are taken for
-    /// packages with the same path: librpm decides which of them makes it.
+    /// The first package that has a path, by the path's hash, for everything but folders. Two packages with the same hash count as packages with the same
+    /// path, of which librpm decides which one makes it.
     private var owners: [Int: Int] = [:]
     private var architectures: Set<String> = []
     private var configuration: [Int: [FilePath]] = [:]
     private var folders = SharedFolders()
-    /// Of each package, the folders that it makes.
+    /// By package, the folders that it makes.
     private(set) var madeFolders: [Int: Set<Int32>] = [:]
 
     init(job: InstallJob, covered: some Sequence<FilePath>) {
@@ -33,22 +33,22 @@ struct PreparablePackages {
 
     /// The packages by their numbers in the job.
     ///
-    /// None where colours decide about files at the same path by different names, which only packages of several architectures have, or languages
-    /// about what stays out.
+    /// Empty when librpm chooses between files by their colour, which happens only with packages of several architectures, or leaves files out by
+    /// language.
     var all: Set<Int> { architectures.count > 1 || skipsLanguages ? [] : numbers }
 
-    /// Takes out what depends on the root as it is before the first package is installed, when librpm decides about it: configuration files that are
-    /// there already are its to rename, and with links in the way of folders it is its to say which names are the same.
+    /// Removes packages whose result depends on the root as it is right before the first package is installed, which is when librpm looks at it: librpm
+    /// renames configuration files that exist already, and it alone decides which names are the same when links lead to folders.
     ///
-    /// - Parameter order: the packages' numbers as they are installed.
+    /// - Parameter order: the packages' numbers in the order of installation.
     mutating func settle(order: [Int], isThere: (FilePath) -> Bool, isBehindLink: (FilePath) -> Bool) {
-        // A %pretrans in Lua may have defined other macros since.
+        // A %pretrans in Lua may have defined macros since.
         guard leavingOut == Self.leavingOut, !folders.places.contains(where: isBehindLink) else { return numbers.removeAll() }
         for (number, paths) in configuration where numbers.contains(number) && paths.contains(where: isThere) { numbers.remove(number) }
         madeFolders = folders.made(inOrder: order)
     }
 
-    /// The macros by which librpm leaves files out (skipInstallFiles, transaction.c), as they are now.
+    /// The current values of the macros by which librpm leaves files out (skipInstallFiles, transaction.c).
     private static var leavingOut: String {
         var text: UnsafeMutablePointer<CChar>?
         defer { free(text) }
@@ -75,7 +75,7 @@ struct PreparablePackages {
         }
     }
 
-    /// Whether no other package so far has one of its files; the other one is no longer preparable either.
+    /// Whether no earlier package has one of this one's files. An earlier one that has is no longer preparable either.
     private mutating func noteOwner(of list: rpmfiles, _ number: Int) -> Bool {
         var isAlone = true
         for index in 0..<Int32(rpmfilesFC(list)) where mode_t(rpmfilesFMode(list, index)) & S_IFMT != S_IFDIR {
@@ -115,7 +115,7 @@ struct PreparablePackages {
         }
     }
 
-    /// Whether librpm makes it in any case, and without a look at the root's users.
+    /// Whether librpm makes the file in any case and without looking up users of the root.
     private func isPlain(_ list: rpmfiles, _ index: Int32) -> Bool {
         func isEmpty(_ text: UnsafePointer<CChar>?) -> Bool { text.map { $0.pointee == 0 } ?? true }
         func isRoot(_ text: UnsafePointer<CChar>?) -> Bool { text.map { strcmp($0, "root") == 0 } ?? false }

@@ -1,46 +1,46 @@
-// Files of packages that are made before it is their turn, and moved to their places when it has come.
+// Makes the files of packages before their turn, and moves them to their places when it comes.
 //
-// librpm makes a package's files between two scriptlets, on one core. What another process has made meanwhile in a folder beside the root is moved into the
-// root at RPMCALLBACK_INST_START, and librpm is told to leave the files of this package alone (RPMTRANS_FLAG_JUSTDB, which it reads for each package after
-// that callback, psm.c). The root is the same either way, to the byte and to each folder's time (PreparedFilesTests): folders and files are made in the
-// order of rpmPackageFilesInstall (fsm.c). Where anything is other than in an empty root - a file that is there already, a folder that is a link - the
-// package is left to librpm, and what was moved is taken away.
+// librpm makes a package's files between two scriptlets, on one core. Meanwhile another process makes files in a folder beside the root. They are moved into
+// the root at RPMCALLBACK_INST_START, and librpm is told to make no files of this package (RPMTRANS_FLAG_JUSTDB, which it reads for each package after that
+// callback, psm.c). The root is the same either way, to the byte and to each folder's time (PreparedFilesTests), because folders and files are made in the
+// order of rpmPackageFilesInstall (fsm.c). If anything differs from an empty root - a file exists already, a folder is a link - the moved files are removed
+// and librpm makes the files of the package.
 internal import CRPM
 import Glibc
 import HostSystem
 import SystemPackage
 
-/// What is prepared for a root.
+/// The prepared files of a root.
 struct PreparedFiles {
-    /// Has the root and the folder, as one mount: files are moved between them.
-    private let parent: HiddenFolder
+    /// Contains the root and the folder in one mount, so that files can be renamed between them.
+    private let parent: ParkedDescriptor
     private let root: String
     private let folder: String
     private let covered: Set<FilePath>
 
     /// - Parameters:
-    ///   - folder: beside the root; `place` names what is in it.
-    ///   - covered: folders of the root that others are mounted over.
-    init?(for root: FilePath, from folder: FilePath?, in parent: HiddenFolder?, covered: Set<FilePath>) {
+    ///   - folder: beside the root; see `place` for its entries.
+    ///   - covered: folders of the root that are mounted over.
+    init?(for root: FilePath, from folder: FilePath?, in parent: ParkedDescriptor?, covered: Set<FilePath>) {
         guard let parent, let name = root.lastComponent, let folder = folder?.lastComponent else { return nil }
         self.parent = parent
         self.root = name.string
         self.folder = folder.string
         self.covered = covered
-        // Another file system may be mounted there.
+        // Another file system may be mounted on the root.
         guard with(folder.string, { opened, _ in opened.isSame(as: root) }) == true else { return nil }
     }
 
-    /// The folder with a package's regular files, each with its number in the package's list for a name.
+    /// The folder with a package's regular files. Each has as its name the file's number in the package's list.
     static func place(of number: Int, in folder: FilePath) -> FilePath { folder.appending("\(number)") }
 
-    /// Is there beside the package's files.
+    /// A file beside the package's files, which has their order.
     static let orderName = "order"
 
-    /// There when it is too late to begin with the package.
+    /// Exists when it is too late to begin with the package.
     static func mark(of number: Int, in folder: FilePath) -> FilePath { folder.appending("\(number).begun") }
 
-    /// Does something with the root and a folder beside it, neither of which stays open.
+    /// Calls `body` with the root and a folder beside it, and closes both afterwards.
     private func with<Value>(_ name: String, _ body: (borrowing OpenRoot, _ folder: FileDescriptor) -> Value) -> Value? {
         parent.with { parent in
             let opened = openat(parent.rawValue, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -51,7 +51,7 @@ struct PreparedFiles {
         } ?? nil
     }
 
-    /// Those of the packages that can be prepared in view of what the root has; to be asked when librpm has decided what becomes of that.
+    /// The packages that can be prepared, given what the root contains. To be called when librpm has looked at the root.
     ///
     /// - Parameter order: the packages' numbers as they are installed.
     func settle(_ packages: inout PreparablePackages, order: [Int]) -> Set<Int> {
@@ -61,7 +61,7 @@ struct PreparedFiles {
         } ?? []
     }
 
-    /// Says that the package's files are made otherwise.
+    /// Notes that librpm makes the package's files.
     func markBegun(_ number: Int) {
         _ = with(folder) { _, folder in
             let file = openat(folder.rawValue, "\(number).begun", O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
@@ -69,10 +69,10 @@ struct PreparedFiles {
         }
     }
 
-    /// Makes the package's files in the root of those that are prepared.
+    /// Moves the package's prepared files into the root and makes its folders.
     ///
-    /// - Parameter madeFolders: the package's folders that are its to make.
-    /// - Returns: whether all are in their places; if not, librpm can make all of them as if nothing had been done.
+    /// - Parameter madeFolders: the folders that this package makes.
+    /// - Returns: whether all are in their places. If not, the root is as before, so that librpm can make all of them.
     func move(_ number: Int, _ header: Header?, madeFolders: Set<Int32>) -> Bool {
         guard let list = FileList(header) else { return false }
         return with("\(folder)/\(number)") { root, prepared in move(list.files, from: prepared, to: root, madeFolders) } ?? false
@@ -104,7 +104,7 @@ struct PreparedFiles {
         case own(Int32)
     }
 
-    /// What stays would be seen in times: where librpm makes a folder in another one, that one's time changes.
+    /// Leaving folders behind would be visible: a folder's time changes when librpm makes another one in it.
     private func remove(_ made: [MadeEntry], of list: rpmfiles, from root: borrowing OpenRoot) {
         for entry in made.reversed() {
             switch entry {
@@ -121,7 +121,7 @@ struct PreparedFiles {
         }
     }
 
-    /// The package's files in the order of its payload: it decides about folders' times. That of hard links is another one than the header's.
+    /// The package's files in the order of its payload, which determines folders' times. For hard links it differs from the header's order.
     private static func order(in folder: FileDescriptor, of count: Int) -> [Int32]? {
         let file = openat(folder.rawValue, orderName, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return nil }
@@ -188,7 +188,7 @@ extension PreparedFiles {
     /// - Parameter folder: empty.
     /// - Throws: `WorkerFailure`, `Errno`: librpm will make them, or say what is wrong.
     static func write(_ package: PackageFile, to folder: FilePath) throws {
-        let failure = WorkerFailure(kind: "transaction", message: "\(package.path) cannot be unpacked")
+        let failure = WorkerFailure(kind: .transaction, message: "\(package.path) cannot be unpacked")
         let transaction: rpmts = rpmtsCreate()
         defer { rpmtsFree(transaction) }
         rpmtsSetVfyLevel(transaction, 0)

@@ -2,9 +2,9 @@ internal import CStored
 import Glibc
 import SystemPackage
 
-/// A payload as a compressor would write it, with everything stored as it is.
+/// Writes a payload in a compressor's format with everything stored uncompressed.
 struct StoredPayload: ~Copyable {
-    /// What librpm calls the payload's compressor.
+    /// By librpm's name of the payload's compressor.
     enum Format: String {
         case xz, lzma, zstd
 
@@ -13,10 +13,10 @@ struct StoredPayload: ~Copyable {
     }
 
     private let file: FileDescriptor
-    /// Of xz alone.
+    /// Only for xz.
     private var state: OpaquePointer?
 
-    /// - Parameter file: written to from where it is.
+    /// - Parameter file: written to at its current position.
     /// - Throws: `Errno`.
     init(_ format: Format, to file: FileDescriptor) throws {
         self.file = file
@@ -39,7 +39,7 @@ struct StoredPayload: ~Copyable {
         guard result == 0 else { throw Errno(rawValue: errno) }
     }
 
-    /// Writes what ends the payload.
+    /// Writes the end of the payload.
     ///
     /// - Throws: `Errno`.
     mutating func end() throws {

@@ -1,18 +1,18 @@
-// Work ahead of the transaction, on another core, while librpm waits for scriptlets or writes files. Of most packages the files are made (PreparedFiles); of
-// others librpm gets a copy of the package whose payload is in the same format with everything stored as it is. By turns on two idle cores: with copies
-// alone CentOS 7.6's 275 packages (xz) took 9.1 s instead of 13.9, and of the demo's 179 packages (zstd) the part with files 2.7 s instead of 3.1
-// (medians of three); with files as well that part took 2.0 s instead of 3.2 (medians of six).
+// Works ahead of the transaction on another core, while librpm waits for scriptlets or writes files. For most packages it makes the files (PreparedFiles); for
+// others it makes a copy of the package whose payload is in the same format, but stored uncompressed. Measured in turns on two idle cores: with copies
+// alone, CentOS 7.6's 275 packages (xz) took 9.1 s instead of 13.9, and writing the files of the demo's 179 packages (zstd) 2.7 s instead of 3.1
+// (medians of three). With files as well, the latter took 2.0 s instead of 3.2 (medians of six).
 internal import CRPM
 import Foundation
 import Glibc
 public import HostSystem
 import SystemPackage
 
-/// A verified package, and the number under which its copy is known.
+/// A verified package and its number in the job.
 struct NumberedPackage: Codable, Sendable {
     var number: Int
     var file: PackageFile
-    /// Whether its files are wanted (`PreparedFiles`), or a copy of the package.
+    /// Whether to make its files (`PreparedFiles`), or a copy of the package.
     var asFiles: Bool
 }
 
@@ -21,9 +21,9 @@ public struct UnpackAheadJob: WorkerJob {
 
     public static let name = "unpack-ahead"
 
-    /// In the order in which they are wanted.
+    /// In the order of installation.
     var packages: [NumberedPackage]
-    /// For the copies; who no longer needs one removes it.
+    /// Where the copies go. Their user removes each one after use.
     var folder: FilePath
 
     public var isolation: Isolation {
@@ -33,13 +33,13 @@ public struct UnpackAheadJob: WorkerJob {
         return isolation
     }
 
-    /// What may lie there at once: more than any package of a distribution but a few, and no burden for a host that builds.
+    /// The most that copies may take at once: enough for all but the very largest packages of a distribution, and little for a build host.
     private static let mostBytes: Int64 = 512 << 20
     private static let pauseMicroseconds: UInt32 = 5000
 
     static func place(of number: Int, in folder: FilePath) -> FilePath { folder.appending("\(number).rpm") }
 
-    /// Whether the package, unpacked, leaves the room that scriptlets need until it is its turn.
+    /// Whether the unpacked package leaves enough free space for scriptlets until its turn.
     static func hasRoom(for header: Header?, in folder: FilePath) -> Bool {
         var room = statvfs()
         guard statvfs(folder.string, &room) == 0 else { return false }
@@ -48,21 +48,21 @@ public struct UnpackAheadJob: WorkerJob {
     }
 
     private static func size(of header: Header?) -> UInt64 {
-        // The second one is of packages with more than 4 GiB.
+        // Packages of more than 4 GiB have the second tag.
         [RPMTAG_SIZE, RPMTAG_LONGSIZE].map { headerGetNumber(header, rpmTagVal($0.rawValue)) }.max() ?? 0
     }
 
-    /// How the payload of a package for which it pays is compressed.
+    /// The compressor of the package's payload; `nil` when a copy is not worth it.
     static func format(of header: Header?) -> StoredPayload.Format? {
         guard size(of: header) < mostBytes else { return nil }
         return headerGetString(header, rpmTagVal(RPMTAG_PAYLOADCOMPRESSOR.rawValue)).flatMap { StoredPayload.Format(rawValue: String(cString: $0)) }
     }
 
-    /// Says `WorkerEvent.done` of the number of each package whose files or copy are there.
+    /// Sends `WorkerEvent.done` with the number of each package whose files or copy are complete.
     ///
-    /// - Throws: `WorkerFailure`, `Errno`: the packages themselves are as good.
+    /// - Throws: `WorkerFailure`, `Errno`. The packages can be installed all the same.
     public func run(reporting: WorkerReporter) throws -> Outcome {
-        // The scriptlets' cores are theirs, and nobody waits for this work.
+        // Scriptlets come first: the installation does not wait for this work.
         runWhenIdle()
         try configureLibRPM()
         var copies: Set<Int> = []
@@ -81,9 +81,9 @@ public struct UnpackAheadJob: WorkerJob {
                     copies.insert(package.number)
                 }
             } catch {
-                // librpm may need the room.
+                // librpm may need the space.
                 try? FileManager.default.removeItem(atPath: partial.string)
-                // It says what is wrong with the package. The next ones may be good.
+                // librpm will report what is wrong with this package. The next ones may be good.
                 guard error is WorkerFailure else { throw error }
                 continue
             }
@@ -93,7 +93,7 @@ public struct UnpackAheadJob: WorkerJob {
         return Outcome()
     }
 
-    /// What of the copies is still there.
+    /// The size of the copies that still exist.
     private func bytes(of copies: Set<Int>) -> Int64 {
         copies.reduce(0) { bytes, number in
             var status = stat()
@@ -102,10 +102,10 @@ public struct UnpackAheadJob: WorkerJob {
     }
 
     private func copy(_ package: PackageFile, to output: FileDescriptor) throws {
-        let failure = WorkerFailure(kind: "transaction", message: "\(package.path) cannot be unpacked")
+        let failure = WorkerFailure(kind: .transaction, message: "\(package.path) cannot be unpacked")
         let transaction: rpmts = rpmtsCreate()
         defer { rpmtsFree(transaction) }
-        // Verified already, by the machine's keys.
+        // The package has been verified already, with the machine's keys.
         try PackageKeyring([]).trust(in: transaction)
         let opened = try package.open()
         var header: Header?

@@ -1,12 +1,13 @@
-// The pipeline's side of UnpackAheadJob: which packages are wanted, as files or as a copy, which are there, and which are no longer needed.
+// The pipeline's side of UnpackAheadJob: keeps track of the packages that are wanted as files or as copies, those that are ready, and those that are
+// installed.
 import Foundation
 import HostSystem
 import Synchronization
 import SystemPackage
 
-/// What the process that installs wants to have unpacked, as a word of its (`WorkerEvent.done`).
+/// The packages that the installing process wants to have unpacked, sent in `WorkerEvent.done`.
 struct WishToUnpack: Codable, Sendable {
-    /// In the order in which they will be installed.
+    /// In the order of installation.
     var packages: [NumberedPackage]
 
     init(packages: [NumberedPackage]) { self.packages = packages }
@@ -20,13 +21,13 @@ struct WishToUnpack: Codable, Sendable {
 }
 
 final class UnpackedCopies: Sendable {
-    /// What has to come before packages are unpacked.
+    /// Both must be there before packages are unpacked.
     private struct Waiting {
         var wish: WishToUnpack?
         var packagesAreGood = false
     }
 
-    /// Beside the root, so that it goes with it however the build ends.
+    /// Beside the root, so that it is removed together with it however the build ends.
     let folder: FilePath
     let wishes: AsyncStream<WishToUnpack>
     private let wisher: AsyncStream<WishToUnpack>.Continuation
@@ -43,7 +44,7 @@ final class UnpackedCopies: Sendable {
     /// - Throws: what FileManager throws.
     func remove() throws { try FileManager.default.removeItem(atPath: folder.string) }
 
-    /// The process that installs says what it wants, or the number of a package that is installed.
+    /// Takes a message of the installing process: what it wants, or the number of an installed package.
     func take(_ word: String) {
         if let wish = WishToUnpack(word: word) {
             note { $0.wish = wish }
@@ -53,7 +54,7 @@ final class UnpackedCopies: Sendable {
         }
     }
 
-    /// Nothing is unpacked before.
+    /// Allows unpacking.
     func packagesAreGood() { note { $0.packagesAreGood = true } }
 
     private func note(_ change: (inout Waiting) -> Void) {
@@ -66,7 +67,7 @@ final class UnpackedCopies: Sendable {
         wisher.finish()
     }
 
-    /// Whether the package waits to be installed; its copy is gone if not.
+    /// Whether the package is not installed yet. Removes its copy if it is.
     func isWanted(_ number: String) -> Bool {
         if installed.withLock({ !$0.contains(number) }) { return true }
         discard(number)
@@ -76,7 +77,7 @@ final class UnpackedCopies: Sendable {
     private func discard(_ number: String) {
         guard let number = Int(number) else { return }
         removeFile(UnpackAheadJob.place(of: number, in: folder))
-        // A folder of which all was moved stays until the end: ext4 would look at its inode, freed a moment ago, for each file that is made.
+        // A folder from which everything was moved stays until the end: ext4 would check its recently freed inode for each file that is made.
         let files = PreparedFiles.place(of: number, in: folder).string
         guard let names = try? FileManager.default.contentsOfDirectory(atPath: files), names != [PreparedFiles.orderName] else { return }
         try? FileManager.default.removeItem(atPath: files)

@@ -1,11 +1,11 @@
-// Files of packages in folders that are mounted over during the installation: /proc, /sys and /dev, and temporary folders themselves. librpm is told to
-// leave them alone (%_netsharedpath); when the mounts are gone they are made as their packages have them, and the database is told that they are there.
+// Files of packages in folders that are mounted over during the installation: /proc, /sys, /dev and temporary folders. librpm is told to skip them
+// (%_netsharedpath). They are made when the mounts are gone, and the database is changed to say that they are installed.
 internal import CRPM
 import Glibc
 import HostSystem
 import SystemPackage
 
-/// A file of a package in such a folder.
+/// A file of a package in a folder that is mounted over.
 struct CoveredFile {
     var path: FilePath
     var package: PackageFile
@@ -16,9 +16,9 @@ struct CoveredFile {
     /// Seconds since 1970.
     var time: Int
     var target: String
-    /// Of regular files: the name that the content has in the payload, the first one of hard links.
+    /// For a regular file, the path that has its content in the payload: the first one of its hard links.
     var content: FilePath?
-    /// The first by name of these files, if it is a hard link of that.
+    /// The covered file that this one is a hard link of: the first one by name.
     var link: FilePath?
 
     init(_ list: rpmfiles?, _ index: Int32, path: FilePath, package: PackageFile) {
@@ -35,12 +35,12 @@ struct CoveredFile {
 
 struct CoveredFiles {
     private(set) var files: [CoveredFile] = []
-    /// The names of the packages that have such files.
+    /// The names of the packages with such files.
     private(set) var packages: Set<String> = []
 
-    /// Notes those of a package; to be called before the run, afterwards librpm has let go of the lists of files.
+    /// Notes the covered files of a package. To be called before the transaction runs, after which librpm has released the lists of files.
     ///
-    /// - Throws: `WorkerFailure` for one with capabilities.
+    /// - Throws: `WorkerFailure` for a file with capabilities.
     mutating func add(_ list: rpmfiles, of header: Header?, package: PackageFile) throws {
         let below = ScriptletFileSystems.directories.map { "\($0)/" }
         let hasSome =
@@ -60,8 +60,8 @@ struct CoveredFiles {
             else { continue }
             if let capabilities = rpmfilesFCaps(list, index), capabilities.pointee != 0 {
                 throw WorkerFailure(
-                    kind: "transaction",
-                    message: "\(String(cString: name)) has \(path) with capabilities: such a file cannot be made in /dev, /proc or /sys")
+                    kind: .transaction,
+                    message: "\(String(cString: name)): \(path) has capabilities; files with capabilities cannot be made in /dev, /proc or /sys")
             }
             var file = CoveredFile(list, index, path: path, package: package)
             if file.mode & S_IFMT == S_IFREG { (file.content, file.link) = names(of: index, in: list) }
@@ -69,13 +69,13 @@ struct CoveredFiles {
         }
     }
 
-    /// Notes a folder that is mounted over after the packages were looked at, as the package of that name has it.
+    /// Notes a folder of a package that is mounted over later.
     mutating func add(_ folder: CoveredFile, of name: String) {
         packages.insert(name)
         files.append(folder)
     }
 
-    /// Where a regular file's content is in the payload, and which covered file before it is the same one.
+    /// The path that has the file's content in the payload, and the covered file that it is a hard link of.
     private func names(of index: Int32, in list: rpmfiles) -> (content: FilePath, link: FilePath?) {
         func name(_ index: Int32) -> FilePath {
             guard let pointer = rpmfilesFN(list, index) else { return FilePath() }
@@ -91,7 +91,7 @@ struct CoveredFiles {
         return (all[0], first == name(index) ? nil : first)
     }
 
-    /// Makes them in the root's own folders, which the mounts cover for the worker's whole life.
+    /// Makes the files in the root's own folders.
     ///
     /// - Parameter folders: the covered folders, opened before they were mounted over.
     /// - Throws: `HostSystemError.systemCall`.
@@ -117,11 +117,13 @@ struct CoveredFiles {
         for file in sorted {
             try at(file.path, in: folders) { folder, name in
                 let permissions = file.mode & 0o7777
-                try check(fchownat(folder, name, owners[file.owner], groups[file.group], AT_SYMLINK_NOFOLLOW) == 0, file)
+                // As librpm does, an unknown owner's file becomes root's.
+                let (owner, group) = (owners[file.owner] ?? 0, groups[file.group] ?? 0)
+                try check(fchownat(folder, name, owner, group, AT_SYMLINK_NOFOLLOW) == 0, file)
                 if file.mode & S_IFMT != S_IFLNK { try check(fchmodat(folder, name, permissions, 0) == 0, file) }
             }
         }
-        // Each folder after what is in it.
+        // A folder comes after its entries, which change its time.
         for file in sorted.reversed() {
             try at(file.path, in: folders) { folder, name in
                 let times = [timespec](repeating: timespec(tv_sec: file.time, tv_nsec: 0), count: 2)
@@ -142,7 +144,7 @@ struct CoveredFiles {
         return opened < 0 ? -1 : close(opened)
     }
 
-    /// Gives regular files their contents.
+    /// Writes the contents of regular files.
     private func unpack(_ files: [CoveredFile], in folders: [FilePath: FileDescriptor]) throws {
         let regular = files.filter { $0.content != nil && $0.link == nil }
         for (package, files) in Dictionary(grouping: regular, by: \.package).sorted(by: { $0.key.path.string < $1.key.path.string }) {
@@ -159,7 +161,7 @@ struct CoveredFiles {
         }
     }
 
-    /// Calls `body` with the folder that the file is in, reached through no symbolic link, and its name there.
+    /// Calls `body` with the folder that the file is in, reached without following a symlink, and the file's name.
     private func at(
         _ path: FilePath, in folders: [FilePath: FileDescriptor], _ body: (Int32, String) throws -> Void
     ) throws {
@@ -183,15 +185,15 @@ struct CoveredFiles {
         throw HostSystemError.systemCall(what: "making \(file.path) of the packages", errno: Errno(rawValue: errno))
     }
 
-    /// In the database such files are "net shared"; it gets what it would have had without the mounts: they are installed as they should be.
-    /// Those that librpm left out for another reason (excluded paths) are forgotten.
+    /// Changes the state of these files in the database from "net shared" to "normal", as it would be without the mounts. Forgets files that librpm left out
+    /// for another reason (excluded paths).
     ///
     /// - Throws: `WorkerFailure` when the database cannot be written.
     mutating func record(in transaction: rpmts) throws {
         guard !packages.isEmpty else { return }
         var shared: Set<FilePath> = []
         guard rpmtsOpenDB(transaction, O_RDWR) == 0 else {
-            throw WorkerFailure(kind: "librpm", message: "the root's package database cannot be opened again")
+            throw WorkerFailure(kind: .librpm, message: "the root's package database cannot be opened again")
         }
         for name in packages.sorted() {
             guard let iterator = rpmtsInitIterator(transaction, rpmDbiTagVal(RPMDBI_NAME.rawValue), name, 0) else { continue }
@@ -205,7 +207,7 @@ struct CoveredFiles {
                 guard headerGet(header, rpmTagVal(RPMTAG_FILESTATES.rawValue), data, headerGetFlags(HEADERGET_MINMEM.rawValue)) != 0,
                     let states = data?.pointee.data, let count = data?.pointee.count
                 else { continue }
-                // As librpm does for replaced files: the states are changed in the header's own memory.
+                // Changes the states in the header's own memory, as librpm does for replaced files.
                 let bytes = states.assumingMemoryBound(to: UInt8.self)
                 for index in 0..<Int(count) where bytes[index] == UInt8(RPMFILE_STATE_NETSHARED.rawValue) {
                     bytes[index] = UInt8(RPMFILE_STATE_NORMAL.rawValue)
@@ -218,18 +220,4 @@ struct CoveredFiles {
         }
         files.removeAll { !shared.contains($0.path) }
     }
-}
-
-/// Numbers by names, of the root's passwd(5) or group(5); as for librpm, one that is not there is root's.
-private struct AccountNumbers {
-    private var numbers: [String: UInt32] = [:]
-
-    init(file: FilePath) {
-        for line in ((try? readText(file)) ?? "").split(separator: "\n") {
-            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
-            if fields.count > 2, let number = UInt32(fields[2]) { numbers[String(fields[0])] = number }
-        }
-    }
-
-    subscript(name: String) -> UInt32 { numbers[name] ?? 0 }
 }

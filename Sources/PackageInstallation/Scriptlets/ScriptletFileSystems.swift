@@ -8,7 +8,7 @@ final class ScriptletFileSystems {
     static let directories: [FilePath] = ["/proc", "/sys", "/dev"]
 
     private let installRoot: FilePath
-    /// The root's own folders, below the mounts. librpm does not write to them; see `CoveredFiles`.
+    /// The root's own folders, which the mounts cover. librpm does not write to them; see `CoveredFiles`.
     private(set) var covered: [FilePath: FileDescriptor] = [:]
     private var mounted: [FilePath] = []
 
@@ -18,14 +18,14 @@ final class ScriptletFileSystems {
         for directory in Self.directories { try cover(directory) }
         mounted = ["/proc"] + Self.directories
         try mount("proc", at: inRoot("/proc"), type: "proc", hasDevices: false)
-        // librpm runs Lua scriptlets in the worker: /proc/self/mem would let them write its code, and with it have all that it may do.
+        // librpm runs Lua scriptlets in this process. With a writable /proc/self/mem they could change its code and use its privileges.
         try bindMount(inRoot("/proc"), at: inRoot("/proc"), readOnly: true)
-        // What is global to the host's kernel is not a scriptlet's to set: `sysctl -p` in a %post would change the build host.
+        // Settings of the host's kernel must be read-only: `sysctl -p` in a %post would change the build host.
         for entry in ["sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi"] {
             let path = inRoot("/proc").appending(entry)
             if exists(path) { try bindMount(path, at: path, readOnly: true) }
         }
-        // Nor is it theirs to read.
+        // Scriptlets must not read these either.
         for entry in ["kcore", "keys", "kmsg", "timer_list", "sched_debug", "latency_stats"] {
             let path = inRoot("/proc").appending(entry)
             if exists(path) { try bindMount("/dev/null", at: path) }
@@ -36,9 +36,9 @@ final class ScriptletFileSystems {
 
     deinit { for (_, folder) in covered { try? folder.close() } }
 
-    /// Makes a temporary folder that librpm leaves alone.
+    /// Adds a temporary folder, which librpm does not write to.
     ///
-    /// - Parameter bytes: the most that it holds in memory; `nil`: it is on disk.
+    /// - Parameter bytes: the most that it can hold in memory; `nil` for a folder on disk.
     /// - Throws: `HostSystemError.systemCall`.
     func addTemporary(_ directory: FilePath, bytes: Int?) throws {
         try cover(directory)
@@ -46,15 +46,15 @@ final class ScriptletFileSystems {
             try mount("tmpfs", at: inRoot(directory), type: "tmpfs", hasDevices: false, options: "mode=1777,size=\(bytes)")
         } else {
             guard chmod(inRoot(directory).string, 0o1777) == 0 else {
-                throw HostSystemError.systemCall(what: "opening \(directory) to all", errno: Errno(rawValue: errno))
+                throw HostSystemError.systemCall(what: "setting the mode of \(directory)", errno: Errno(rawValue: errno))
             }
-            // So that it is a file system of its own here too: scriptlets can neither remove it nor make hard links out of it.
+            // A mount on disk too, so that scriptlets can neither remove the folder nor make hard links across its border.
             try bindMount(inRoot(directory), at: inRoot(directory), hasDevices: false)
         }
         mounted.append(directory)
     }
 
-    /// Unmounts all.
+    /// Unmounts everything.
     ///
     /// - Throws: `HostSystemError.systemCall`.
     func end() throws {

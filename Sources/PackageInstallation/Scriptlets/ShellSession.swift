@@ -1,7 +1,7 @@
 public import HostSystem
 public import SystemPackage
 
-/// A person in a machine's root, with the view and the privileges that the packages' scriptlets have there. What is changed is forgotten.
+/// A shell in a machine's root, with the view and the privileges of the packages' scriptlets. Changes are lost at the end.
 public struct ShellSession: WorkerSession {
     public static let name = "shell"
 
@@ -9,9 +9,9 @@ public struct ShellSession: WorkerSession {
     public var layers: [FilePath]
     public var machineName: String
     public var sourceDateEpoch: Int
-    /// None is the root's shell.
+    /// Empty for the root's shell.
     public var command: [String]
-    /// The caller's TERM, for programs that draw.
+    /// The caller's TERM.
     public var terminal: String?
 
     public init(layers: [FilePath], machineName: String, sourceDateEpoch: Int, command: [String], terminal: String?) {
@@ -39,16 +39,16 @@ public struct ShellSession: WorkerSession {
     }
 }
 
-/// What scriptlets find in their environment: nothing of the build host's.
+/// The whole environment of scriptlets: nothing comes from the build host.
 func scriptletEnvironment(sourceDateEpoch: Int) -> [String: String] {
     [
         "SOURCE_DATE_EPOCH": "\(sourceDateEpoch)", "HOME": "/root", "TZ": "UTC",
-        // The one locale that every target has: glibc of CentOS 7 knows no C.UTF-8, and its bash warns of that in each scriptlet.
+        // The only locale of every target: glibc of CentOS 7 does not have C.UTF-8, and its bash would warn of that in each scriptlet.
         "LC_ALL": "C",
-        // librpm's own, for all scriptlets (rpmscript.c).
+        // As librpm sets it for scriptlets (rpmscript.c).
         "PATH": "/sbin:/bin:/usr/sbin:/usr/bin:/usr/X11R6/bin",
-        // dracut puts five device nodes into initramfs images that the kernel and its own /init make anyway. Ordinary users cannot make
-        // them, and build the same images as root (dracut(8), DRACUT_NO_MKNOD).
+        // Keeps dracut from making device nodes in initramfs images (dracut(8)): ordinary users cannot make them, and get the same image as root
+        // this way. The kernel and dracut's /init make these five nodes anyway.
         "DRACUT_NO_MKNOD": "1",
     ]
 }

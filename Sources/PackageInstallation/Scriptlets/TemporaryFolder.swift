@@ -1,6 +1,6 @@
-// The root's /tmp and /var/tmp while packages are installed: what packages and underlays have there stays, as with rpm; what scriptlets leave there is
-// removed. Where nobody has anything there they are in memory, if the build host has enough of it: dracut, with 100 MB of files that live for two seconds,
-// took 2.9 s with them on ext4 and 2.55 s in memory, 3.6 and 2.75 after other builds: ext4 looks for a long time at inodes that were freed lately.
+// The root's /tmp and /var/tmp while packages are installed. Files of packages and underlays stay, as with rpm; what scriptlets leave is removed. A folder in
+// which they have no files is in memory, if the build host has enough of it: dracut, which writes 100 MB of files that live for two seconds, took 2.9 s
+// on ext4 and 2.55 s in memory (3.6 and 2.75 after other builds, since ext4 is slow with recently freed inodes).
 internal import CRPM
 import Glibc
 import HostSystem
@@ -12,9 +12,9 @@ struct TemporaryFolder {
     let path: FilePath
     private let root: FilePath
     private var kept: Set<FilePath> = []
-    /// Of packages' folders, in seconds since 1970: scriptlets changed them.
+    /// The times of packages' folders, which scriptlets change; in seconds since 1970.
     private var times: [FilePath: Int] = [:]
-    /// The folder itself, as packages have it, by their names.
+    /// The folder itself, as each package has it.
     private(set) var entries: [(package: String, folder: CoveredFile)] = []
     private var isOtherThanFolder = false
     private var hasContent: Bool
@@ -34,7 +34,7 @@ struct TemporaryFolder {
         }
     }
 
-    /// Notes what a package has there.
+    /// Notes the package's files in the folder.
     private mutating func add(_ list: rpmfiles, of header: Header?, package: PackageFile) {
         guard let name = headerGetString(header, rpmTagVal(RPMTAG_NAME.rawValue)) else { return }
         let top = rpmfilesFindFN(list, path.string)
@@ -43,7 +43,7 @@ struct TemporaryFolder {
             entries.append((String(cString: name), entry))
             if entry.mode & S_IFMT != S_IFDIR { isOtherThanFolder = true }
         }
-        // /var, of the one that is not the root's own.
+        // For /var/tmp, /var may be a link.
         let above = rpmfilesFindFN(list, path.removingLastComponent().string)
         if above >= 0, mode_t(rpmfilesFMode(list, above)) & S_IFMT != S_IFDIR { isOtherThanFolder = true }
         let below = "\(path)/"
@@ -65,7 +65,7 @@ struct TemporaryFolder {
         }
     }
 
-    /// Whether the root is the same when scriptlets had another folder in its place: a package makes it, and nobody but scriptlets puts anything into it.
+    /// Whether the root does not change when scriptlets get another folder instead: a package makes it, and only scriptlets put files into it.
     var canBeCovered: Bool {
         guard !entries.isEmpty, !isOtherThanFolder, !hasContent else { return false }
         var place = root
@@ -76,7 +76,7 @@ struct TemporaryFolder {
         }
     }
 
-    /// Makes /tmp where it is missing: scriptlets may run before the package that has it is installed. The other one librpm makes itself.
+    /// Makes /tmp if it is missing, since scriptlets may run before the package that has it is installed. librpm makes /var/tmp itself.
     ///
     /// - Throws: `Errno`.
     func make() throws {
@@ -85,17 +85,16 @@ struct TemporaryFolder {
         guard mkdir(path.string, 0o1777) == 0, chmod(path.string, 0o1777) == 0 else { throw Errno(rawValue: errno) }
     }
 
-    /// Removes what nobody brought; when no scriptlet can run any more.
+    /// Removes files that neither packages nor the root have. To be called when no scriptlet can run any more.
     ///
     /// - Throws: `HostSystemError.systemCall`.
     func clean() throws {
         let top = root.pushing(path.removingRoot())
         var found: [(path: FilePath, isFolder: Bool)] = []
-        // A link is visited, and not followed.
         try walk(top) { path, status in
             if path != top, !kept.contains(path) { found.append((path, status.st_mode & S_IFMT == S_IFDIR)) }
         }
-        // Each folder after what is in it. One that is not empty holds a package's file.
+        // A folder comes after its entries. One that is not empty has a package's file.
         for (path, isFolder) in found.sorted(by: { $0.path.string > $1.path.string }) {
             let removed = path.withPlatformString { isFolder ? rmdir($0) : unlink($0) }
             guard removed == 0 || isFolder && errno == ENOTEMPTY else {

@@ -2,7 +2,7 @@ internal import CRPM
 import Glibc
 import SystemPackage
 
-/// Paths that stay out, in librpm's form: relocations to nowhere, with an empty one at the end of the list. Its memory lives as long as this.
+/// Excluded paths in librpm's form: relocations without a new path, ended by an empty one. The memory lives as long as this object.
 final class ExcludedPaths {
     private let list: UnsafeMutableBufferPointer<rpmRelocation>
 

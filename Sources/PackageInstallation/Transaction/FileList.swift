@@ -1,17 +1,17 @@
 internal import CRPM
 import Glibc
 
-/// The files of a package, as its header has them.
+/// The list of files in a package's header.
 final class FileList {
     let files: rpmfiles
 
-    /// What nobody here asks of a file stays unread: that takes half of the time.
+    /// Fields of a file that are not used here. Reading them takes half of the time.
     private static let unread = [
         RPMFI_NOFILECLASS, RPMFI_NOFILEDEPS, RPMFI_NOFILELANGS, RPMFI_NOFILESIZES, RPMFI_NOFILEDIGESTS, RPMFI_NOFILESTATES, RPMFI_NOFILECOLORS,
         RPMFI_NOFILEVERIFYFLAGS, RPMFI_NOFILESIGNATURES, RPMFI_NOVERITYSIGNATURES,
     ].reduce(rpmfiFlags(0)) { $0 | rpmfiFlags($1.rawValue) }
 
-    /// `nil`: there is no header, or its list of files makes no sense.
+    /// `nil` when there is no header, or its list of files is invalid.
     init?(_ header: Header?) {
         guard header != nil, let files = rpmfilesNew(nil, header, 0, Self.unread) else { return nil }
         self.files = files
@@ -19,7 +19,7 @@ final class FileList {
 
     deinit { rpmfilesFree(files) }
 
-    /// The places in the list of device nodes and FIFOs.
+    /// The indices of device nodes and FIFOs.
     var nodes: [Int32] {
         (0..<Int32(rpmfilesFC(files))).filter { [S_IFCHR, S_IFBLK, S_IFIFO].contains(mode_t(rpmfilesFMode(files, $0)) & S_IFMT) }
     }

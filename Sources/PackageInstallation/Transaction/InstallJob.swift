@@ -126,7 +126,7 @@ public struct InstallJob: WorkerJob {
 
     /// - Throws: `WorkerFailure` of kind `signature`, `dependencies`, `transaction` or `scriptlet`, each with all of its kind.
     public func run(reporting: WorkerReporter) throws -> InstallOutcome {
-        let clock = InstallationClock()
+        let timestamps = InstallTimestamps()
         let mounts = try ScriptletFileSystems(installRoot: installRoot)
         try confine()
         let transaction = try RPMTransaction(job: self, mounts: mounts, reporter: reporting)
@@ -135,10 +135,10 @@ public struct InstallJob: WorkerJob {
         try mounts.end()
         try transaction.cleanTemporaryFolders()
         try transaction.coveredFiles.make(in: installRoot, folders: mounts.covered)
-        let leftovers = Leftovers(root: installRoot, clock: clock)
+        let leftovers = Leftovers(root: installRoot, timestamps: timestamps)
         try leftovers.remove(databasePath: transaction.database.path)
-        try leftovers.settleAccounts(epoch: sourceDateEpoch)
-        try clock.clampTimes(in: installRoot, to: sourceDateEpoch)
+        try leftovers.clampPasswordAges(epoch: sourceDateEpoch)
+        try timestamps.clampTimes(in: installRoot, to: sourceDateEpoch)
         return outcome
     }
 }

@@ -3,16 +3,16 @@ import HostSystem
 import SystemPackage
 
 extension PackageFile {
-    /// The file for librpm, which closes it (Fclose).
+    /// Opens the file for librpm. The caller closes it with Fclose.
     ///
-    /// What is verified must be what is installed: a file that others may write to has to be the same whenever it is opened, and in the end.
+    /// What was verified must be what is installed: a file that others may write to must be the same each time it is opened, and at the end.
     ///
-    /// - Throws: `WorkerFailure` of kind `signature` when it cannot be opened, or is another one than before.
+    /// - Throws: `WorkerFailure` of kind `signature` when it cannot be opened or has changed.
     func open() throws -> FD_t {
-        // Before it is opened: a FIFO would be waited for.
+        // Checked before it is opened: opening a FIFO would block.
         try checkIsUnchanged()
         guard let file = Fopen(path.string, "r.ufdio"), Ferror(file) == 0 else {
-            throw WorkerFailure(kind: "signature", message: "\(nevra): \(path) cannot be opened")
+            throw WorkerFailure(kind: .signature, message: "\(nevra): \(path) cannot be opened")
         }
         guard identity == nil || FileIdentity(descriptor: Fileno(file)) == identity else {
             Fclose(file)
@@ -21,14 +21,14 @@ extension PackageFile {
         return file
     }
 
-    /// - Throws: `WorkerFailure` of kind `signature` when the file was changed meanwhile.
+    /// - Throws: `WorkerFailure` of kind `signature` when the file has changed.
     func checkIsUnchanged() throws {
         if identity != nil, FileIdentity(path) != identity { throw isChanged }
     }
 
     private var isChanged: WorkerFailure {
         WorkerFailure(
-            kind: "signature",
-            message: "\(nevra): \(path) was changed while it was in use; the next build takes it as it is then, if the metadata has it so")
+            kind: .signature,
+            message: "\(nevra): \(path) changed during the build; build again when it is no longer written to")
     }
 }

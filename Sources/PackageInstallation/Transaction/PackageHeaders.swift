@@ -4,16 +4,15 @@ import SystemPackage
 
 /// The headers of a job's packages, in its order.
 ///
-/// They are read before the transaction set is made that installs them: some of its settings are final then, and depend on them.
+/// They are read before the transaction set that installs them is made, because some of its settings depend on them and cannot change later.
 final class PackageHeaders {
     private(set) var headers: [Header?] = []
-    /// Made once for all who look at them.
+    /// Made once, for all users.
     private(set) var lists: [FileList?] = []
 
-    /// Reads every header; packages that cannot be read are refused together. Others verify them, each as its repository asks, which one level for a
-    /// whole transaction cannot say.
+    /// Reads every header. Does not verify them: a transaction has one verification level, but each repository has its own rule (`VerifyPackagesJob`).
     ///
-    /// - Throws: `WorkerFailure`.
+    /// - Throws: `WorkerFailure` with all packages that cannot be read or are not what they should be.
     init(of packages: [PackageFile], log: RPMLog) throws {
         let transaction: rpmts = rpmtsCreate()
         defer { rpmtsFree(transaction) }
@@ -32,15 +31,15 @@ final class PackageHeaders {
             headers.append(header)
             lists.append(FileList(header))
             guard [RPMRC_OK, RPMRC_NOKEY, RPMRC_NOTTRUSTED].contains(result) else {
-                problems.append("\(package.nevra): \(package.path) is damaged or no package" + log.takeErrors())
+                problems.append("\(package.nevra): \(package.path) is damaged, or not a package" + log.takeErrors())
                 continue
             }
             if headerIsSource(header) != 0 {
-                problems.append("\(package.nevra): a source package; what is built of it would be right")
+                problems.append("\(package.nevra) is a source package; expected one that is built from it")
                 continue
             }
             if package.isNamedByMetadata, case let name = Self.nevra(of: header), name != package.nevra {
-                problems.append("\(package.nevra): the package itself says that it is \(name); the repository's metadata has to be made anew")
+                problems.append("\(package.nevra): the file contains the package \(name); the repository's metadata must be regenerated")
             }
         }
         guard problems.isEmpty else { throw Self.refusal(problems) }
@@ -48,14 +47,14 @@ final class PackageHeaders {
 
     deinit { removeAll() }
 
-    /// Lets go of them; the transaction set keeps what it needs.
+    /// Releases them; the transaction set keeps what it needs.
     func removeAll() {
         for header in headers { headerFree(header) }
         headers = []
         lists = []
     }
 
-    /// As repositories write it: without an epoch of 0.
+    /// In the form of repository metadata: without an epoch of 0.
     private static func nevra(of header: Header?) -> String {
         func text(_ tag: rpmTag_e) -> String { headerGetString(header, rpmTagVal(tag.rawValue)).map { String(cString: $0) } ?? "" }
         let epoch = headerGetNumber(header, rpmTagVal(RPMTAG_EPOCH.rawValue))
@@ -63,6 +62,6 @@ final class PackageHeaders {
     }
 
     static func refusal(_ problems: [String]) -> WorkerFailure {
-        WorkerFailure(kind: "signature", message: (["packages are refused:"] + problems).joined(separator: "\n  "))
+        WorkerFailure(kind: .signature, message: (["packages are refused:"] + problems).joined(separator: "\n  "))
     }
 }

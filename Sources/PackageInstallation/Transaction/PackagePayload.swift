@@ -3,9 +3,9 @@ import Glibc
 import HostSystem
 import SystemPackage
 
-/// The contents of a package's files, for those that are needed before the transaction runs, or that it cannot put where they belong.
+/// The contents of a package's files, for files that are needed before the transaction runs or that the transaction cannot put in their place.
 ///
-/// The package has been verified. Of files that are hard links of each other, the first one has the content.
+/// The package has been verified already. The first file of a set of hard links has the content.
 final class PackagePayload {
     private let package: PackageFile
     private let transaction: rpmts
@@ -13,10 +13,10 @@ final class PackagePayload {
     private let files: rpmfiles
     private let iterator: rpmfi
 
-    /// - Throws: `WorkerFailure` for a file that is no package, or whose compression librpm does not know.
+    /// - Throws: `WorkerFailure` for a file that is not a package, or whose compression librpm does not support.
     init(_ package: PackageFile) throws {
         self.package = package
-        let failure = WorkerFailure(kind: "transaction", message: "\(package.path): its payload cannot be read")
+        let failure = WorkerFailure(kind: .transaction, message: "\(package.path): the payload cannot be read")
         let opened = try package.open()
         transaction = rpmtsCreate()
         try PackageKeyring([]).trust(in: transaction)
@@ -24,7 +24,7 @@ final class PackagePayload {
         let result = rpmReadPackageFile(transaction, opened, package.path.string, &header)
         defer { headerFree(header) }
         let compression = headerGetString(header, rpmTagVal(RPMTAG_PAYLOADCOMPRESSOR.rawValue)).map { String(cString: $0) }
-        // As rpm2archive(8) does it; the stream stays the same object.
+        // As rpm2archive(8) does. Fdopen returns the same object.
         guard [RPMRC_OK, RPMRC_NOKEY, RPMRC_NOTTRUSTED].contains(result), let file = Fdopen(opened, "r.\(compression ?? "gzip")"),
             let files = rpmfilesNew(nil, header, 0, rpmfiFlags(RPMFI_KEEPHEADER.rawValue)),
             let iterator = rpmfiNewArchiveReader(file, files, Int32(RPMFI_ITER_READ_ARCHIVE_CONTENT_FIRST.rawValue))
@@ -52,13 +52,13 @@ final class PackagePayload {
             let result = rpmfiNext(iterator)
             if result == Int32(RPMERR_ITER_END.rawValue) { return nil }
             guard result >= 0, let name = rpmfiFN(iterator) else {
-                throw WorkerFailure(kind: "transaction", message: "\(package.path): its payload is damaged")
+                throw WorkerFailure(kind: .transaction, message: "\(package.path): the payload is damaged")
             }
             if rpmfiArchiveHasContent(iterator) != 0 { return FilePath(platformString: name) }
         }
     }
 
-    /// Writes the content of the file that `next` came to, held against its digest.
+    /// Writes the content of the file that `next` returned, after checking its digest.
     ///
     /// - Throws: `WorkerFailure`.
     func write(to output: FileDescriptor) throws {
@@ -66,11 +66,11 @@ final class PackagePayload {
         guard let copy = fdDup(output.rawValue) else { throw Errno(rawValue: errno) }
         defer { Fclose(copy) }
         guard rpmfiArchiveReadToFile(iterator, copy, 0) == 0 else {
-            throw WorkerFailure(kind: "transaction", message: "\(package.path): \(name) cannot be unpacked")
+            throw WorkerFailure(kind: .transaction, message: "\(package.path): \(name) cannot be unpacked")
         }
     }
 
-    /// The content of the file that `next` came to.
+    /// The content of the file that `next` returned.
     ///
     /// - Throws: `WorkerFailure`, `Errno`.
     func bytes() throws -> [UInt8] {

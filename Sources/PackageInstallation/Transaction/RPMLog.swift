@@ -1,6 +1,6 @@
 internal import CRPM
 
-/// What librpm logged, from the beginning of this value to its end. One in a process.
+/// Collects what librpm logs during the life of this object. There is at most one in a process.
 final class RPMLog {
     var errors: [String] = []
     private(set) var warnings: [String] = []
@@ -10,7 +10,7 @@ final class RPMLog {
         discographer_rpm_log_up_to_information()
         rpmlogSetCallback(
             { record, data in
-                // Never "exit": librpm leaves the process for a critical message otherwise.
+                // Returning 0 keeps librpm from calling exit(3) after a critical message.
                 guard let record, let data else { return 0 }
                 Unmanaged<RPMLog>.fromOpaque(data).takeUnretainedValue().add(record)
                 return 0
@@ -40,7 +40,7 @@ final class RPMLog {
         return errors.isEmpty ? "" : ": " + errors.joined(separator: "; ")
     }
 
-    /// What was said of the scriptlet that just ended.
+    /// The lines about the scriptlet that has just ended.
     func takeScriptletLines() -> [String] {
         defer { scriptletLines = [] }
         return scriptletLines

@@ -1,4 +1,4 @@
-// librpm's transaction, driven to its end once. All of librpm's process-wide state is set here; the worker process is its guard.
+// Runs one librpm transaction. librpm's process-wide state is set here; having a process of its own keeps it from everything else.
 internal import CRPM
 import ConfigurationTree
 import Glibc
@@ -12,35 +12,35 @@ final class RPMTransaction {
     private let log = RPMLog()
     private let headers: PackageHeaders
     private var scriptOutput: ScriptOutput
-    private let watch: ScriptletWatch
+    private let watch: ScriptletSupervisor
     private var opened: FD_t?
     private var finished = 0
     /// librpm opens a package for its %pretrans too, when nothing of it is installed.
     private var isInstalling = false
     private let gate: VerificationGate
-    /// The packages whose header, which is trusted, answers for the whole payload (rpm 4.14 and later).
+    /// The packages whose header has a digest of the whole payload (rpm 4.14 and later). The header has been verified.
     private var havePayloadDigest: Set<Int> = []
-    /// Those with files that a user namespace cannot make.
+    /// The packages with files that cannot be made in a user namespace.
     private var haveNodes: Set<Int> = []
-    /// Those that others shall unpack.
+    /// The packages that other processes unpack.
     private var unpackedAhead: Set<Int> = []
     private var preparable: PreparablePackages
     private var askedAsFiles: Set<Int> = []
     private let prepared: PreparedFiles?
-    /// The package whose files are prepared, from its opening on.
+    /// The package with prepared files that is being installed.
     private var preparedPackage: Int?
     private var moved = 0
     private var databaseIsHeld = false
     private var failures: [ScriptletResult] = []
-    /// Files in the folders that are mounted over meanwhile.
+    /// Files in folders that are mounted over during the installation.
     private(set) var coveredFiles = CoveredFiles()
     private var temporaryFolders: [TemporaryFolder] = []
     private(set) var database = TargetDatabase()
     private let excludedPaths: ExcludedPaths
-    /// Of the scriptlet that began last.
+    /// Whether the failure of the latest scriptlet has been noted.
     private var failureIsNoted = false
 
-    /// - Parameter mounts: what scriptlets see besides the root; temporary folders that are nobody's are added.
+    /// - Parameter mounts: what scriptlets see besides the root. Temporary folders that contain nothing of packages or the root are added.
     /// - Throws: `WorkerFailure` when librpm cannot be set up, or a key or package cannot be read.
     init(job: InstallJob, mounts: ScriptletFileSystems, reporter: WorkerReporter) throws {
         self.job = job
@@ -67,36 +67,36 @@ final class RPMTransaction {
                 try folder.make()
             }
         }
-        // Mounted for the scriptlets: their content is not a package's to change.
+        // These folders are mounted over for the scriptlets; packages must not change what is mounted there.
         rpmPushMacro(nil, "_netsharedpath", nil, mounts.covered.keys.map(\.string).sorted().joined(separator: ":"), RMIL_CMDLINE)
         preparable = PreparablePackages(job: job, covered: mounts.covered.keys)
         prepared = PreparedFiles(for: job.installRoot, from: job.copies, in: reporter.keptFolder, covered: Set(mounts.covered.keys))
         transaction = rpmtsCreate()
         excludedPaths = ExcludedPaths(job.excludedPaths)
         scriptOutput = try ScriptOutput()
-        watch = try ScriptletWatch(
+        watch = try ScriptletSupervisor(
             job.scriptletLimits, root: job.installRoot, output: scriptOutput.descriptor, reporter: reporter)
         guard rpmtsSetRootDir(transaction, job.installRoot.string) == 0 else {
-            throw WorkerFailure(kind: "librpm", message: "librpm does not take \(job.installRoot) as a root")
+            throw WorkerFailure(kind: .librpm, message: "librpm does not accept \(job.installRoot) as a root")
         }
         try PackageKeyring(job.keys).trust(in: transaction)
     }
 
     deinit { rpmtsFree(transaction) }
 
-    /// - Throws: `WorkerFailure` for a form that the build host's librpm does not write.
+    /// - Throws: `WorkerFailure` for a database backend that the build host's librpm cannot write.
     private func chooseBackend() throws {
-        // Berkeley DB is made of SQLite in the end.
+        // Berkeley DB is converted from SQLite in the end.
         guard let (name, file) = database.backend, name != "bdb" else { return }
         rpmPushMacro(nil, "_db_backend", nil, name, RMIL_CMDLINE)
         let folder = job.installRoot.pushing(database.path.removingRoot())
-        // A form that librpm does not know is opened like others, as a database that takes nothing and makes no file.
+        // librpm opens an unknown backend without an error, as a database that stores nothing and makes no file.
         guard rpmtsOpenDB(transaction, O_RDWR | O_CREAT) == 0, try makesFiles(in: folder) else {
             let version = RPMVERSION.map { String(cString: $0) } ?? ""
             throw WorkerFailure(
-                kind: "librpm",
+                kind: .librpm,
                 message:
-                    "\(file) of the packages has the package database in the form '\(name)' (%_db_backend), which librpm \(version) of the build host does not write; a build host whose rpm was built with it, or packages with 'sqlite', would be right"
+                    "\(file) of the packages sets the database backend '\(name)' (%_db_backend), which librpm \(version) of the build host cannot write; use a build host whose rpm supports it, or packages with 'sqlite'"
                     + log.takeErrors())
         }
     }
@@ -109,14 +109,14 @@ final class RPMTransaction {
         return isThere
     }
 
-    /// What dnf does too: the keys by which packages are trusted become part of the root's database, before the packages.
+    /// Records the trusted keys in the root's database before the packages, as dnf does.
     private func recordKeys() throws {
-        // librpm records only keys that are new to its keyring.
+        // librpm records only keys that its keyring does not have.
         try PackageKeyring([]).trust(in: transaction)
         for path in job.recordedKeys {
             for key in try PublicKey.read(path) where !key.record(in: transaction) {
                 throw WorkerFailure(
-                    kind: "signature", message: "\(path): librpm does not take the key" + log.takeErrors())
+                    kind: .signature, message: "\(path): librpm does not accept the key" + log.takeErrors())
             }
         }
         try PackageKeyring(job.keys).trust(in: transaction)
@@ -132,32 +132,32 @@ final class RPMTransaction {
             case .nocontexts: RPMTRANS_FLAG_NOCONTEXTS
             }
         }
-        // The host's plugins (systemd_inhibit, audit, syslog ...) are for the host's own packages.
+        // The host's plugins (systemd_inhibit, audit, syslog ...) are meant for installations on the host itself.
         return (asked + [RPMTRANS_FLAG_NOPLUGINS]).reduce(rpmtsFlags(transaction)) { $0 | rpmtransFlags($1.rawValue) }
     }
 
-    /// Gives the root's rpm the database in the form that it reads.
+    /// Converts the database to the format that the root's rpm reads.
     ///
-    /// - Returns: why it stays as it is, in words.
+    /// - Returns: warnings: why it was not converted.
     /// - Throws: as `BerkeleyDatabase.make`.
     func convertDatabase() throws -> [String] {
         guard database.needsBerkeleyDB, let version = database.rpmVersion else { return [] }
         let berkeley = BerkeleyDatabase(root: job.installRoot, folder: database.path)
         if let missing = berkeley.missingProgram {
             return [
-                "rpm \(version) of this machine reads only Berkeley DB, and the machine has no \(missing) to make one: its package database stays SQLite"
+                "rpm \(version) of this machine reads only Berkeley DB, but the machine does not have \(missing) to make one; its package database stays in SQLite"
             ]
         }
         try berkeley.make(from: transaction)
         return []
     }
 
-    /// Removes what scriptlets left in temporary folders; when none can run any more.
+    /// Removes what scriptlets left in temporary folders. To be called when none can run any more.
     ///
     /// - Throws: `HostSystemError.systemCall`.
     func cleanTemporaryFolders() throws { for folder in temporaryFolders { try folder.clean() } }
 
-    /// Installs everything.
+    /// Installs the packages.
     ///
     /// - Throws: `WorkerFailure`.
     func run() throws -> InstallOutcome {
@@ -169,7 +169,7 @@ final class RPMTransaction {
         rpmPushMacro(nil, "_dbpath", nil, database.path.string, RMIL_CMDLINE)
         try chooseBackend()
         try recordKeys()
-        try check(rpmtsCheck(transaction) == 0, kind: "dependencies", what: "the packages do not fit together")
+        try check(rpmtsCheck(transaction) == 0, kind: .dependencies, what: "the packages' dependencies are not met")
         rpmtsOrder(transaction)
         rpmtsClean(transaction)
         _ = rpmtsSetFlags(transaction, flags)
@@ -185,13 +185,13 @@ final class RPMTransaction {
         let result = standingInForNodes { rpmtsRun(transaction, nil, RPMPROB_FILTER_NONE.rawValue) }
         rpmtsSetNotifyCallback(transaction, nil, nil)
         releaseDatabase()
-        // First: a failing %pre or %pretrans keeps its package out, which is all that librpm says of it in the end.
+        // Checked first: after a failing %pre or %pretrans librpm reports only that the package was not installed.
         try checkScriptlets()
-        if result > 0 { try check(false, kind: "transaction", what: "the packages cannot be installed") }
+        if result > 0 { try check(false, kind: .transaction, what: "the packages cannot be installed") }
         guard result == 0 else {
             let scriptlets = failures.map { "\($0.package) \($0.scriptlet): \($0.failure)" }
             throw WorkerFailure(
-                kind: "transaction",
+                kind: .transaction,
                 message: (["the installation failed:"] + log.errors + scriptlets).joined(separator: "\n  "))
         }
         if prepared != nil { reporter.log("the files of \(moved) of \(job.packages.count) packages were made before their turn") }
@@ -201,13 +201,13 @@ final class RPMTransaction {
         rpmtsCloseDB(transaction)
         guard log.errors.isEmpty || !failures.isEmpty else {
             throw WorkerFailure(
-                kind: "transaction", message: (["the installation failed"] + log.errors).joined(separator: "\n"))
+                kind: .transaction, message: (["the installation failed"] + log.errors).joined(separator: "\n"))
         }
         return InstallOutcome(packageCount: job.packages.count, failedScriptlets: failures, warnings: log.warnings)
     }
 
     private func addPackages() throws {
-        // Others verify each.
+        // Other processes verify each package.
         rpmtsSetVfyLevel(transaction, 0)
         var problems: [String] = []
         for (index, header) in headers.headers.enumerated() {
@@ -221,14 +221,14 @@ final class RPMTransaction {
             }
             let key = UnsafeRawPointer(bitPattern: index + 1)
             if rpmtsAddInstallElement(transaction, header, key, 0, excludedPaths.relocations) != 0 {
-                problems.append("\(job.packages[index].nevra): librpm does not take it" + log.takeErrors())
+                problems.append("\(job.packages[index].nevra): librpm does not accept it" + log.takeErrors())
             }
         }
         headers.removeAll()
         guard problems.isEmpty else { throw PackageHeaders.refusal(problems) }
     }
 
-    /// Says which packages are worth it, in the order in which they will be wanted.
+    /// Asks other processes to unpack the packages for which that is worthwhile, in the order of installation.
     private func askForUnpacking() {
         guard let elements = rpmtsiInit(transaction) else { return }
         defer { rpmtsiFree(elements) }
@@ -250,7 +250,7 @@ final class RPMTransaction {
     /// Opens the package, or its unpacked copy.
     private func open(_ index: Int) throws -> FD_t? {
         try gate.wait(for: job.packages[index])
-        // A failing %pre keeps the package before this one from using it.
+        // Still set when the previous package's %pre failed.
         preparedPackage = nil
         let isUnpacked = try unpackedAhead.contains(index) && gate.isUnpacked(index)
         if isUnpacked, let copies = job.copies, !askedAsFiles.contains(index) {
@@ -260,21 +260,21 @@ final class RPMTransaction {
         return try job.packages[index].open()
     }
 
-    /// librpm has run what comes before the package's files.
+    /// Called when librpm has run everything that comes before the package's files.
     private func movePrepared(_ header: Header?) {
         guard let index = preparedPackage, prepared?.move(index, header, madeFolders: preparable.madeFolders[index] ?? []) == true else { return }
         moved += 1
         _ = rpmtsSetFlags(transaction, rpmtsFlags(transaction) | rpmtransFlags(RPMTRANS_FLAG_JUSTDB.rawValue))
     }
 
-    /// The next package's files are librpm's again.
+    /// Lets librpm make the next package's files again.
     private func endPrepared() {
         preparedPackage = nil
         _ = rpmtsSetFlags(transaction, rpmtsFlags(transaction) & ~rpmtransFlags(RPMTRANS_FLAG_JUSTDB.rawValue))
     }
 
-    /// Throws librpm's list of problems, all of them.
-    private func check(_ good: Bool, kind: String, what: String) throws {
+    /// - Throws: `WorkerFailure` with all of librpm's problems, unless all is good.
+    private func check(_ good: Bool, kind: FailureKind, what: String) throws {
         let problems = rpmtsProblems(transaction)
         defer { rpmpsFree(problems) }
         guard !good || rpmpsNumProblems(problems) > 0 else { return }
@@ -312,7 +312,7 @@ final class RPMTransaction {
             finished += 1
             if let key, case let index = Int(bitPattern: key) - 1, unpackedAhead.contains(index) { reporter.done("\(index)") }
             reporter.progress(finished, of: job.packages.count, header.map(nevra) ?? "")
-        // librpm has looked how much room there is, and which files there are.
+        // Here librpm has checked the free space and the existing files.
         case RPMCALLBACK_TRANS_STOP:
             askForUnpacking()
             holdDatabase()
@@ -336,8 +336,8 @@ final class RPMTransaction {
         return nil
     }
 
-    /// Lets librpm write the packages that come next to the database as one transaction of SQLite: one for each took 0.1 s of processor time more
-    /// for the demo's 179 packages. Scriptlets, which may ask for packages, and the end are where it is written.
+    /// Lets librpm write the following packages to the database in one SQLite transaction; a transaction for each took 0.1 s more of processor time for
+    /// the demo's 179 packages. It is committed before each scriptlet, which may query packages, and at the end.
     private func holdDatabase() {
         guard !databaseIsHeld else { return }
         databaseIsHeld = rpmdbCtrl(rpmtsGetRdb(transaction), RPMDB_CTRL_LOCK_RW) == 0
@@ -349,15 +349,15 @@ final class RPMTransaction {
         if rpmdbCtrl(rpmtsGetRdb(transaction), RPMDB_CTRL_UNLOCK_RW) != 0 { log.errors.append("the package database cannot be written") }
     }
 
-    /// Whether each file that is unpacked is held against its digest in the header. librpm asks anew for each package.
+    /// Sets whether librpm checks each unpacked file against its digest in the header. librpm reads the flag for each package.
     private func digestFiles(_ wanted: Bool) {
         let flag = rpmtransFlags(RPMTRANS_FLAG_NOFILEDIGEST.rawValue)
         let flags = rpmtsFlags(transaction)
         _ = rpmtsSetFlags(transaction, wanted ? flags & ~flag : flags | flag)
     }
 
-    /// For a file trigger librpm gives the tag of plain triggers, and does not always call back for its failure: what it logs is
-    /// exact, so names and failures are taken from there.
+    /// librpm passes the tag of plain triggers for a file trigger, and does not always call back when it fails. Its log is exact, so names and failures are
+    /// taken from there.
     private func scriptletEnded(_ header: Header?, tag: rpm_loff_t, failed: Bool) {
         let end = watch.end()
         let output = scriptOutput.take()
@@ -365,9 +365,9 @@ final class RPMTransaction {
         if let reason = end.reason { lines.append(reason) }
         var package = header.map(nevra) ?? "?"
         var scriptlet = Self.names[Int64(tag)] ?? "scriptlet \(tag)"
-        // Of a long name, Lua's message has only the beginning.
+        // Lua's message has only the beginning of a long name.
         if let line = lines.first, let named = line.firstMatch(of: /(%[a-z]+)\(([^()]+)(\))?/) {
-            // Its only other name: `%pre` of a package is `%prein` in librpm's messages.
+            // librpm's messages say `%prein` for `%pre`; other names are the same.
             scriptlet = named.1 == "%prein" ? "%pre" : String(named.1)
             if named.3 != nil { package = String(named.2) }
         }
@@ -377,7 +377,7 @@ final class RPMTransaction {
                 "\(package) \(scriptlet) left running: \(end.leftRunning.joined(separator: ", ")); stopped")
         }
         guard failed || !lines.isEmpty else { return }
-        // librpm says SCRIPT_STOP with the log's line, and then SCRIPT_ERROR with nothing new.
+        // librpm calls back with SCRIPT_STOP after the log's line, and then with SCRIPT_ERROR without a new line.
         if lines.isEmpty, failureIsNoted { return }
         failureIsNoted = true
         failures.append(
@@ -385,7 +385,7 @@ final class RPMTransaction {
                 package: package, scriptlet: scriptlet, output: output, failure: lines.joined(separator: "\n")))
     }
 
-    /// The package's files are in their places, and its %post comes next.
+    /// Replaces stand-ins by device nodes, when the package's files are in their places and before its %post.
     private func settleNodes(of header: Header?) {
         guard let header, let list = FileList(header) else { return }
         for index in list.nodes {
@@ -397,7 +397,7 @@ final class RPMTransaction {
         }
     }
 
-    /// In 4.18 a failing %post does not fail rpmtsRun: a machine whose scriptlets failed would be shipped broken.
+    /// rpmtsRun of 4.18 succeeds although a %post has failed. Without this check, a build would succeed with a broken machine.
     private func checkScriptlets() throws {
         let unannounced = log.takeScriptletLines()
         if !unannounced.isEmpty {
@@ -419,8 +419,8 @@ final class RPMTransaction {
                         + failure.output.split(separator: "\n").suffix(20).map { "    \($0)" }.joined(separator: "\n"))
         }
         throw WorkerFailure(
-            kind: "scriptlet",
-            message: (["scriptlets failed ('toleratedScriptlets' of machine.yaml lists those that may):"] + words)
+            kind: .scriptlet,
+            message: (["scriptlets failed; list those that may fail in 'toleratedScriptlets' of machine.yaml:"] + words)
                 .joined(separator: "\n  "))
     }
 

@@ -1,6 +1,6 @@
-// Which of the packages that have a folder in common makes it. librpm (handleOverlappedFiles, transaction.c) lets a package leave alone what the one before
-// it made, whose decision counts for the next one: the first makes the folder, the second leaves it, the third makes it again, which gives it the
-// third one's time.
+// Decides which package creates a folder that several packages contain. librpm (handleOverlappedFiles, transaction.c) skips a folder that the package
+// before has made, and looks only at that package: the first makes the folder, the second skips it, the third makes it again, which gives it the third
+// one's time.
 internal import CRPM
 import Glibc
 import SystemPackage
@@ -13,7 +13,7 @@ struct SharedFolders {
     }
 
     private var entries: [Int: [Entry]] = [:]
-    /// Packages' symlinks, and where they lead.
+    /// The targets of the packages' symlinks.
     private var links: [FilePath: FilePath] = [:]
 
     /// - Parameter isSkipped: whether librpm leaves the file out.
@@ -39,7 +39,7 @@ struct SharedFolders {
                 links[path] = FilePath(platformString: target)
             }
         }
-        // A folder of which everything is left out is left out (skipInstallFiles).
+        // librpm leaves out a folder when everything in it is left out (skipInstallFiles).
         for parent in left.indices.reversed() where left[parent] == 0 && isEmptied[parent] {
             guard let name = rpmfilesDN(list, Int32(parent)), case let path = FilePath(platformString: name),
                 let entry = own.firstIndex(where: { $0.path == path })
@@ -52,15 +52,15 @@ struct SharedFolders {
         entries[number] = own
     }
 
-    /// What the folders are in.
+    /// The parents of the folders.
     var places: some Sequence<FilePath> { Set(entries.values.joined().map { $0.path.removingLastComponent() }) }
 
-    /// The entries, by their packages' numbers, that make their folder or set its owner, mode and time.
+    /// By package, the entries that make their folder or set its owner, mode and time.
     ///
-    /// - Parameter order: the packages' numbers as they are installed.
+    /// - Parameter order: the packages' numbers in the order of installation.
     func made(inOrder order: [Int]) -> [Int: Set<Int32>] {
         var parents: [FilePath: FilePath] = [:]
-        /// Whether the last one to have the folder made it, for what comes after it.
+        /// Whether the latest package with the folder made it.
         var isMade: [FilePath: Bool] = [:]
         var made: [Int: Set<Int32>] = [:]
         for number in order {

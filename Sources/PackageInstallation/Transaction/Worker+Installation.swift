@@ -1,20 +1,20 @@
-// Installing what is verified meanwhile.
+// Installs packages while they are verified.
 //
-// A package's bytes are checked before they are used, each kind before its use: nothing begins, not even a %pretrans, before the headers of all
-// packages - dependencies, scriptlets, names, modes - have the digests and signatures that they must have; and no payload is opened before it has
-// the digest that its header gives. So what a bad package brings is never unpacked, and a machine's root with other packages in it already is
-// thrown away with its stage. What was gained by letting payloads be read by other processes while earlier packages are unpacked is in docs/benchmarks.md.
+// Every byte of a package is checked before it is used. Nothing begins, not even a %pretrans, before the headers of all packages - dependencies, scriptlets,
+// names, modes - have the digests and signatures that they must have. No payload is opened before it has the digest that its header states. So nothing of
+// a bad package is unpacked; a root that already has other packages is thrown away with its stage. docs/benchmarks.md says what is gained by verifying
+// payloads in other processes while earlier packages are unpacked.
 import Glibc
 public import HostSystem
 import SystemPackage
 
 extension Worker {
-    /// Verifies the job's packages by its keys, on all cores, and installs them at the same time.
+    /// Verifies the job's packages with its keys on all cores, and installs them at the same time.
     ///
     /// - Parameters:
-    ///   - onEvent: called in order, for each thing the installation says.
-    ///   - onLog: whatever the installation printed besides.
-    /// - Throws: `WorkerFailure` of kind `signature` with every package that is refused, before any other failure; as `InstallJob` and `run` otherwise.
+    ///   - onEvent: called in order, for each event of the installation.
+    ///   - onLog: called with everything else that the installation prints.
+    /// - Throws: `WorkerFailure` of kind `signature` with every refused package, before any other failure; otherwise as `InstallJob` and `run`.
     public func install(
         _ job: InstallJob, onEvent: @escaping @Sendable (WorkerEvent) -> Void = { _ in },
         onLog: @escaping @Sendable (String) -> Void = { _ in }
@@ -38,22 +38,22 @@ extension Worker {
                 job.with(copies: copies.folder), words: words,
                 onEvent: { event in
                     if case .done(let word) = event { return copies.take(word) }
-                    // The scriptlets that come now leave a core idle.
+                    // The scriptlets that come last leave a core idle.
                     if case .progress(let completed, let total, _) = event, completed == total { verification.goOn() }
                     onEvent(event)
                 }, onLog: onLog)
         }()
-        // Of good packages only. It ends with this scope.
+        // Unpacks only good packages. Ends with this scope.
         async let _: Void = unpackAhead(copies) { speaker.yield($0) }
         let refusals = try await verification.run(by: self, onGood: { speaker.yield($0) }, onAllGood: copies.packagesAreGood)
-        // Whichever comes first, a refusal is the reason that is told; it ends the installation.
+        // A refusal ends the installation, and is the failure to report even when the installation has failed before.
         guard refusals.isEmpty else {
-            throw WorkerFailure(kind: "signature", message: (["packages are refused:"] + refusals.sorted()).joined(separator: "\n  "))
+            throw WorkerFailure(kind: .signature, message: (["packages are refused:"] + refusals.sorted()).joined(separator: "\n  "))
         }
         return try await outcome
     }
 
-    /// Makes copies as they are wished for, on all cores but one; packages without one are unpacked by librpm.
+    /// Unpacks the wanted packages on all cores but one. librpm unpacks those that are not ready in time.
     private func unpackAhead(_ copies: UnpackedCopies, onCopy: @escaping @Sendable (String) -> Void) async {
         for await wish in copies.wishes {
             let packages = wish.packages.filter { copies.isWanted("\($0.number)") }

@@ -1,10 +1,10 @@
-// A machine's OpenPGP keys: those that its packages are checked with, and those that its own database gets.
+// A machine's OpenPGP keys: those that its packages are checked with, and those that are recorded in its own package database.
 internal import CRPM
 import Glibc
 import HostSystem
 import SystemPackage
 
-/// One public key, as its packets.
+/// The packets of one public key.
 final class PublicKey {
     private let packets: UnsafeMutablePointer<UInt8>
     private let count: Int
@@ -16,7 +16,7 @@ final class PublicKey {
 
     deinit { free(packets) }
 
-    /// The keys of a file: each armoured block is one.
+    /// Reads the keys of a file, one from each armoured block.
     ///
     /// - Throws: `WorkerFailure` of kind `signature`.
     static func read(_ path: FilePath) throws -> [PublicKey] {
@@ -31,12 +31,12 @@ final class PublicKey {
             return armor == PGPARMOR_PUBKEY ? key : nil
         }
         guard !keys.isEmpty, keys.allSatisfy({ $0 != nil }) else {
-            throw WorkerFailure(kind: "signature", message: "\(path): not an armoured OpenPGP public key")
+            throw WorkerFailure(kind: .signature, message: "\(path): not an armoured OpenPGP public key")
         }
         return keys.compactMap(\.self)
     }
 
-    /// Makes the key one that signatures are checked with. librpm knows subkeys only when they are added by themselves.
+    /// Adds the key to those that signatures are checked with. librpm needs subkeys to be added one by one.
     func add(to keyring: rpmKeyring?) -> Bool {
         guard let key = rpmPubkeyNew(packets, count) else { return false }
         defer { rpmPubkeyFree(key) }
@@ -51,12 +51,12 @@ final class PublicKey {
         return true
     }
 
-    /// Makes the key a `gpg-pubkey` of the root's database.
+    /// Records the key as a `gpg-pubkey` package in the root's database.
     func record(in transaction: rpmts) -> Bool { rpmtsImportPubkey(transaction, packets, count) == RPMRC_OK }
 }
 
 extension String {
-    /// The parts that begin with the marker; what is before the first is nobody's.
+    /// The parts that begin with the marker. Text before the first one is dropped.
     fileprivate func components(beginningWith marker: String) -> [String] {
         ranges(of: marker).map { range in
             let rest = self[range.upperBound...]

@@ -1,7 +1,7 @@
 import HostSystem
 import Synchronization
 
-/// The verification of a job's packages on all cores, in two parts: see `VerifyPackagesJob`.
+/// Verifies a job's packages on all cores, in two parts; see `VerifyPackagesJob`.
 struct Verification: Sendable {
     private let jobs: [VerifyPackagesJob]
     private let pauses: [(stream: AsyncStream<String>, continuation: AsyncStream<String>.Continuation)]
@@ -11,13 +11,13 @@ struct Verification: Sendable {
         pauses = jobs.map { _ in AsyncStream.makeStream() }
     }
 
-    /// Lets the second part begin, as soon as the first one has ended.
+    /// Lets the second part begin when the first one has ended.
     func goOn() { for pause in pauses { pause.continuation.finish() } }
 
     /// - Parameters:
-    ///   - onGood: called with `VerifyPackagesJob.allHeaders` when all have said so, and with each package that is good.
-    ///   - onAllGood: called when the first part has ended, and all packages are good so far.
-    /// - Returns: a line for each package that is refused.
+    ///   - onGood: called with `VerifyPackagesJob.allHeaders` when all headers are good, and with the path of each good package.
+    ///   - onAllGood: called when the first part has ended and has found nothing wrong.
+    /// - Returns: a line for each refused package.
     func run(
         by worker: Worker, onGood: @escaping @Sendable (String) -> Void, onAllGood: @escaping @Sendable () -> Void
     ) async throws -> [String] {
@@ -42,7 +42,7 @@ struct Verification: Sendable {
             var refusals: [String] = []
             for try await found in group {
                 refusals += found
-                // Nothing is installed any more: nobody else lets the others go on.
+                // The installation stops, and will not tell the other jobs to go on.
                 if !refusals.isEmpty { goOn() }
             }
             return refusals
@@ -50,7 +50,7 @@ struct Verification: Sendable {
     }
 }
 
-/// Does something once, when the last of several has come.
+/// Calls `end` once, after `count` steps.
 private final class Countdown: Sendable {
     private let left: Mutex<Int>
     private let end: @Sendable () -> Void

@@ -3,9 +3,9 @@ import Glibc
 public import HostSystem
 public import SystemPackage
 
-/// What the verification of package files found.
+/// The result of verifying package files.
 public struct PackageVerification: Hashable, Codable, Sendable {
-    /// A line each: the package and why it is not to be installed.
+    /// A line for each package that must not be installed, with the reason.
     public var refusals: [String] = []
 
     public init() {}
@@ -13,13 +13,13 @@ public struct PackageVerification: Hashable, Codable, Sendable {
     public mutating func add(_ other: PackageVerification) { refusals += other.refusals }
 }
 
-/// Checks digests and signatures of package files, as `rpmkeys --checksig` does: of all of them the headers first, then the payloads in the
-/// packages' order.
+/// Checks digests and signatures of package files, as `rpmkeys --checksig` does: first the headers of all packages, then the payloads in the packages'
+/// order.
 ///
-/// librpm does so within the transaction, a file after the other; several of these jobs use several cores. They say `WorkerEvent.done` of
-/// `allHeaders`, when there is nothing against any of the job's packages so far, of the path of each package whose header and payload are good, and of
-/// `allPackages`. MD5 digests, which say nothing of what a SHA-256 digest of the payload has said already, and take longer than that, come last, when
-/// the job is told that the cores are free: they took 0.2 s of the 0.35 s that the demo's 179 packages took. rpm refuses a package for them all the same.
+/// librpm would do this within the transaction, one file after the other; several of these jobs use several cores. They send `WorkerEvent.done` with
+/// `allHeaders` when all headers are good, with the path of each package whose header and payload are good, and with `allPackages`. MD5 digests come
+/// last, when the job is told that the cores are free. They add nothing to a SHA-256 digest of the payload and take longer (0.2 s of the 0.35 s for the
+/// demo's 179 packages), but rpm refuses a package for a wrong one.
 public struct VerifyPackagesJob: WorkerJob {
     public typealias Outcome = PackageVerification
 
@@ -29,7 +29,7 @@ public struct VerifyPackagesJob: WorkerJob {
     public static let name = "verify"
 
     public var packages: [PackageFile]
-    /// Armoured public keys: the machine's whole keyring.
+    /// Armoured public keys: all that the machine trusts.
     public var keys: [FilePath]
 
     public init(packages: [PackageFile], keys: [FilePath]) {
@@ -37,7 +37,7 @@ public struct VerifyPackagesJob: WorkerJob {
         self.keys = keys
     }
 
-    /// Jobs that have the same work, as near as may be, each with small packages first: most are, and so good by the time that they are wanted.
+    /// Divides the packages into jobs of about equal size. Each has small packages first: most packages are small, and so are verified before their turn.
     public static func jobs(_ count: Int, packages: [PackageFile], keys: [FilePath]) -> [VerifyPackagesJob] {
         var shares = Array(repeating: (bytes: Int64(0), packages: [PackageFile]()), count: max(1, count))
         let sizes = packages.map { package in
@@ -68,10 +68,10 @@ public struct VerifyPackagesJob: WorkerJob {
         }
         var isLeft: [PackageFile] = []
         let isGood = packages.map(verifier.acceptsHeader)
-        // As a whole: it says why, or there is a signature of header and payload together alone, as packages for rpm 3 have.
+        // Check header and payload together: that gives the reason, or finds the only signature that packages for rpm 3 have.
         for (package, isGood) in zip(packages, isGood) where !isGood { verify(package) }
         if result.refusals.isEmpty { reporting.done(Self.allHeaders) }
-        // From here on nobody waits for all of them, and the process that installs is the one to have a core.
+        // From here on the installing process waits for one package at a time, and needs a core more than this one.
         setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
         for (package, isGood) in zip(packages, isGood) where isGood {
             if verifier.acceptsPayload(of: package) {
@@ -81,7 +81,7 @@ public struct VerifyPackagesJob: WorkerJob {
                 verify(package)
             }
         }
-        // Where something is refused nobody waits for a core, and all is told at once.
+        // After a refusal nothing is installed: no need to leave the cores free, and all refusals are reported together.
         if result.refusals.isEmpty {
             reporting.done(Self.allPackages)
             _ = try reporting.nextWord()
@@ -91,7 +91,7 @@ public struct VerifyPackagesJob: WorkerJob {
     }
 }
 
-/// librpm's transaction set, used for nothing but its keyring and its settings.
+/// Uses librpm's transaction set only for its keyring and its settings.
 private final class PackageVerifier {
     private let transaction: rpmts
     private var lines: [String] = []
@@ -100,7 +100,7 @@ private final class PackageVerifier {
         try configureLibRPM()
         transaction = rpmtsCreate()
         try PackageKeyring(keys).trust(in: transaction)
-        // What librpm says of each digest and signature comes by the log, at this level.
+        // librpm logs its findings about each digest and signature at this level.
         discographer_rpm_log_up_to_information()
         rpmlogSetCallback(
             { record, data in
@@ -115,15 +115,15 @@ private final class PackageVerifier {
         rpmtsFree(transaction)
     }
 
-    /// Whether the header alone is as good as the package has to be.
+    /// Whether the header alone has the digests and signatures that the package must have.
     func acceptsHeader(of package: PackageFile) -> Bool {
         guard let file = try? package.open() else { return false }
         defer { Fclose(file) }
         return verify(package, in: file, flags: RPMVSF_NEEDPAYLOAD.rawValue)
     }
 
-    /// Whether header and payload are as good as they have to be, by the header's signature and the payload digest in it. What there is for both together is
-    /// left; the payload of a package that has only that (before rpm 4.14) is not even read.
+    /// Whether header and payload have what they must have, by the header's signature and the payload digest in it. Signatures of both together are not
+    /// checked; the payload of a package that has only those (before rpm 4.14) is not read.
     func acceptsPayload(of package: PackageFile) -> Bool {
         guard let file = try? package.open() else { return false }
         defer { Fclose(file) }
@@ -131,7 +131,7 @@ private final class PackageVerifier {
         return verify(package, in: file, flags: left) && said.contains("Payload SHA256 digest: OK")
     }
 
-    /// Why the package, header and payload, is not to be installed; `nil` when it may be.
+    /// Why the package must not be installed, by header and payload; `nil` when it may be.
     func refusal(of package: PackageFile) -> String? {
         do {
             let file = try package.open()
@@ -153,18 +153,18 @@ private final class PackageVerifier {
 
     private var findings: [String] { said.filter { !$0.hasSuffix(": OK") && !$0.hasSuffix(":") && !$0.isEmpty } }
 
-    /// Nobody asked for the signature, and there is no key to call it bad: `rpm -i` installs such a package with a warning.
+    /// No signature is required, and there is no key to check the one that exists: `rpm -i` installs such a package with a warning.
     private var onlyKeysAreMissing: Bool {
         !findings.isEmpty && findings.allSatisfy { $0.hasSuffix(": NOKEY") || $0.hasSuffix(": NOTTRUSTED") }
     }
 
-    /// librpm's own words for what was not good, such as `Header V4 RSA/SHA512 Signature, key ID 0bce0e06: NOKEY`.
+    /// librpm's own words for what is wrong, such as `Header V4 RSA/SHA512 Signature, key ID 0bce0e06: NOKEY`.
     private func reason(isSigned: Bool) -> String {
         let words = findings.joined(separator: "; ")
         if isSigned, words.contains("NOKEY") { return "signed with a key that this machine does not trust (gpgkey): \(words)" }
         if isSigned, !said.isEmpty, !said.contains(where: { $0.contains("Signature") }) {
-            return "not signed, and its repository asks gpgcheck" + (words.isEmpty ? "" : ": \(words)")
+            return "not signed; its repository has gpgcheck=1" + (words.isEmpty ? "" : ": \(words)")
         }
-        return "damaged or no package" + (words.isEmpty ? "" : ": \(words)")
+        return "damaged, or not a package" + (words.isEmpty ? "" : ": \(words)")
     }
 }

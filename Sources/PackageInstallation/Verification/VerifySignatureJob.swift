@@ -3,8 +3,8 @@ import Glibc
 public import HostSystem
 public import SystemPackage
 
-/// Checks a detached OpenPGP signature, such as repomd.xml.asc, with librpm: with the code and the keys that packages are checked
-/// with, so that a machine has one idea of whom it trusts. In a process of its own, as all of librpm is.
+/// Checks a detached OpenPGP signature, such as repomd.xml.asc, with librpm: the same code and the same keys check packages, so that there is one
+/// notion of trust in a machine.
 public struct VerifySignatureJob: WorkerJob {
     public struct Outcome: Codable, Sendable {}
 
@@ -13,7 +13,7 @@ public struct VerifySignatureJob: WorkerJob {
     public var file: FilePath
     /// Armoured or binary.
     public var signature: FilePath
-    /// Armoured public keys; a signature by any of them is good.
+    /// Armoured public keys, any of which may have signed.
     public var keys: [FilePath]
 
     public init(file: FilePath, signature: FilePath, keys: [FilePath]) {
@@ -24,7 +24,7 @@ public struct VerifySignatureJob: WorkerJob {
 
     public var isolation: Isolation {
         var isolation = Isolation(writablePaths: [], readablePaths: [file, signature] + keys)
-        // Resolving needs no root.
+        // Resolving works without root.
         isolation.userNamespace = geteuid() != 0
         return isolation
     }
@@ -38,16 +38,16 @@ public struct VerifySignatureJob: WorkerJob {
         case RPMRC_OK: return Outcome()
         case RPMRC_NOKEY:
             throw WorkerFailure(
-                kind: "signature",
-                message: "it is signed with the key \(signer), which is none of those that gpgkey names")
+                kind: .signature,
+                message: "it is signed with the key \(signer); expected one of those that gpgkey names")
         default:
             throw WorkerFailure(
-                kind: "signature", message: "its signature by the key \(signer) is wrong: it was changed after it was signed")
+                kind: .signature, message: "its signature by the key \(signer) is wrong; it was changed after it was signed")
         }
     }
 }
 
-/// A signature as librpm reads it.
+/// A signature, parsed by librpm.
 private final class DetachedSignature {
     private let handle: pgpDigParams
 
@@ -62,11 +62,11 @@ private final class DetachedSignature {
 
     deinit { pgpDigParamsFree(handle) }
 
-    private static let unreadable = WorkerFailure(kind: "signature", message: "its signature is no OpenPGP signature")
+    private static let unreadable = WorkerFailure(kind: .signature, message: "its signature file is not an OpenPGP signature")
 
-    /// Without the armour (RFC 4880 §6.2), which librpm 4.18 takes off public keys alone. Its checksum adds nothing here.
+    /// Without the armour (RFC 4880 §6.2), which librpm 4.18 removes only from public keys. The armour's checksum is not needed here.
     private static func packets(_ bytes: [UInt8]) throws -> [UInt8] {
-        // Every packet begins with a byte that no text begins with (§4.2).
+        // A packet begins with a byte above 127, an armour does not (§4.2).
         if let first = bytes.first, first & 0x80 != 0 { return bytes }
         let lines = String(decoding: bytes, as: UTF8.self).split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         guard let begin = lines.firstIndex(where: { $0.hasPrefix("-----BEGIN PGP SIGNATURE-----") }),
@@ -87,7 +87,7 @@ private final class DetachedSignature {
         return keyring.verify(handle, digest)
     }
 
-    /// The issuer's key id, 16 hexadecimal digits as gpg shows it.
+    /// The issuer's key id in 16 hexadecimal digits, as gpg shows it.
     var signer: String {
         guard let id = pgpDigParamsSignID(handle) else { return "?" }
         return (0..<8).map { index in

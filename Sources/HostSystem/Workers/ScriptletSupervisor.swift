@@ -3,69 +3,75 @@ import Foundation
 import Glibc
 public import SystemPackage
 
-/// What one scriptlet may take before it is ended.
+/// The limits at which a scriptlet is stopped.
 public struct ScriptletLimits: Hashable, Codable, Sendable {
-    /// 0: no limit.
+    /// 0 for no limit.
     public var seconds = 1800
-    /// Processes at once. Not a resource limit of the kernel's: those do not hold for root (setrlimit(2), RLIMIT_NPROC).
+    /// Processes at once. The kernel's own limit (RLIMIT_NPROC, setrlimit(2)) does not apply to root.
     public var processes = 1024
 
     public init() {}
 }
 
-/// Watches over one scriptlet after another in a worker, and leaves nothing running between them. One in a process.
-public final class ScriptletWatch {
+/// Stops scriptlets of a worker that exceed their limits, and everything that a scriptlet leaves running. There is at most one in a process.
+public final class ScriptletSupervisor {
     private let limits: ScriptletLimits
     private let root: FileDescriptor
     private let output: FileDescriptor
-    private var lastWords = Data()
+    /// What the watching thread writes for a Lua scriptlet that does not end. Allocated, since that thread reads it at its fixed address.
+    private var timeoutMessage: UnsafeMutableBufferPointer<CChar>?
     private var standardDescriptors: [FileDescriptor] = []
 
     /// - Parameters:
-    ///   - root: the installroot, a mount. librpm opens the device nodes that it makes; while a scriptlet runs, none can be opened.
-    ///   - output: the file in memory that scriptlets print to; of more than 64 MiB, the middle is forgotten.
+    ///   - root: the installroot, a mount. Device nodes in it cannot be opened while a scriptlet runs; librpm must open those that it makes.
+    ///   - output: the file in memory that scriptlets print to. The middle of more than 64 MiB is dropped.
     /// - Throws: `HostSystemError.systemCall`.
     public init(_ limits: ScriptletLimits, root: FilePath, output: FileDescriptor, reporter: WorkerReporter) throws {
         self.limits = limits
         self.root = try FileDescriptor.open(root, .readOnly, options: [.directory, .closeOnExec])
         for allowed in [false, true] where discographer_allow_devices(self.root.rawValue, allowed) != 0 {
-            throw HostSystemError.systemCall(what: "keeping devices from scriptlets", errno: Errno(rawValue: errno))
+            throw HostSystemError.systemCall(what: "disabling device nodes of the root", errno: Errno(rawValue: errno))
         }
         self.output = output
         var description = discographer_watch_limits(
             seconds: UInt32(clamping: limits.seconds), most_processes: UInt32(clamping: limits.processes),
             output: output.rawValue, most_output: 64 << 20, messages: reporter.messages.rawValue)
         guard discographer_watch_start(&description) == 0 else {
-            throw HostSystemError.systemCall(what: "watching over scriptlets", errno: Errno(rawValue: errno))
+            throw HostSystemError.systemCall(what: "starting the watch over scriptlets", errno: Errno(rawValue: errno))
         }
     }
+
+    deinit { timeoutMessage?.deallocate() }
 
     private var outOfTime: String {
         "it did not end within \(limits.seconds) s and was stopped ('scriptletTimeLimit' of machine.yaml)"
     }
 
-    /// A scriptlet begins; what this process itself prints meanwhile, as Lua scriptlets do, is the scriptlet's too.
+    /// To be called when a scriptlet begins. Until it ends, the output of this process, in which Lua scriptlets run, also goes to the file.
     ///
     /// - Parameter scriptlet: for people, such as `bash-5.2.15-2.x86_64 %post`.
     public func begin(_ scriptlet: String) {
-        let failure = WorkerFailure(kind: "scriptlet", message: "\(scriptlet): \(outOfTime)")
-        lastWords = WorkerReporter.line(.failure(failure)) ?? Data()
+        let failure = WorkerFailure(kind: .scriptlet, message: "\(scriptlet): \(outOfTime)")
+        let message = WorkerReporter.line(.failure(failure)) ?? Data()
         fflush(nil)
         standardDescriptors = [FileDescriptor.standardOutput, .standardError].compactMap { descriptor in
             let copy = fcntl(descriptor.rawValue, F_DUPFD_CLOEXEC, 3)
             dup2(output.rawValue, descriptor.rawValue)
             return copy < 0 ? nil : FileDescriptor(rawValue: copy)
         }
-        // It worked at the beginning.
+        // Cannot fail: `init` has tried it.
         _ = discographer_allow_devices(root.rawValue, false)
-        lastWords.withUnsafeBytes { bytes in
-            discographer_watch_begin(bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
-        }
+        let previous = timeoutMessage
+        let buffer = UnsafeMutableBufferPointer<CChar>.allocate(capacity: message.count)
+        _ = buffer.initialize(from: message.lazy.map(CChar.init(bitPattern:)))
+        timeoutMessage = buffer
+        discographer_watch_begin(buffer.baseAddress, buffer.count)
+        previous?.deallocate()
     }
 
-    /// The scriptlet ended; all that it left running is stopped.
+    /// To be called when the scriptlet has ended. Stops everything that it left running.
     ///
-    /// - Returns: why it was stopped, if it was, and the names of the programs that it left running.
+    /// - Returns: why it was stopped, if it was, and the names of programs that it left running.
     public func end() -> (reason: String?, leftRunning: [String]) {
         let verdict = discographer_watch_end()
         fflush(nil)
@@ -87,16 +93,16 @@ public final class ScriptletWatch {
     }
 }
 
-/// Ends every other process of this namespace, of which the caller must be the first process, and waits for them.
+/// Kills every other process of this PID namespace and waits for them. The caller must be the namespace's first process.
 ///
 /// - Returns: the names of the programs that were running, sorted.
 public func stopOtherProcesses() -> [String] {
-    // Only as the first process of a namespace is "all processes" what this one started. Nobody else is there: the common case.
+    // For any other process, kill(-1) would reach more than its own children. In most cases there is no other process.
     guard getpid() == 1, kill(-1, 0) == 0 else { return [] }
     let processes = ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).filter {
         $0 != "1" && Int32($0) != nil
     }
-    // A process that has ended has no command line (proc(5)).
+    // A process that has ended does not have a command line (proc(5)).
     let running = processes.filter { !((try? readBytes(FilePath("/proc/\($0)/cmdline"))) ?? []).isEmpty }
     let names = running.compactMap { try? readText(FilePath("/proc/\($0)/comm")) }
     kill(-1, SIGKILL)

@@ -11,7 +11,7 @@ typedef union {
     char bytes[CMSG_SPACE(sizeof(int))];
 } control_message;
 
-int discographer_hide_descriptor(int socket, int descriptor) {
+int discographer_park_descriptor(int socket, int descriptor) {
     char byte = 0;
     struct iovec data = {.iov_base = &byte, .iov_len = 1};
     control_message control = {.bytes = {0}};
@@ -24,7 +24,7 @@ int discographer_hide_descriptor(int socket, int descriptor) {
     return sendmsg(socket, &message, MSG_NOSIGNAL) == 1 ? 0 : -1;
 }
 
-int discographer_take_descriptor(int socket) {
+int discographer_unpark_descriptor(int socket) {
     char byte;
     struct iovec data = {.iov_base = &byte, .iov_len = 1};
     control_message control = {.bytes = {0}};
