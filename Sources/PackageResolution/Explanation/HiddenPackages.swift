@@ -63,7 +63,7 @@ struct HiddenPackages {
             }
         }
         let moduleCauses = pool.moduleCauses()
-        for id in 2..<pool.pool.pointee.nsolvables where causes[id] == nil && isHidden(id) {
+        for id in pool.solvableIDs where causes[id] == nil && isHidden(id) {
             if let kind = moduleCauses[id] {
                 causes[id] = Cause(kind: kind)
             } else if let repository = pool.repositoryName(of: id), filtered.contains(repository) {
@@ -113,31 +113,6 @@ extension HiddenPackages.Cause {
         case .notIncluded(let repository): return "add it to includepkgs of '\(repository)'\(place)"
         case .versionLock: return "let versionlock.list allow it"
         case .module, .competesWithModule: return nil
-        }
-    }
-}
-
-extension PackagePool {
-    func name(of id: Id) -> String { String(cString: pool_id2str(pool, pool.pointee.solvables[Int(id)].name)) }
-
-    func repositoryName(of id: Id) -> String? {
-        pool.pointee.solvables[Int(id)].repo.map { String(cString: $0.pointee.name) }
-    }
-
-    /// `name-evr.arch`.
-    func nevra(_ id: Id) -> String { String(cString: pool_solvid2str(pool, id)) }
-
-    /// `name-evr.arch (repository)`.
-    func described(_ id: Id) -> String { nevra(id) + (repositoryName(of: id).map { " (\($0))" } ?? "") }
-
-    /// Runs something with all packages in sight; `isHidden` tells those that the request hides.
-    func withEverythingVisible<Value>(_ body: (_ isHidden: (Id) -> Bool) throws -> Value) rethrows -> Value {
-        let considered = pool.pointee.considered
-        pool.pointee.considered = nil
-        defer { pool.pointee.considered = considered }
-        return try body { id in
-            guard let map = considered?.pointee, id >= 0, id >> 3 < map.size else { return false }
-            return map.map[Int(id >> 3)] & (1 << UInt8(id & 7)) == 0
         }
     }
 }

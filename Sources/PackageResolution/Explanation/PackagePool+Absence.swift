@@ -64,13 +64,11 @@ private struct Absences {
     }
 
     private func preference(for chosen: Id, over id: Id) -> String {
-        let (one, other) = (pool.pool.pointee.solvables[Int(chosen)], pool.pool.pointee.solvables[Int(id)])
-        let priorities = [one, other].map { $0.repo?.pointee.priority ?? 0 }
-        let order = pool_evrcmp(pool.pool, one.evr, other.evr, Int32(EVRCMP_COMPARE))
-        if priorities[0] > priorities[1] { return "its repository has the better priority" }
+        let order = pool.compareVersions(chosen, id)
+        if pool.repositoryPriority(of: chosen) > pool.repositoryPriority(of: id) { return "its repository has the better priority" }
         if order > 0 { return "it is newer" }
         if order < 0 { return "the newer one was not asked for, or cannot be installed with the others" }
-        return one.arch == other.arch ? "it is the same version" : "its architecture is preferred"
+        return pool.architectureID(of: chosen) == pool.architectureID(of: id) ? "it is the same version" : "its architecture is preferred"
     }
 
     private func obsoleting(_ id: Id) -> [String] {
@@ -131,6 +129,6 @@ private struct Absences {
 extension PackagePool {
     /// Obsoletes match names, not what a package provides.
     fileprivate func obsoletes(_ dependency: Id, _ id: Id) -> Bool {
-        String(cString: pool_id2str(pool, dependency)) == name(of: id) && providers(of: dependency).contains(id)
+        string(dependency) == name(of: id) && providers(of: dependency).contains(id)
     }
 }

@@ -48,33 +48,6 @@ extension PackagePool {
         return links
     }
 
-    func dependencies(of id: Id, _ key: solv_knownid) -> [Id] {
-        var queue = Queue()
-        queue_init(&queue)
-        defer { queue_free(&queue) }
-        solvable_lookup_idarray(pool.pointee.solvables + Int(id), Id(key.rawValue), &queue)
-        let marker = Id(SOLVABLE_PREREQMARKER.rawValue)
-        return queue.ids.filter { $0 != marker }
-    }
-
-    /// The solvables that provide a dependency, as far as they can be seen.
-    func providers(of dependency: Id) -> [Id] {
-        providers(at: Int(pool_whatprovides(pool, dependency)))
-    }
-
-    /// A list of solvables as libsolv keeps them, by where it begins.
-    func providers(at place: Int) -> [Id] {
-        var providers: [Id] = []
-        var place = place
-        while case let id = pool.pointee.whatprovidesdata[place], id != 0 {
-            if id != SystemSolvable.id { providers.append(id) }
-            place += 1
-        }
-        return providers
-    }
-
-    func text(_ dependency: Id) -> String { pool_dep2str(pool, dependency).map { String(cString: $0) } ?? "" }
-
     private func providers(of dependency: Id, among indices: [Id: Int32]) -> [Int32] {
         providers(of: dependency).compactMap { indices[$0] }
     }
@@ -82,17 +55,12 @@ extension PackagePool {
     /// The simple dependencies that a rich one is made of.
     private func parts(of dependency: Id) -> [Id] {
         var (name, evr): (Id, Id) = (0, 0)
-        switch discographer_relation(pool, dependency, &name, &evr) {
+        switch discographer_relation(handle, dependency, &name, &evr) {
         case REL_AND, REL_OR, REL_WITH: return parts(of: name) + parts(of: evr)
         case REL_COND, REL_UNLESS, REL_WITHOUT: return parts(of: name)
         default: return [dependency]
         }
     }
-}
-
-/// SYSTEMSOLVABLE of solv/pool.h: provides what the system itself has.
-private enum SystemSolvable {
-    static let id: Id = 1
 }
 
 extension SolverJob.Origin {

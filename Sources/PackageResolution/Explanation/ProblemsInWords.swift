@@ -43,8 +43,7 @@ extension PackagePool {
 
     /// Without groups and other things that libsolv makes solvables of.
     var packageNames: [String] {
-        Set((2..<pool.pointee.nsolvables).filter(isPackage).map { pool.pointee.solvables[Int($0)].name })
-            .map { String(cString: pool_id2str(pool, $0)) }
+        Set(solvableIDs.filter(isPackage).map(nameID(of:))).map(string)
     }
 
     /// A request for a module or a comps group that no repository has.
@@ -76,7 +75,7 @@ struct ProblemWords {
         var origins: [SolverJob.Origin] = []
         for case .asked(let origin) in facts.facts.map(\.kind) where !origins.contains(origin) { origins.append(origin) }
         origins.sort { $0.order < $1.order }
-        let steps = FactOrder(facts.facts, name: pool.name, dependencyName: pool.dependencyName).groups.map(sentence)
+        let steps = FactOrder(facts.facts, name: pool.name, dependencyName: pool.string).groups.map(sentence)
         var because: [String] = []
         for step in steps where !because.contains(step) { because.append(step) }
         var problem = ResolutionProblem(
@@ -168,9 +167,7 @@ struct ProblemWords {
 
     /// Packages of the dependency's name that do not satisfy it.
     private func otherVersions(of dependency: Id) -> String {
-        let name = String(cString: pool_id2str(pool.pool, dependency))
-        let id = pool_str2id(pool.pool, name, 0)
-        guard id != 0, id != dependency else { return "" }
+        guard let id = pool.knownID(of: pool.string(dependency)), id != dependency else { return "" }
         let fitting = Set(pool.providers(of: dependency))
         let others = pool.newestFirst(pool.providers(of: id).filter { !fitting.contains($0) })
         guard !others.isEmpty else { return "" }
@@ -282,39 +279,18 @@ extension PackagePool {
         let standard =
             SELECTION_NAME | SELECTION_PROVIDES | SELECTION_FILELIST | SELECTION_CANON | SELECTION_DOTARCH
             | SELECTION_REL | SELECTION_GLOB
-        guard selection_make(pool, &selection, spec, standard | flags) != 0 else { return [] }
-        var found = Queue()
-        queue_init(&found)
-        defer { queue_free(&found) }
-        selection_solvables(pool, &selection, &found)
-        return found.ids
+        guard selection_make(handle, &selection, spec, standard | flags) != 0 else { return [] }
+        return Queue.ids { selection_solvables(handle, &selection, &$0) }
     }
-
-    /// `name` of `name >= version`.
-    func dependencyName(_ dependency: Id) -> String { String(cString: pool_id2str(pool, dependency)) }
 
     /// Whether a package's version is the higher one, whatever the names.
-    func isNewer(_ left: Id, than right: Id) -> Bool {
-        let (first, second) = (pool.pointee.solvables[Int(left)], pool.pointee.solvables[Int(right)])
-        return pool_evrcmp(pool, first.evr, second.evr, Int32(EVRCMP_COMPARE)) > 0
-    }
+    func isNewer(_ left: Id, than right: Id) -> Bool { compareVersions(left, right) > 0 }
 
     /// By name, the highest version of each first.
     func newestFirst(_ ids: [Id]) -> [Id] {
         ids.sorted { left, right in
-            if pool.pointee.solvables[Int(left)].name != pool.pointee.solvables[Int(right)].name {
-                return name(of: left) < name(of: right)
-            }
+            if nameID(of: left) != nameID(of: right) { return name(of: left) < name(of: right) }
             return isNewer(left, than: right) || !isNewer(right, than: left) && left < right
         }
-    }
-
-    func architecture(of id: Id) -> String {
-        String(cString: pool_id2str(pool, pool.pointee.solvables[Int(id)].arch))
-    }
-
-    /// Not a group or another thing that libsolv makes solvables of.
-    func isPackage(_ id: Id) -> Bool {
-        pool.pointee.solvables[Int(id)].repo != nil && !name(of: id).contains(":")
     }
 }

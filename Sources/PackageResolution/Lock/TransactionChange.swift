@@ -29,7 +29,7 @@ public struct TransactionChange: Hashable, Codable, Sendable {
     public static func changes(
         from before: [TransactionPackage], to after: [TransactionPackage]
     ) throws -> [TransactionChange] {
-        let order = try VersionOrder()
+        let order = try SolvPool()
         let old = Dictionary(grouping: before, by: \.name)
         let new = Dictionary(grouping: after, by: \.name)
         return Set(old.keys).union(new.keys).sorted().flatMap { name in
@@ -39,7 +39,7 @@ public struct TransactionChange: Hashable, Codable, Sendable {
 
     /// Of packages of one name.
     private static func changes(
-        from before: [TransactionPackage], to after: [TransactionPackage], _ order: borrowing VersionOrder
+        from before: [TransactionPackage], to after: [TransactionPackage], _ order: SolvPool
     ) -> [TransactionChange] {
         var changes: [TransactionChange] = []
         var gone = before.sorted { $0.nevra < $1.nevra }
@@ -70,9 +70,9 @@ public struct TransactionChange: Hashable, Codable, Sendable {
     }
 
     private static func change(
-        from before: TransactionPackage, to after: TransactionPackage, _ order: borrowing VersionOrder
+        from before: TransactionPackage, to after: TransactionPackage, _ order: SolvPool
     ) -> TransactionChange {
-        let comparison = order.compare(before.evr, after.evr)
+        let comparison = order.compareVersions(before.evr, after.evr)
         return TransactionChange(
             kind: comparison < 0 ? .upgraded : comparison > 0 ? .downgraded : .replaced, before: before, after: after)
     }
@@ -81,23 +81,6 @@ public struct TransactionChange: Hashable, Codable, Sendable {
 extension TransactionPackage {
     /// `[epoch:]version-release`.
     public var evr: String { "\(epoch == 0 ? "" : "\(epoch):")\(version)-\(release)" }
-}
-
-/// rpm's order of versions, as libsolv has it.
-private struct VersionOrder: ~Copyable {
-    private let pool: UnsafeMutablePointer<Pool>
-
-    init() throws {
-        guard let pool = pool_create() else { throw Errno.noMemory }
-        pool_setdisttype(pool, Int32(DISTTYPE_RPM))
-        self.pool = pool
-    }
-
-    deinit { pool_free(pool) }
-
-    func compare(_ left: String, _ right: String) -> Int32 {
-        pool_evrcmp_str(pool, left, right, Int32(EVRCMP_COMPARE))
-    }
 }
 
 /// The changes of several machines with what they share said once: what the reviewer of a merge request reads.

@@ -105,10 +105,10 @@ extension MetadataStore {
     /// In a pool of its own: the XML leaves nothing behind in the one that solves, neither memory nor an order of ids that a run
     /// which finds the file would not have. The transaction is the same either way.
     private func make(_ file: SolvFile, _ part: SolvFile.Part, of metadata: RepositoryMetadata) throws -> Bool {
-        guard let pool = pool_create() else { throw Errno.noMemory }
-        defer { pool_free(pool) }
-        pool_setdisttype(pool, Int32(DISTTYPE_RPM))
-        guard let repo = repo_create(pool, metadata.repository.id) else { throw Errno.noMemory }
+        let pool = try SolvPool()
+        // `repo` and the writer are of the pool.
+        defer { withExtendedLifetime(pool) {} }
+        let repo = try pool.addRepository(metadata.repository.id)
         if part != .primary {
             guard let primary = try solvFiles(.primary, of: [metadata])[0], primary.add(to: repo) else { return false }
         }

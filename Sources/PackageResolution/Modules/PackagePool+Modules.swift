@@ -2,7 +2,6 @@
 // not active are hidden, and so is what would compete with the packages of an active stream.
 internal import CSolv
 import ConfigurationTree
-import Glibc
 import SystemPackage
 import Yams
 
@@ -64,7 +63,7 @@ extension PackagePool {
             let ordinary = demodularized[stream.nameStream] ?? []
             for artifact in stream.artifacts where !artifact.hasSuffix(".src") && !artifact.hasSuffix(".nosrc") {
                 let name = Self.name(ofArtifact: artifact)
-                let id = pool_str2id(pool, name, 1)
+                let id = id(of: name)
                 modularNames.insert(id)
                 if isActive {
                     visible.insert(artifact)
@@ -77,20 +76,12 @@ extension PackagePool {
         let hotfixes = hotfixRepositories
         func isExempt(_ id: Id) -> Bool { repositoryName(of: id).map { $0 == localRepositoryID || hotfixes.contains($0) } ?? true }
         var hidden: Set<Id> = []
-        for id in 2..<pool.pointee.nsolvables where modularNames.contains(pool.pointee.solvables[Int(id)].name) {
-            let nevra = artifactName(of: id)
+        for id in solvableIDs where modularNames.contains(nameID(of: id)) {
+            let nevra = nevraWithEpoch(id)
             if visible.contains(nevra) || isExempt(id) { continue }
-            if modular.contains(nevra) || visibleNames.contains(pool.pointee.solvables[Int(id)].name) {
-                hidden.insert(id)
-            }
+            if modular.contains(nevra) || visibleNames.contains(nameID(of: id)) { hidden.insert(id) }
         }
-        for name in visibleNames {
-            var place = Int(pool_whatprovides(pool, name))
-            while case let id = pool.pointee.whatprovidesdata[place], id != 0 {
-                if !visible.contains(artifactName(of: id)) && !isExempt(id) { hidden.insert(id) }
-                place += 1
-            }
-        }
+        for id in visibleNames.lazy.flatMap(providers(of:)) where !visible.contains(nevraWithEpoch(id)) && !isExempt(id) { hidden.insert(id) }
         filter.hidden = hidden.sorted()
         return filter
     }
@@ -108,7 +99,7 @@ extension PackagePool {
         for stream in active { for artifact in stream.artifacts { owners[Self.name(ofArtifact: artifact)] = stream.nameStream } }
         var causes: [Id: HiddenPackages.Cause.Kind] = [:]
         for id in currentModules.hidden {
-            if let own = streams[artifactName(of: id)] {
+            if let own = streams[nevraWithEpoch(id)] {
                 causes[id] = .module(own.nameStream, used: used[own.module])
             } else {
                 causes[id] = .competesWithModule(owners[name(of: id)] ?? active.first?.nameStream ?? "")
@@ -150,7 +141,7 @@ extension PackagePool {
         let hotfixes = hotfixRepositories
         for (name, request) in wanted {
             let all = solvables(fitting: PackageSpec(name: name))
-            let own = all.filter { artifacts.contains(artifactName(of: $0)) || repositoryName(of: $0).map(hotfixes.contains) ?? false }
+            let own = all.filter { artifacts.contains(nevraWithEpoch($0)) || repositoryName(of: $0).map(hotfixes.contains) ?? false }
             guard !all.isEmpty else {
                 absent.append(AbsentMember(name: name, request: request))
                 continue
@@ -180,9 +171,6 @@ extension PackagePool {
         return modules.streams.indices.filter { spec.fits(modules.streams[$0]) }
     }
 
-    /// Whether packages of an architecture can be installed.
-    func runs(_ architecture: String) -> Bool { pool_arch2score(pool, pool_str2id(pool, architecture, 1)) != 0 }
-
     private func conflict(in selection: ModuleSelection) -> ResolutionProblem? {
         let reasons = currentModules.active.conflicts
         guard !reasons.isEmpty else { return nil }
@@ -198,38 +186,7 @@ extension PackagePool {
             because: reasons)
     }
 
-    /// `name-epoch:version-release.arch`, with an epoch even where it is 0, as module metadata writes it.
-    private func artifactName(of id: Id) -> String {
-        let solvable = pool.pointee.solvables[Int(id)]
-        let evr = String(cString: pool_id2str(pool, solvable.evr))
-        return "\(String(cString: pool_id2str(pool, solvable.name)))-\(evr.contains(":") ? evr : "0:" + evr)."
-            + String(cString: pool_id2str(pool, solvable.arch))
-    }
-
     private static func name(ofArtifact artifact: String) -> String {
         artifact.split(separator: "-", omittingEmptySubsequences: false).dropLast(2).joined(separator: "-")
     }
-
-    /// A metadata file, decompressed; `nil` when the repository has none of that type.
-    func text(_ type: String, of metadata: RepositoryMetadata) throws -> String? {
-        guard let path = try store.file(type, of: metadata) else { return nil }
-        guard let stream = solv_xfopen(path.string, "r") else {
-            throw ResolutionError(problems: ["\(path) cannot be opened: \(String(cString: strerror(errno)))"])
-        }
-        defer { fclose(stream) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
-        while case let count = fread(&chunk, 1, chunk.count, stream), count > 0 {
-            bytes += chunk[..<count]
-            guard bytes.count <= Self.longestText else {
-                throw ResolutionError(problems: [
-                    "\(type) of \(metadata.repository.id) is more than \(Self.longestText >> 20) MiB when it is unpacked; nobody's is"
-                ])
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    /// Of groups and modules, which are read into memory as a whole: Fedora's are 20 MiB, and three megabytes of gzip can be three gigabytes of blanks.
-    private static let longestText = 256 << 20
 }

@@ -46,7 +46,7 @@ extension PackagePool {
         }
         // These may be there in several versions at once: nothing else makes libsolv allow it.
         for provide in configuration.installOnlyPackages {
-            job.add(SOLVER_SOLVABLE_PROVIDES | SOLVER_MULTIVERSION, pool_str2id(pool, provide, 1), for: .policy)
+            job.add(SOLVER_SOLVABLE_PROVIDES | SOLVER_MULTIVERSION, id(of: provide), for: .policy)
         }
         return job
     }
@@ -64,7 +64,7 @@ extension PackagePool {
         let withObsoletes = configuration.obsoletes && match.spec?.isNameOnly == true
         let isPattern = spec.isGlob && !spec.hasPrefix("/") && !spec.hasPrefix("*/")
         // A pattern asks for every name that it matches; anything else for one package, whatever its name.
-        let wanted = isPattern ? grouped(match.ids) { pool.pointee.solvables[Int($0)].name } : [match.ids]
+        let wanted = isPattern ? grouped(match.ids, by: nameID(of:)) : [match.ids]
         for ids in wanted {
             install(ids + (withObsoletes ? obsoleters(of: ids) : []), &job, for: origin, configuration)
         }
@@ -94,11 +94,9 @@ extension PackagePool {
     private func installEachArchitecture(
         _ ids: [Id], _ job: inout SolverJob, for origin: SolverJob.Origin, _ configuration: YumConfiguration
     ) {
-        for ids in grouped(ids, by: { pool.pointee.solvables[Int($0)].name }) {
+        for ids in grouped(ids, by: nameID(of:)) {
             // noarch first, then the best: the order in which dnf asks, and in which libsolv knows the architectures.
-            let perArchitecture = grouped(ids) { pool.pointee.solvables[Int($0)].arch }.sorted {
-                pool.pointee.solvables[Int($0[0])].arch < pool.pointee.solvables[Int($1[0])].arch
-            }
+            let perArchitecture = grouped(ids, by: architectureID(of:)).sorted { architectureID(of: $0[0]) < architectureID(of: $1[0]) }
             for ids in perArchitecture {
                 install(ids + (configuration.obsoletes ? obsoleters(of: ids) : []), &job, for: origin, configuration)
             }
@@ -114,7 +112,7 @@ extension PackagePool {
         defer { queue_free(&choices) }
         for id in Set(ids).sorted() { queue_push(&choices, id) }
         let how = SOLVER_SOLVABLE_ONE_OF | SOLVER_SETARCH | SOLVER_SETEVR | flags(configuration)
-        job.add(how, pool_queuetowhatprovides(pool, &choices), for: origin)
+        job.add(how, pool_queuetowhatprovides(handle, &choices), for: origin)
     }
 
     private func flags(_ configuration: YumConfiguration) -> Int32 {

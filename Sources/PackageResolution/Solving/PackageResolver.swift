@@ -63,7 +63,7 @@ public struct PackageResolver: Sendable {
     func packages(named names: Set<String>, _ request: ResolutionRequest) async throws -> [TransactionPackage] {
         let results = Results<[TransactionPackage]>(count: 1)
         try await solve([request], ordered: false, { _ in }, { _, _ in }, each: results.put) { pool, _, _ in
-            (2..<pool.pool.pointee.nsolvables)
+            pool.solvableIDs
                 .filter { pool.isPackage($0) && names.contains(pool.name(of: $0)) }
                 .map { pool.package($0, reason: .dependency) }
         }
@@ -252,7 +252,7 @@ extension PackagePool {
 
     private func solve(_ job: inout SolverJob, _ request: ResolutionRequest) throws -> SolvedTransaction {
         var decisions = try decisions(on: &job, request)
-        let askers = job.askers(in: pool)
+        let askers = job.askers(in: self)
         for (index, id) in decisions.ids.enumerated() {
             if let askers = askers[id] { decisions.packages[index].reason = askers.allSatisfy(\.isMember) ? .group : .user }
         }
@@ -273,14 +273,14 @@ extension PackagePool {
     private func solve(
         _ job: inout SolverJob, _ question: SolverQuestion, _ request: ResolutionRequest
     ) throws -> SolverDecisions {
-        guard let solver = solver_create(pool) else { throw Errno.noMemory }
+        guard let solver = solver_create(handle) else { throw Errno.noMemory }
         var isFreed = false
         defer { if !isFreed { solver_free(solver) } }
         solver.setInstallationFlags()
         solver_set_flag(solver, SOLVER_FLAG_IGNORE_RECOMMENDED, question.installsWeakDependencies ? 0 : 1)
         // They are for finding ids of texts, which the solver does not; the next text that is looked for brings them back. The
         // solver's own data is what a run needs most memory for.
-        pool_freeidhashes(pool)
+        pool_freeidhashes(handle)
         guard solver_solve(solver, &job.queue) == 0 else {
             throw ResolutionError(problems(of: solver, job, request))
         }

@@ -43,15 +43,12 @@ struct SolverJob: ~Copyable {
     }
 
     /// Who asked for each solvable that an installation may take.
-    func askers(in pool: UnsafeMutablePointer<Pool>) -> [Id: [Origin]] {
+    func askers(in pool: SolvPool) -> [Id: [Origin]] {
         let elements = queue.ids
         var askers: [Id: [Origin]] = [:]
         for (index, origin) in origins.enumerated() where origin != .policy {
-            var found = Queue()
-            queue_init(&found)
-            defer { queue_free(&found) }
-            pool_job2solvables(pool, &found, elements[index * 2], elements[index * 2 + 1])
-            for id in found.ids { askers[id, default: []].append(origin) }
+            let ids = Queue.ids { pool_job2solvables(pool.handle, &$0, elements[index * 2], elements[index * 2 + 1]) }
+            for id in ids { askers[id, default: []].append(origin) }
         }
         return askers
     }

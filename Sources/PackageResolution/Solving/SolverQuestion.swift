@@ -18,7 +18,7 @@ struct SolverQuestion: Hashable {
             return [how] + pool.providers(at: Int(what))
         }
         considered = pool.consideredBits
-        solvableCount = pool.pool.pointee.nsolvables
+        solvableCount = pool.endOfSolvables
         filelists = pool.filelists
         self.installsWeakDependencies = installsWeakDependencies
     }
