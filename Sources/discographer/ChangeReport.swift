@@ -4,7 +4,7 @@ import PackageResolution
 /// What differs from the locks: a line a machine, then each group's changes with what machines share said once.
 struct ChangeReport {
     private let json: Bool
-    private var machines: [(machine: Machine, changes: [TransactionChange], count: Int, inputs: [ResolutionProblem])] = []
+    private var machines: [(machine: Machine, changes: [TransactionChange], count: Int, inputs: [ResolutionDiagnostic])] = []
     private var failures: [(machine: Machine, error: any Error)] = []
 
     init(json: Bool) { self.json = json }
@@ -14,7 +14,7 @@ struct ChangeReport {
 
     /// - Parameter inputs: what of the tree is otherwise than when the lock was made.
     mutating func add(
-        _ machine: Machine, _ changes: [TransactionChange], of count: Int, because inputs: [ResolutionProblem] = []
+        _ machine: Machine, _ changes: [TransactionChange], of count: Int, because inputs: [ResolutionDiagnostic] = []
     ) {
         machines.append((machine, changes, count, inputs))
     }
@@ -97,13 +97,13 @@ private struct MachineJSON: Encodable {
     var machine: String
     var changes: [ResolutionJSON.Change]
     /// What of the tree is otherwise than when the lock was made.
-    var inputs: [ResolutionJSON.Problem]
+    var inputs: [ResolutionJSON.Diagnostic]
     /// Bytes installed.
     var growth: Int64
 
-    init(_ machine: String, _ changes: [TransactionChange], _ inputs: [ResolutionProblem]) {
+    init(_ machine: String, _ changes: [TransactionChange], _ inputs: [ResolutionDiagnostic]) {
         self.machine = machine
-        self.inputs = inputs.map(ResolutionJSON.Problem.init)
+        self.inputs = inputs.map(ResolutionJSON.Diagnostic.init)
         self.changes = changes.map(ResolutionJSON.Change.init)
         growth = changes.reduce(0) { $0 + $1.growth }
     }

@@ -3,7 +3,7 @@ import ConfigurationTree
 import SystemPackage
 
 extension PackagePool {
-    /// Why each package is in the transaction. The pool is as it was when the transaction was solved.
+    /// Why each package is in the transaction. Needs the pool as it was when the transaction was solved.
     func requirements(of solved: SolvedTransaction, _ request: ResolutionRequest) -> RequirementGraph {
         let indices = Dictionary(zip(solved.ids, Int32(0)...)) { first, _ in first }
         var askers: [Int: [RequirementGraph.Asker]] = [:]
@@ -18,7 +18,7 @@ extension PackagePool {
     private func links(among ids: [Id], _ indices: [Id: Int32], weak: Bool) -> RequirementLinks {
         if let known = lastLinks, known.ids == ids, known.weak == weak { return known.links }
         var builder = RequirementLinks.Builder()
-        // Most dependencies are those of many packages.
+        // Many packages share a dependency, so each is looked up once.
         var capabilities: [Id: Int] = [:]
         func capability(_ dependency: Id) -> Int {
             if let known = capabilities[dependency] { return known }
@@ -52,7 +52,7 @@ extension PackagePool {
         providers(of: dependency).compactMap { indices[$0] }
     }
 
-    /// The simple dependencies that a rich one is made of.
+    /// The simple dependencies in a boolean one.
     private func parts(of dependency: Id) -> [Id] {
         var (name, evr): (Id, Id) = (0, 0)
         switch discographer_relation(handle, dependency, &name, &evr) {
@@ -64,7 +64,7 @@ extension PackagePool {
 }
 
 extension SolverJob.Origin {
-    /// For people; `nil` for what nobody asked for.
+    /// The asker to show; `nil` for rules that no user asked for.
     var asker: RequirementGraph.Asker? {
         switch self {
         case .request(let request): RequirementGraph.Asker(text: request.spec, location: request.location)
@@ -79,7 +79,7 @@ extension SolverJob.Origin {
 }
 
 extension RequirementGraph.Asker {
-    /// Lines of files before what is part of every root.
+    /// Lines of files come before packages of every root.
     fileprivate var order: (Int, String, Int) {
         (location == nil ? 1 : 0, location?.file.string ?? "", location?.line ?? 0)
     }

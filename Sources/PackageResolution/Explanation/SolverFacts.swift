@@ -1,6 +1,6 @@
 internal import CSolv
 
-/// One of the solver's problems as it knows it: the rules that contradict each other, and what it proposes.
+/// One of the solver's problems: the rules that contradict each other, and the solutions that the solver proposes.
 struct SolverFacts {
     /// A rule of libsolv: solvables and dependencies are ids of the pool.
     struct Fact: Hashable {
@@ -14,11 +14,11 @@ struct SolverFacts {
         var from: Id = 0
         var to: Id = 0
         var dependency: Id = 0
-        /// What can satisfy it.
+        /// Solvables that can satisfy it.
         var candidates: [Id] = []
     }
 
-    /// One way out, all of whose parts have to be done.
+    /// One way out; all of its elements are necessary.
     struct Solution: Hashable {
         enum Element: Hashable {
             case drop(SolverJob.Origin)
@@ -60,7 +60,7 @@ struct SolverFacts {
                 guard let origin = job.origin(at: index), origin != .policy else { continue }
                 fact = Fact(kind: .asked(origin), candidates: job.candidates(at: index, in: pool))
             case SOLVER_RULE_PKG_REQUIRES:
-                // What is hidden counts for the solver, but satisfies nothing.
+                // Hidden packages count for the solver, but do not satisfy anything.
                 fact.candidates = pool.providers(of: fact.dependency).filter(pool.isConsidered)
                 fact.kind = fact.candidates.isEmpty ? .nothingProvides : .requires
             case SOLVER_RULE_PKG_NOTHING_PROVIDES_DEP: fact.kind = .nothingProvides
@@ -75,7 +75,7 @@ struct SolverFacts {
             case SOLVER_RULE_BEST:
                 fact.kind = .best
                 fact.candidates = Queue.ids { solver_ruleliterals(solver, rule, &$0) }.filter { $0 > 0 }
-                // Such a rule stands for the request's own.
+                // Such a rule takes the place of the request's own rule.
                 for index in job.elements(choosing: fact.candidates, in: pool) {
                     guard let origin = job.origin(at: index) else { continue }
                     let asked = Fact(kind: .asked(origin), candidates: job.candidates(at: index, in: pool))

@@ -23,7 +23,7 @@ public struct TransactionChange: Hashable, Codable, Sendable {
         Int64(clamping: after?.installedSize.bytes ?? 0) - Int64(clamping: before?.installedSize.bytes ?? 0)
     }
 
-    /// What leads from one set of packages to the other, sorted by name.
+    /// The changes from one set of packages to another, sorted by name.
     ///
     /// - Throws: `Errno` when there is no memory.
     public static func changes(
@@ -37,7 +37,7 @@ public struct TransactionChange: Hashable, Codable, Sendable {
         }
     }
 
-    /// Of packages of one name.
+    /// The changes of packages of one name.
     private static func changes(
         from before: [TransactionPackage], to after: [TransactionPackage], _ order: SolvPool
     ) -> [TransactionChange] {
@@ -52,7 +52,7 @@ public struct TransactionChange: Hashable, Codable, Sendable {
             new.remove(at: same)
             gone.removeAll { $0 == one }
         }
-        // One version for another, of the same architecture where there are several.
+        // One version replaces another; with several architectures, each replaces its own.
         for architecture in Set(gone.map(\.architecture)).sorted() {
             let pair = (gone.filter { $0.architecture == architecture }, new.filter { $0.architecture == architecture })
             guard pair.0.count == 1, pair.1.count == 1 else { continue }
@@ -83,7 +83,7 @@ extension TransactionPackage {
     public var evr: String { "\(epoch == 0 ? "" : "\(epoch):")\(version)-\(release)" }
 }
 
-/// The changes of several machines with what they share said once: what the reviewer of a merge request reads.
+/// The changes of several machines, with shared changes listed once, for the reviewer of a merge request.
 public struct GroupChanges: Hashable, Sendable {
     /// Changes that exactly these machines have.
     public struct Part: Hashable, Codable, Sendable {
@@ -91,7 +91,7 @@ public struct GroupChanges: Hashable, Sendable {
         public var changes: [TransactionChange]
     }
 
-    /// What all machines share first, then what most of them share.
+    /// First the changes that all machines share, then those that most of them share.
     public var parts: [Part]
 
     public init(_ machines: [(name: String, changes: [TransactionChange])]) {
@@ -110,7 +110,7 @@ public struct GroupChanges: Hashable, Sendable {
 }
 
 extension TransactionChange {
-    /// Why a machine has a package differs from machine to machine, and is no part of what changes.
+    /// The change without the reasons for packages, which differ from machine to machine.
     fileprivate var withoutReason: TransactionChange {
         var copy = self
         copy.before?.reason = .dependency

@@ -1,22 +1,22 @@
-// Which module streams are active in a root that starts empty: those that are enabled, the default ones, and what they need, found by
-// libsolv as libdnf does it (libdnf/module/ModulePackageContainer.cpp): every version of a stream is a solvable that conflicts with the
-// module's other streams.
+// Finds the module streams that are active in a root that starts empty: enabled streams, default streams, and the streams that they need.
+// As in libdnf (libdnf/module/ModulePackageContainer.cpp), libsolv decides: each version of a stream is a solvable that conflicts with the
+// other streams of its module.
 internal import CSolv
 import Foundation
 import SystemPackage
 
-/// What the solver of modules found.
+/// The module streams that the solver found.
 struct ActiveModules {
     /// Indices of `ModuleMetadata.streams`: all versions of the streams that are active.
     var indices: Set<Int> = []
-    /// Why not all streams that are enabled are active, a sentence a reason; empty: they are.
+    /// Why some enabled streams are not active, one sentence for each reason; empty when all are active.
     var conflicts: [String] = []
 }
 
 extension ModuleMetadata {
     /// - Parameters:
-    ///   - platform: `platform:el9`, what `module_platform_id` says; `nil`: any will do.
-    ///   - enabled: a stream of each module that somebody asked for.
+    ///   - platform: `module_platform_id`, such as `platform:el9`; `nil`: streams for any platform are accepted.
+    ///   - enabled: the stream of each module that a line asks for.
     func activeStreams(architecture: String, platform: String?, enabled: [String: String] = [:]) throws -> ActiveModules {
         let pool = try SolvPool(architecture: architecture)
         let repo = try pool.addRepository("available")
@@ -31,7 +31,7 @@ extension ModuleMetadata {
             wanted.append((pool.id(of: "module(\(stream.nameStream))"), isEnabled))
         }
         guard !wanted.isEmpty else { return ActiveModules() }
-        // At best all of them in their latest versions; else what is possible of those that nobody asked for.
+        // Try all of them in their latest versions first; then give up default streams, then latest versions, then enabled streams.
         let attempts: [(best: Bool, weak: (Bool) -> Bool)] = [
             (true, { _ in false }), (true, { !$0 }), (false, { !$0 }), (false, { _ in true }),
         ]
@@ -84,7 +84,7 @@ extension ModuleMetadata {
         return streams.isEmpty || streams.contains(String(stream))
     }
 
-    /// The names of what a solution installs; `nil`: there is none, and `conflicts` is told why.
+    /// The names of what a solution installs; `nil` when there is no solution, and `conflicts` gets the reasons.
     private static func install(
         _ jobs: [(id: Id, flags: Int32)], in pool: SolvPool, conflicts: ([String]) -> Void
     ) -> Set<Id>? {
@@ -104,7 +104,7 @@ extension ModuleMetadata {
         return Set(transaction.pointee.steps.ids.map(pool.nameID(of:)))
     }
 
-    /// A sentence for each rule that takes part in the solver's problems.
+    /// A sentence for each rule that takes part in a problem of the solver.
     private static func reasons(of solver: UnsafeMutablePointer<Solver>, in pool: SolvPool) -> [String] {
         func stream(_ id: Id) -> String {
             let parts = pool.name(of: id).split(separator: ":")
@@ -123,7 +123,7 @@ extension ModuleMetadata {
                 let sentence: String
                 switch solver_ruleinfo(solver, rule, &from, &to, &dependency) {
                 case SOLVER_RULE_PKG_REQUIRES: sentence = "\(stream(from)) needs \(words(dependency))"
-                case SOLVER_RULE_PKG_NOTHING_PROVIDES_DEP: sentence = "\(stream(from)) needs \(words(dependency)), which there is not"
+                case SOLVER_RULE_PKG_NOTHING_PROVIDES_DEP: sentence = "\(stream(from)) needs \(words(dependency)), which no repository has"
                 case SOLVER_RULE_PKG_CONFLICTS where stream(from) != stream(to):
                     sentence = "\(stream(from)) and \(stream(to)) exclude each other"
                 case SOLVER_RULE_PKG_NOT_INSTALLABLE: sentence = "\(stream(from)) is for another architecture"
@@ -137,8 +137,8 @@ extension ModuleMetadata {
 }
 
 extension UnsafeMutablePointer<Solver> {
-    /// What dnf sets for an installation (libdnf's Goal): obsoletes as yum has them, vendors do not matter, and the best candidate is
-    /// chosen by policy rather than by what the fewest jobs need.
+    /// Sets the flags that dnf sets for an installation (libdnf's Goal): yum's obsoletes, any vendor, and the best candidate by policy rather
+    /// than the one that satisfies most jobs.
     func setInstallationFlags() {
         solver_set_flag(self, SOLVER_FLAG_ALLOW_VENDORCHANGE, 1)
         solver_set_flag(self, SOLVER_FLAG_KEEP_ORPHANS, 1)

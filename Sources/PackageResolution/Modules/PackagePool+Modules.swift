@@ -1,18 +1,18 @@
-// Modular filtering, as libdnf's module excludes do it (libdnf/dnf-sack.cpp, setModuleExcludes): packages of streams that are
-// not active are hidden, and so is what would compete with the packages of an active stream.
+// Modular filtering like libdnf's module excludes (libdnf/dnf-sack.cpp, setModuleExcludes): packages of streams that are not active are
+// hidden, and so are packages that would compete with those of an active stream.
 internal import CSolv
 import ConfigurationTree
 import SystemPackage
 import Yams
 
-/// What modules do to the packages of a set of repositories.
+/// The effect of modules on the packages of a set of repositories.
 struct ModuleFilter {
     var active = ActiveModules()
-    /// Packages of streams that are not active, and what competes with those that are.
+    /// Packages of streams that are not active, and packages that compete with active streams.
     var hidden: [Id] = []
 }
 
-/// A package of a profile that a line asks for, and that is not to be seen.
+/// A package of a requested profile that no repository has or that is hidden.
 struct AbsentMember {
     var name: String
     var request: PackageRequest
@@ -35,7 +35,7 @@ extension PackagePool {
             }
             let remarks = modules.remarks[known...]
             for remark in remarks.prefix(Self.mostRemarks) { report("\(place): \(remark)") }
-            if remarks.count > Self.mostRemarks { report("\(place): \(remarks.count - Self.mostRemarks) more such documents") }
+            if remarks.count > Self.mostRemarks { report("\(place): \(remarks.count - Self.mostRemarks) more such messages") }
         }
         moduleMetadata = modules
         return modules
@@ -43,7 +43,7 @@ extension PackagePool {
 
     private static let mostRemarks = 20
 
-    /// Needs the index of provides, without anything hidden.
+    /// Needs an up-to-date index of provides and a pool in which nothing is hidden.
     func moduleFilter(_ modules: ModuleMetadata, platform: String?, enabled: [String: String]) throws -> ModuleFilter {
         var filter = ModuleFilter()
         guard !modules.streams.isEmpty else { return filter }
@@ -88,7 +88,7 @@ extension PackagePool {
 
     private var hotfixRepositories: Set<String> { Set(repositories.filter(\.repository.moduleHotfixes).map(\.repository.id)) }
 
-    /// What of modules hides each package that is hidden by modules.
+    /// How modules hide each package that they hide.
     func moduleCauses() -> [Id: HiddenPackages.Cause.Kind] {
         guard let modules = moduleMetadata, !currentModules.hidden.isEmpty else { return [:] }
         let active = currentModules.active.indices.sorted().map { modules.streams[$0] }
@@ -108,26 +108,26 @@ extension PackagePool {
         return causes
     }
 
-    /// Asks for the packages of the profiles that a selection means (dnf's ModuleBase.install).
+    /// Adds the packages of the selected profiles to the job (dnf's ModuleBase.install).
     ///
     /// - Parameter absent: gets the packages of profiles that no repository has, or that are hidden.
-    /// - Returns: what is wrong with it besides.
+    /// - Returns: what else is wrong with the selection.
     func add(
         _ selection: ModuleSelection, to job: inout SolverJob, absent: inout [AbsentMember], _ configuration: YumConfiguration
-    ) throws -> [ResolutionProblem] {
+    ) throws -> [ResolutionDiagnostic] {
         let modules = try modules()
-        var problems = selection.problems
-        if let conflict = conflict(in: selection) { problems.append(conflict) }
+        var diagnostics = selection.diagnostics
+        if let conflict = conflict(in: selection) { diagnostics.append(conflict) }
         var artifacts: Set<String> = []
         var wanted: [(name: String, request: PackageRequest)] = []
         for choice in selection.choices {
             let versions = choice.candidates.filter(currentModules.active.indices.contains).map { modules.streams[$0] }
             guard let newest = versions.max(by: { $0.version < $1.version }) else {
                 if currentModules.active.conflicts.isEmpty {
-                    problems.append(
-                        ResolutionProblem(
+                    diagnostics.append(
+                        ResolutionDiagnostic(
                             at: [choice.request.location],
-                            "what '@\(choice.request.spec)' means is not the version of '\(choice.module):\(choice.stream)' that is used"))
+                            "'@\(choice.request.spec)' means another version of '\(choice.module):\(choice.stream)' than the one that is used"))
                 }
                 continue
             }
@@ -136,7 +136,7 @@ extension PackagePool {
                 for name in try modules.packages(of: choice, in: newest) where !wanted.contains(where: { $0.name == name }) {
                     wanted.append((name, choice.request))
                 }
-            } catch let error as ResolutionError { problems += error.problems }
+            } catch let error as ResolutionError { diagnostics += error.diagnostics }
         }
         let hotfixes = hotfixRepositories
         for (name, request) in wanted {
@@ -146,16 +146,16 @@ extension PackagePool {
                 absent.append(AbsentMember(name: name, request: request))
                 continue
             }
-            // A package of a profile can be an ordinary one, or of another stream.
+            // A package of a profile can be an ordinary package, or one of another stream.
             install(own.isEmpty ? all : own, &job, for: .member(name, of: request), configuration)
         }
-        return problems
+        return diagnostics
     }
 
-    /// Whether the line means a module, and no group.
+    /// Whether the line names a module rather than a group.
     func namesModule(_ line: PackageRequest) -> Bool { !streams(of: line).isEmpty }
 
-    /// What would stand behind the `@` of a line for each profile of the stream that this line does not ask for.
+    /// The text after the `@` for each profile of the stream that this line does not ask for.
     func otherProfiles(_ line: PackageRequest) -> [String] {
         guard let modules = moduleMetadata, let spec = ModuleSpec(line.spec) else { return [] }
         let usable = streams(of: line).filter { currentModules.active.indices.contains($0) }.map { modules.streams[$0] }
@@ -171,7 +171,7 @@ extension PackagePool {
         return modules.streams.indices.filter { spec.fits(modules.streams[$0]) }
     }
 
-    private func conflict(in selection: ModuleSelection) -> ResolutionProblem? {
+    private func conflict(in selection: ModuleSelection) -> ResolutionDiagnostic? {
         let reasons = currentModules.active.conflicts
         guard !reasons.isEmpty else { return nil }
         func name(_ choice: ModuleSelection.Choice) -> String { "'\(choice.module):\(choice.stream)'" }
@@ -179,7 +179,7 @@ extension PackagePool {
         let choices = named.isEmpty ? selection.choices : named
         var names: [String] = []
         for choice in choices where !names.contains(name(choice)) { names.append(name(choice)) }
-        return ResolutionProblem(
+        return ResolutionDiagnostic(
             at: choices.map(\.request.location),
             names.count == 1
                 ? "the module stream \(names[0]) cannot be enabled" : "the module streams \(names.list) cannot be enabled together",

@@ -19,7 +19,7 @@ extension PackagePool {
 
     /// The state of the pool's index of provides.
     struct ProvidesIndex {
-        /// The end of the solvables when the index was made; 0: it has to be made anew.
+        /// The end of the solvables when the index was made; 0: it has to be made again.
         var endOfSolvables: Id = 0
         /// Paths that libsolv looks up only when a dependency that matters names one.
         var lazyPaths: [Id] = []

@@ -1,5 +1,5 @@
-// Which packages a line of `packages`, an exclude or a lock means. The rules are libdnf's (Query::filterSubject in
-// libdnf/sack/query.cpp, Subject._get_best_selectors in python/hawkey): readings as a NEVRA first, then provides, then files.
+// Finds the packages that a line of `packages`, an exclude or a lock means. The rules are libdnf's (Query::filterSubject in
+// libdnf/sack/query.cpp, Subject._get_best_selectors in python/hawkey): the text is read as a NEVRA first, then as a provide, then as a file.
 internal import CSolv
 import Glibc
 
@@ -14,7 +14,7 @@ extension PackagePool {
     /// The packages that are not hidden and that the text means.
     ///
     /// - Parameters:
-    ///   - contents: whether it may be a provide or a file as well; it may not in excludes.
+    ///   - contents: whether the text may also be a provide or a file; in excludes it may not.
     func match(_ text: String, contents: Bool) -> Match {
         for spec in PackageSpec.readings(of: text) {
             let ids = solvables(fitting: spec)
@@ -144,7 +144,7 @@ extension PackagePool {
         return ids.sorted()
     }
 
-    /// All packages that are not hidden, source packages left out.
+    /// All packages that are not hidden, without source packages.
     private var visible: [Id] { solvableIDs.filter(isVisible) }
 
     private func isVisible(_ id: Id) -> Bool { isSolvable(id) && !isSource(id) && isConsidered(id) }
