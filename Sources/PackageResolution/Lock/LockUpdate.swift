@@ -16,11 +16,12 @@ public struct LockUpdate: Sendable {
         after = lock
     }
 
-    /// Writes the lock if it differs from the one that is there.
+    /// Writes the lock if it differs from the one that is there. It is on disk before it takes the old one's place, because the file is in the
+    /// user's Git tree.
     ///
     /// - Throws: `FileError`.
     public func write() throws {
         guard before != after else { return }
-        try writeAtomically(after.text.utf8, to: file)
+        try writeAtomically(after.text.utf8, to: file, isDurable: true)
     }
 }
