@@ -26,8 +26,6 @@ public struct Machine: Hashable, Codable, Sendable {
     /// The machine's name and hostname: a DNS label (RFC 1123).
     public var name: String
     public var groupName: String
-    /// `group/machine`, by which commands and messages name it.
-    public var fullName: String { "\(groupName)/\(name)" }
     public var path: FilePath
     /// This machine's own; `MachineGroup` has the group's.
     public var packages: [PackageRequest] = []
@@ -60,6 +58,9 @@ public struct Machine: Hashable, Codable, Sendable {
         self.initFile = initFile
         self.devicesFile = devicesFile
     }
+
+    /// `group/machine`, as the command line takes it.
+    public var fullName: String { "\(groupName)/\(name)" }
 }
 
 /// One line of a `packages` file.

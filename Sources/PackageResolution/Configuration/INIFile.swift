@@ -4,11 +4,11 @@ import SystemPackage
 
 /// A file of `[section]`s with `option = value` lines; a line that begins with white space continues the value above it.
 ///
-/// As in libdnf's IniParser, a value may be in quotes, which are no part of it.
+/// As in libdnf's IniParser, a value may be in quotes, which are removed.
 struct INIFile {
     struct Option {
         var name: String
-        /// With variables expanded: not for people's eyes, it may be a secret.
+        /// With variables expanded. It may be a secret: messages must not show it.
         var value: String
         /// As it is written.
         var writtenValue: String
@@ -40,7 +40,7 @@ struct INIFile {
                 if name.isEmpty {
                     diagnostics.append(
                         Diagnostic(
-                            .error, at: location, "a section without a name", hint: "'[main]' or '[repository]' would be right"))
+                            .error, at: location, "a section without a name", hint: "expected '[main]' or '[repository]'"))
                 }
                 sections.append(Section(name: name, location: location))
                 continue
@@ -49,7 +49,7 @@ struct INIFile {
                 diagnostics.append(
                     Diagnostic(
                         .error, at: location, "not an option: \(trimmed)",
-                        hint: "'name = value' or '[section]' would be right"))
+                        hint: "expected 'name = value' or '[section]'"))
                 continue
             }
             guard let section = sections.indices.last else {
@@ -74,7 +74,7 @@ struct INIFile {
 }
 
 extension String {
-    /// Without the quotes around it; those of a list's first and last item are taken for such as well, as libdnf does it.
+    /// Without the quotes around it. As in libdnf, quotes around a list's first and last items count as such too.
     fileprivate var unquoted: String {
         guard count > 1, let quote = first, quote == last, quote == "\"" || quote == "'" else { return self }
         return String(dropFirst().dropLast())
@@ -82,7 +82,7 @@ extension String {
 }
 
 extension String {
-    /// Without their ends, be these LF or CR LF, and without a byte order mark: libdnf minds neither.
+    /// The lines without LF or CR LF and without a byte order mark; libdnf accepts both.
     var lines: [Substring] {
         drop { $0 == "\u{FEFF}" }.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
     }

@@ -12,7 +12,7 @@ extension INIFile.Option {
 
     func read(into value: inout Int, atLeast least: Int = 0, _ diagnostics: inout [Diagnostic]) {
         guard let number = Int(self.value.numeral), number >= least else {
-            return wrong("number", "a whole number from \(least) on", &diagnostics)
+            return wrong("number", "a whole number of at least \(least)", &diagnostics)
         }
         value = number
     }
@@ -20,19 +20,19 @@ extension INIFile.Option {
     /// `1000`, `64k`, `1.5M`, `2G`.
     func readBytes(into value: inout Int, _ diagnostics: inout [Diagnostic]) {
         guard let bytes = Self.amount(self.value, units: Self.binaryUnits) else {
-            return wrong("number of bytes", "such as 64k, 10M or 1G", &diagnostics)
+            return wrong("number of bytes", "a number such as 64k, 10M or 1G", &diagnostics)
         }
         value = Int(bytes)
     }
 
-    /// As bytes; up to 1, or with `%`, a part.
+    /// A number of bytes or, up to 1 or with `%`, a fraction.
     func readRate(into value: inout Double, _ diagnostics: inout [Diagnostic]) {
         if self.value.hasSuffix("%"), let percent = Double(self.value.dropLast().trimmed), (0...100).contains(percent) {
             value = percent / 100
         } else if let bytes = Self.amount(self.value, units: Self.binaryUnits) {
             value = bytes
         } else {
-            wrong("rate", "such as 500k, or 40% of the bandwidth", &diagnostics)
+            wrong("rate", "a rate such as 500k, or 40% of the bandwidth", &diagnostics)
         }
     }
 
@@ -43,14 +43,14 @@ extension INIFile.Option {
         } else if let seconds = Self.amount(self.value, units: ["s": 1, "m": 60, "h": 3600, "d": 86400]) {
             value = Int(seconds)
         } else {
-            wrong("time", "such as 90, 5m, 6h, 2d or never", &diagnostics)
+            wrong("time", "a time such as 90, 5m, 6h, 2d or never", &diagnostics)
         }
     }
 
-    func wrong(_ kind: String, _ right: String, _ diagnostics: inout [Diagnostic]) {
+    func wrong(_ kind: String, _ expected: String, _ diagnostics: inout [Diagnostic]) {
         diagnostics.append(
             Diagnostic(
-                .error, at: location, "'\(writtenValue.printable())' is no \(kind) of \(name)", hint: "\(right) would be right"))
+                .error, at: location, "invalid \(kind) '\(writtenValue.printable())' of \(name)", hint: "expected \(expected)"))
     }
 
     private static let binaryUnits: [Character: Double] = ["k": 1024, "m": 1_048_576, "g": 1_073_741_824]
@@ -62,7 +62,7 @@ extension INIFile.Option {
             factor = unit
             number = number.dropLast()
         }
-        // What Double accepts besides decimal numbers is no amount: inf, nan, 0x10, 1e3.
+        // Double also accepts inf, nan, 0x10 and 1e3, which are not amounts.
         guard !number.isEmpty, number.allSatisfy({ $0.isASCII && $0.isNumber || $0 == "." }), let amount = Double(number),
             amount * factor < Double(Int32.max) * 1024
         else { return nil }
@@ -71,8 +71,8 @@ extension INIFile.Option {
 }
 
 extension String {
-    /// Where a number begins: on the next line, where the option's own has none. libdnf's conversions skip the white space (stod(3)), but not
-    /// those of words such as `never` or `1` for a truth value.
+    /// Without white space at the beginning, line breaks included: libdnf's conversions of numbers skip it (stod(3)), but its conversions of
+    /// words such as `never` and of truth values do not.
     fileprivate var numeral: Substring { drop(while: \.isWhitespace) }
 
     /// yum's lists: separated by white space or commas.

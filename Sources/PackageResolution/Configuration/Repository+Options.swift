@@ -4,7 +4,9 @@ import HostSystem
 import SystemPackage
 
 extension Repository {
-    /// Takes over an option; `false` when no such option of repositories is known.
+    /// Applies an option.
+    ///
+    /// - Returns: `false` when repositories have no such option.
     mutating func apply(_ option: INIFile.Option, _ diagnostics: inout [Diagnostic]) -> Bool {
         switch option.name {
         case "name": name = option.value
@@ -27,7 +29,7 @@ extension Repository {
         return true
     }
 
-    /// Each with a scheme; an absolute path is a file's, as librepo has it.
+    /// The URLs of an option. As in librepo, an absolute path stands for a `file:` URL.
     private static func urls(_ option: INIFile.Option, _ diagnostics: inout [Diagnostic]) -> [String] {
         let items = zip(option.value.listItems, option.writtenValue.listItems)
         return items.compactMap { value, written in
@@ -36,13 +38,13 @@ extension Repository {
             if ["http", "https", "ftp", "file"].contains(scheme) { return value }
             diagnostics.append(
                 Diagnostic(
-                    .error, at: option.location, "'\(written)' in \(option.name) is no URL",
-                    hint: "http:, https:, ftp:, file: or an absolute path would be right"))
+                    .error, at: option.location, "'\(written)' in \(option.name) is not a URL",
+                    hint: "expected http:, https:, ftp:, file: or an absolute path"))
             return nil
         }
     }
 
-    /// They have no bearing on an installroot build, or the pipeline decides itself; docs/yum.conf.md says which and why.
+    /// Options without effect on an installroot build, and options that the pipeline decides itself; docs/yum.conf.md says which and why.
     private static let ignoredOptions: Set<String> = [
         "countme", "deltarpm", "deltarpm_percentage", "deltarpm_metadata_percentage", "enabled_metadata",
         "failovermethod", "fastestmirror", "gpgcakey", "http_caching", "keepalive", "mdpolicy",
@@ -52,13 +54,15 @@ extension Repository {
 }
 
 extension TransferOptions {
-    /// Takes over an option; `false` when it is not one of transfers.
+    /// Applies an option.
+    ///
+    /// - Returns: `false` when transfers have no such option.
     mutating func apply(_ option: INIFile.Option, _ diagnostics: inout [Diagnostic]) -> Bool {
         switch option.name {
         case "timeout":
             var seconds: Int? = timeout
             option.readSeconds(into: &seconds, &diagnostics)
-            // 0 and never are librepo's default.
+            // 0 and never stand for librepo's default.
             timeout = seconds.map { $0 == 0 ? TransferOptions().timeout : $0 } ?? TransferOptions().timeout
         case "retries": option.read(into: &retries, &diagnostics)
         case "minrate": option.readBytes(into: &minimumRate, &diagnostics)
@@ -92,7 +96,7 @@ extension TransferOptions {
         return true
     }
 
-    /// Passwords, wherever they came from.
+    /// The passwords, from whatever source.
     var passwords: [Secret] { [password, proxyPassword].compactMap(\.self) }
 }
 
@@ -109,14 +113,14 @@ extension TLSOptions {
         return true
     }
 
-    /// libcurl only says that something is wrong with a certificate.
+    /// A file of the build host. libcurl would only say that something is wrong with a certificate.
     private static func file(_ option: INIFile.Option, _ diagnostics: inout [Diagnostic]) -> String? {
         guard !option.value.isEmpty else { return nil }
         if !exists(FilePath(option.value)) {
             diagnostics.append(
                 Diagnostic(
                     .error, at: option.location, "'\(option.writtenValue)' of \(option.name) does not exist",
-                    hint: "the absolute path of a PEM file would be right"))
+                    hint: "expected the absolute path of a PEM file"))
         }
         return option.value
     }

@@ -1,4 +1,4 @@
-/// One enabled `[section]` of a .repo file, with everything substituted. Not to be encoded: it may hold secrets.
+/// One enabled `[section]` of a .repo file, with everything substituted. It must not be encoded, because it may hold secrets.
 public struct Repository: Hashable, Sendable {
     public var id: String
     public var name: String
@@ -12,9 +12,9 @@ public struct Repository: Hashable, Sendable {
     public var metadataIsSigned = false
     /// URLs of armoured public keys.
     public var keys: [String] = []
-    /// Seconds for which metadata that was fetched is good without asking again; `nil` for ever.
+    /// Seconds for which fetched metadata is used without asking again; `nil`: for ever.
     ///
-    /// dnf's default is 48 hours; a build that means to follow its repositories asks each time.
+    /// dnf's default is 48 hours; a build asks each time, to follow its repositories.
     public var metadataLifetime: Int? = 0
     /// Lower wins; yum.conf(5) and dnf.conf(5) have 99 as default.
     public var priority = 99
@@ -24,7 +24,7 @@ public struct Repository: Hashable, Sendable {
     public var skipIfUnavailable = false
     /// Whether its comps groups count (`enablegroups`).
     public var hasGroups = true
-    /// Its packages are seen even where an active module stream has packages of the same names.
+    /// Whether its packages are visible even if an active module stream has packages of the same names.
     public var moduleHotfixes = false
     public var transfer = TransferOptions()
 
@@ -35,7 +35,7 @@ public struct Repository: Hashable, Sendable {
 }
 
 extension Sequence<Repository> {
-    /// In dnf's order: of packages that are equally good the solver takes the first, and of groups the last word counts.
+    /// In dnf's order: the solver takes the first of equally good packages, and the last repository decides about groups.
     var inOrderOfChoice: [Repository] {
         enumerated().sorted { ($0.element.priority, $0.element.cost, $0.offset) < ($1.element.priority, $1.element.cost, $1.offset) }
             .map(\.element)

@@ -1,10 +1,10 @@
-// Passwords and tokens, and how texts are kept free of them.
+// Passwords and tokens, and how they are kept out of texts.
 import Foundation
 
-/// A value that is never shown: whatever describes or reflects it has its label, and it cannot be encoded.
+/// A value that is never shown: descriptions and mirrors have its label, and it cannot be encoded.
 public struct Secret: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     let value: String
-    /// What stands for it where people look.
+    /// The text that is shown in its place.
     let label: String
 
     public init(_ value: String, label: String = "***") {
@@ -17,21 +17,21 @@ public struct Secret: Hashable, Sendable, CustomStringConvertible, CustomDebugSt
     public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
-/// Takes secrets out of what people and programs may see.
+/// Removes secrets from texts for people and programs.
 struct SecretMask: Sendable {
     private let labels: [(value: String, label: String)]
 
-    /// Shorter ones are hidden only where they stand as a URL's user or password: everywhere else they would hide half of each message.
+    /// Shorter secrets are hidden only as user or password of a URL: elsewhere, hiding them would hide half of each message.
     private static let shortest = 4
 
     init(_ secrets: Set<Secret> = []) {
         var labels: [String: String] = [:]
-        // A password that came from a variable is known by the variable.
+        // A password that came from a variable gets the label of the variable.
         for secret in secrets.sorted(by: { $0.label > $1.label }) where secret.value.count >= Self.shortest {
             labels[secret.value] = secret.label
             if let encoded = secret.value.addingPercentEncoding(withAllowedCharacters: .alphanumerics) { labels[encoded] = secret.label }
         }
-        // The longest first, so that one that holds another goes as a whole.
+        // The longest first, so that a secret that contains another one is replaced as a whole.
         self.labels = labels.map { ($0.key, $0.value) }.sorted { ($1.value.count, $0.value) < ($0.value.count, $1.value) }
     }
 

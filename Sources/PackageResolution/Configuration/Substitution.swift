@@ -2,12 +2,12 @@ import ConfigurationTree
 import HostSystem
 import SystemPackage
 
-/// `${name}`, `${env:NAME}` and `${file:PATH}` of templates, `$releasever` and its kin of .repo files.
+/// Expands `${name}`, `${env:NAME}` and `${file:PATH}` in templates, and variables such as `$releasever` in .repo files.
 struct Substitution {
     var braced: [String: String]
     var environment: [String: String]
     var plain: [String: String] = [:]
-    /// What `${env:NAME}` and `${file:PATH}` stood for so far.
+    /// The values of `${env:NAME}` and `${file:PATH}` that were expanded so far.
     private(set) var secrets: Set<Secret> = []
 
     init(braced: [String: String], environment: [String: String]) {
@@ -15,7 +15,7 @@ struct Substitution {
         self.environment = environment
     }
 
-    /// - Parameter keepSecrets: `${env:NAME}` and `${file:PATH}` are left as they are, for texts that people see.
+    /// - Parameter keepSecrets: leave `${env:NAME}` and `${file:PATH}` as they are, for texts that are shown.
     mutating func expand(
         _ text: String, at location: SourceLocation, keepSecrets: Bool = false, _ diagnostics: inout [Diagnostic]
     ) -> String {
@@ -79,7 +79,7 @@ struct Substitution {
             diagnostics.append(
                 Diagnostic(
                     .error, at: location, "\(path) cannot be read: \(error)",
-                    hint: "a file that holds the secret, and nothing else, would be right"))
+                    hint: "expected a file that has the secret and nothing else"))
             return nil
         }
     }

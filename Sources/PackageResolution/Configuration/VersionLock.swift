@@ -1,4 +1,4 @@
-// The list of the versionlock plugin, as `yum/plugins` has it (dnf-versionlock(8), yum-versionlock(1)).
+// The list of the versionlock plugin in `yum/plugins` (dnf-versionlock(8), yum-versionlock(1)).
 import ConfigurationTree
 import Glibc
 import HostSystem
@@ -7,7 +7,7 @@ import SystemPackage
 enum VersionLock {
     /// The entries of the list that `versionlock.conf` names, or of `versionlock.list` beside it.
     ///
-    /// An absolute path of the list is read as the file of that name in `yum/plugins`: a build does not read the host's.
+    /// For an absolute path of the list, the file of that name in `yum/plugins` is read: a build does not read the host's list.
     static func entries(
         of folder: YumFolder, _ substitution: inout Substitution, _ diagnostics: inout [Diagnostic]
     ) -> [String] {
@@ -32,7 +32,7 @@ enum VersionLock {
         guard access(list.string, F_OK) == 0 else {
             if let place {
                 diagnostics.append(
-                    Diagnostic(.error, at: place, "there is no \(list)", hint: "an empty list locks nothing"))
+                    Diagnostic(.error, at: place, "\(list) does not exist", hint: "an empty list locks nothing"))
             }
             return []
         }
@@ -45,8 +45,8 @@ enum VersionLock {
             if PackageSpec.versionLockReadings(of: normal.hasPrefix("!") ? String(normal.dropFirst()) : normal).isEmpty {
                 diagnostics.append(
                     Diagnostic(
-                        .error, at: SourceLocation(file: list, line: index + 1), "'\(entry)' names no package",
-                        hint: "name-epoch:version-release.arch would be right"))
+                        .error, at: SourceLocation(file: list, line: index + 1), "'\(entry)' does not name a package",
+                        hint: "expected name-epoch:version-release.arch"))
             } else {
                 entries.append(normal)
             }
@@ -61,7 +61,7 @@ enum VersionLock {
         }
     }
 
-    /// yum's plugin wrote `epoch:name-version-release.arch`; dnf's has the epoch before the version.
+    /// An entry in the form of dnf's plugin, which has the epoch before the version; yum's plugin wrote `epoch:name-version-release.arch`.
     private static func withEpochInside(_ entry: String) -> String {
         let mark = entry.hasPrefix("!") ? "!" : ""
         let text = entry.dropFirst(mark.count)

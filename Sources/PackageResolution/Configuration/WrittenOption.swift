@@ -1,8 +1,8 @@
 public import ConfigurationTree
 import SystemPackage
 
-/// An option of the yum configuration as its file has it, before anything is substituted: the same in every checkout and for
-/// every user, and without a secret.
+/// An option of the yum configuration as it is written, before anything is substituted: the same in every checkout and for every user, and
+/// without secrets.
 public struct WrittenOption: Hashable, Codable, Sendable {
     /// `main`, a repository's id, or `variables`.
     public var section: String
@@ -10,11 +10,11 @@ public struct WrittenOption: Hashable, Codable, Sendable {
     public var value: String
     public var location: SourceLocation
 
-    /// The section that stands for the files of `yum/vars`.
+    /// The section for the files of `yum/vars`.
     static let variables = "variables"
 
-    /// Options that bear on which packages are chosen; the others are about how files are transferred, checked and installed.
-    private static let bearing: Set<String> = [
+    /// Options that decide which packages are chosen. The others decide how files are transferred, checked and installed.
+    private static let deciding: Set<String> = [
         "basearch", "baseurl", "best", "cost", "disable_excludes",
         "enablegroups", "exactarch", "exclude", "exclude_from_weak", "excludepkgs", "group_package_types",
         "includepkgs", "install_weak_deps", "installonlypkgs", "metalink", "mirrorlist", "module_hotfixes",
@@ -24,7 +24,7 @@ public struct WrittenOption: Hashable, Codable, Sendable {
 
     static func options(of file: INIFile) -> [WrittenOption] {
         file.sections.flatMap { section in
-            section.options.filter { bearing.contains($0.name) }.map { option in
+            section.options.filter { deciding.contains($0.name) }.map { option in
                 WrittenOption(
                     section: section.name, name: option.name,
                     value: option.writtenValue.listItems.map { SecretMask()($0) }.joined(separator: " "),

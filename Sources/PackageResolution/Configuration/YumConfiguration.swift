@@ -2,7 +2,7 @@ public import ConfigurationTree
 import HostSystem
 import SystemPackage
 
-/// A machine's `yum/` folder, read: what yum.conf(5) and dnf.conf(5) let an installroot build decide.
+/// The settings in a machine's `yum/` folder: the options of yum.conf(5) and dnf.conf(5) that matter to an installroot build.
 public struct YumConfiguration: Hashable, Sendable {
     public var repositories: [Repository] = []
     public var installsWeakDependencies = true
@@ -10,9 +10,9 @@ public struct YumConfiguration: Hashable, Sendable {
     public var best = false
     /// Whether a request for a name may be met by a package that obsoletes it.
     public var obsoletes = true
-    /// Whether a package that cannot be had or installed is an error; otherwise it is left out.
+    /// Whether a package that cannot be found or installed is an error; otherwise it is left out.
     public var strict = true
-    /// `multilib_policy=all`: every architecture of a package that fits, not the best alone.
+    /// `multilib_policy=all`: every architecture of a package that fits, not only the best one.
     public var installsAllArchitectures = false
     /// Provides of packages that may be installed in several versions at once.
     public var installOnlyPackages = [
@@ -23,13 +23,13 @@ public struct YumConfiguration: Hashable, Sendable {
     public var groupPackageTypes = ["mandatory", "default", "conditional"]
     /// Packages that no weak dependency may bring.
     public var excludedFromWeak: [String] = []
-    /// The entries of versionlock.list; a leading `!` excludes the version, otherwise it is the only one that may be taken.
+    /// The entries of versionlock.list. A leading `!` excludes the version; without it, only that version is allowed.
     public var versionLocks: [String] = []
-    /// `module_platform_id`, such as `platform:el9`; `nil`: streams for any platform will do.
+    /// `module_platform_id`, such as `platform:el9`; `nil`: streams for any platform are accepted.
     public var modulePlatform: String?
-    /// Whether `yum/plugins` counts.
+    /// Whether `yum/plugins` is read.
     public var usesPlugins = true
-    /// `main`, `all` or repositories whose excludes and includes do not count.
+    /// `main`, `all` or repositories whose excludes and includes are ignored.
     public var disabledExcludes: Set<String> = []
     /// Such as `nodocs`.
     public var transactionFlags: [TransactionFlag] = []
@@ -40,14 +40,14 @@ public struct YumConfiguration: Hashable, Sendable {
     public var keepsPackages = true
     /// The template with its variables substituted and without secrets, for the machine's cache folder.
     public var renderedText = ""
-    /// What bears on the choice of packages, as it is written: the place of each decision, and what a lock was made from.
+    /// Options that decide which packages are chosen, as they are written: messages name their locations, and locks are made from them.
     public var writtenOptions: [WrittenOption] = []
 
     /// Reads the folder; everything wrong with it is added to `diagnostics`, all at once.
     ///
     /// - Parameters:
-    ///   - variables: what `${name}` stands for, DESIGN section 2.
-    ///   - environment: what `${env:NAME}` stands for; values are never printed.
+    ///   - variables: the values of `${name}` (docs/scriptlets.md).
+    ///   - environment: the values of `${env:NAME}`, which are never printed.
     public init(
         _ folder: YumFolder, architecture: String, variables: [String: String], environment: [String: String],
         diagnostics: inout [Diagnostic]
@@ -67,7 +67,7 @@ public struct YumConfiguration: Hashable, Sendable {
         for option in mainOptions where option.name == "arch" && option.value != architecture {
             diagnostics.append(
                 Diagnostic(
-                    .error, at: option.location, "'\(option.writtenValue)' is not what the machine is",
+                    .error, at: option.location, "arch is '\(option.writtenValue)', but the machine's architecture is another one",
                     hint: "hardware.architecture of machine.yaml says \(architecture)"))
         }
         var defaults = Repository(id: "", name: "")
@@ -96,7 +96,7 @@ public struct YumConfiguration: Hashable, Sendable {
         for index in repositories.indices { repositories[index].transfer.secrets = secrets }
     }
 
-    /// dnf.conf(5): `main` stands for those of `[main]`, `all` for every one, anything else for a repository's own.
+    /// dnf.conf(5): `main` means the excludes of `[main]`, `all` means all, and any other text those of a repository.
     private mutating func applyDisabledExcludes() {
         let all = disabledExcludes.contains("all")
         if all || disabledExcludes.contains("main") { excludes = [] }
@@ -128,12 +128,12 @@ public struct YumConfiguration: Hashable, Sendable {
         return (file, Self.rendered(text, of: path, &substitution), written)
     }
 
-    /// The text for people's eyes: variables are replaced, but for secrets, and passwords that are written down in the tree are left out.
+    /// The text to show: variables are replaced except secrets, and passwords that are written in the tree are left out.
     private static func rendered(_ text: String, of path: FilePath, _ substitution: inout Substitution) -> String {
         var silent: [Diagnostic] = []
         var isOfPassword = false
         return text.lines.map { line in
-            // What was commented out may be a password too.
+            // A comment may have a password too.
             let isComment = line.hasPrefix("#") || line.hasPrefix(";")
             let shown = SecretMask()(
                 isComment ? String(line) : substitution.expand(String(line), at: SourceLocation(file: path), keepSecrets: true, &silent))
@@ -169,8 +169,8 @@ public struct YumConfiguration: Hashable, Sendable {
             guard ["best", "all"].contains(option.value) else {
                 diagnostics.append(
                     Diagnostic(
-                        .error, at: option.location, "'\(option.value)' is no multilib_policy",
-                        hint: "best or all would be right"))
+                        .error, at: option.location, "invalid multilib_policy '\(option.value)'",
+                        hint: "expected best or all"))
                 return
             }
             installsAllArchitectures = option.value == "all"
@@ -180,8 +180,8 @@ public struct YumConfiguration: Hashable, Sendable {
             for kind in groupPackageTypes where Comps.Member.Kind(rawValue: kind) == nil {
                 diagnostics.append(
                     Diagnostic(
-                        .error, at: option.location, "'\(kind)' is no kind of packages of a group",
-                        hint: "mandatory, default, conditional or optional would be right"))
+                        .error, at: option.location, "invalid kind '\(kind)' of group_package_types",
+                        hint: "expected mandatory, default, conditional or optional"))
             }
         case "exclude_from_weak": excludedFromWeak += option.value.listItems
         case "localpkg_gpgcheck": option.read(into: &localPackagesAreChecked, &diagnostics)
@@ -213,7 +213,7 @@ public struct YumConfiguration: Hashable, Sendable {
                 let known = TransactionFlag.allCases.map(\.rawValue).joined(separator: ", ")
                 diagnostics.append(
                     Diagnostic(
-                        .error, at: option.location, "tsflags '\(item)' makes no root", hint: "\(known) would be right"))
+                        .error, at: option.location, "tsflags '\(item)' is not supported", hint: "expected one of \(known)"))
             }
         }
     }
@@ -231,34 +231,34 @@ public struct YumConfiguration: Hashable, Sendable {
             }
         }
         guard enabled, !section.name.isEmpty else { return }
-        func problem(_ message: String, hint: String) {
+        func report(_ message: String, hint: String) {
             diagnostics.append(
                 Diagnostic(.error, at: section.location, "the repository '\(section.name)' \(message)", hint: hint))
         }
         // As dnf (dnf.repo.repo_id_invalid): it becomes the name of folders.
         if let bad = section.name.first(where: { !($0.isASCII && ($0.isLetter || $0.isNumber || "-_.:".contains($0))) }) {
-            problem("has '\(bad)' in its id", hint: "letters, digits, '-', '_', '.' and ':' would be right")
+            report("has '\(bad)' in its id", hint: "expected letters, digits, '-', '_', '.' and ':'")
         }
         let places = ["baseurl", "mirrorlist", "metalink"]
-        // A place that is no URL was reported already.
+        // An invalid URL was reported already.
         if !section.options.contains(where: { places.contains($0.name) && !$0.value.isEmpty }) {
-            problem("has no place", hint: "baseurl, mirrorlist or metalink says where it is")
+            report("has no URL", hint: "set baseurl, mirrorlist or metalink")
         }
         for (option, isAsked) in [("gpgcheck", repository.gpgcheck), ("repo_gpgcheck", repository.metadataIsSigned)]
         where isAsked && repository.keys.isEmpty {
-            problem("asks \(option) but names no gpgkey", hint: "gpgkey=URL of the public key")
+            report("has \(option)=1 but no gpgkey", hint: "set gpgkey to the URL of the public key")
         }
         let transfer = repository.transfer
         if transfer.proxyUser != nil && transfer.proxyPassword == nil {
-            problem("has proxy_username without proxy_password", hint: "both, or neither")
+            report("has proxy_username without proxy_password", hint: "set both or neither")
         }
         if let rate = transfer.maximumRate, rate < transfer.minimumRate {
-            problem("is throttled to less than minrate", hint: "each transfer would be given up")
+            report("is throttled to less than minrate", hint: "each transfer would be given up")
         }
         if repositories.contains(where: { $0.id == repository.id }) {
             diagnostics.append(
                 Diagnostic(
-                    .error, at: section.location, "a second repository '\(section.name)'", hint: "ids are unique"))
+                    .error, at: section.location, "a second repository '\(section.name)'", hint: "each id must be unique"))
             return
         }
         repositories.append(repository)
@@ -267,10 +267,10 @@ public struct YumConfiguration: Hashable, Sendable {
     private func unknown(_ option: INIFile.Option, _ diagnostics: inout [Diagnostic]) {
         diagnostics.append(
             Diagnostic(
-                .warning, at: option.location, "nobody knows the option '\(option.name)'", hint: "it has no effect"))
+                .warning, at: option.location, "unknown option '\(option.name)' is ignored"))
     }
 
-    /// Options that have no bearing on an installroot build, or that the pipeline decides itself; docs/yum.conf.md says which and why.
+    /// Options without effect on an installroot build, and options that the pipeline decides itself; docs/yum.conf.md says which and why.
     private static let ignoredMainOptions: Set<String> = [
         "alwaysprompt", "assumeno", "assumeyes", "autocheck_running_kernel", "bugtracker_url", "cachedir", "cacheonly",
         "check_config_file_age", "clean_requirements_on_remove", "color", "comment", "config_file_path",

@@ -2,22 +2,22 @@ internal import CSolv
 import ConfigurationTree
 import SystemPackage
 
-/// Why packages of the repositories cannot be seen: what forbids, excludes or filters them, and where that is written.
+/// Why packages of the repositories are hidden: what forbids, excludes or filters them, and where that is written.
 struct HiddenPackages {
-    /// One thing that hides packages.
+    /// One reason why packages are hidden.
     struct Cause: Hashable {
         enum Kind: Hashable {
             /// A line `-name` of `packages`.
             case forbidden(PackageRequest)
-            /// `exclude` of the yum configuration; the repository, unless it is of all.
+            /// `exclude` of the yum configuration, for one repository or for all (`nil`).
             case excluded(glob: String, repository: String?)
-            /// `includepkgs` lists others.
+            /// `includepkgs` lists only other packages.
             case notIncluded(repository: String)
-            /// A stream that is not active; another one of its module may be.
+            /// The package belongs to a stream that is not active; `used` is the active stream of its module.
             case module(String, used: String?)
-            /// A stream that is active has packages of the same name.
+            /// An active stream has packages of the same name.
             case competesWithModule(String)
-            /// An entry of versionlock.list takes another version, or bars this one.
+            /// An entry of versionlock.list allows another version, or excludes this one.
             case versionLock
         }
 
@@ -32,7 +32,7 @@ struct HiddenPackages {
 
     private var causes: [Id: Cause] = [:]
 
-    /// Needs everything to be visible in the pool, but for what `isHidden` says.
+    /// Needs a pool in which everything is visible; `isHidden` says what the request hides.
     init(in pool: PackagePool, _ request: ResolutionRequest, isHidden: (Id) -> Bool) {
         func add(_ ids: some Sequence<Id>, _ kind: Cause.Kind, _ location: SourceLocation?) {
             for id in ids where causes[id] == nil && isHidden(id) { causes[id] = Cause(kind: kind, location: location) }
@@ -63,7 +63,7 @@ struct HiddenPackages {
             }
         }
         let moduleCauses = pool.moduleCauses()
-        for id in 2..<pool.pool.pointee.nsolvables where causes[id] == nil && isHidden(id) {
+        for id in pool.solvableIDs where causes[id] == nil && isHidden(id) {
             if let kind = moduleCauses[id] {
                 causes[id] = Cause(kind: kind)
             } else if let repository = pool.repositoryName(of: id), filtered.contains(repository) {
@@ -91,12 +91,12 @@ extension HiddenPackages.Cause {
         case .module(let stream, let used):
             return "it belongs to the module stream '\(stream)', "
                 + (used.map { "and '\($0)' is used" } ?? "which no line enables")
-        case .competesWithModule(let stream): return "the module stream '\(stream)' is used, and has its own"
+        case .competesWithModule(let stream): return "the module stream '\(stream)' is used, and has its own package of that name"
         case .versionLock: return "versionlock.list allows only another version"
         }
     }
 
-    /// Whether `ResolutionRequest.lifting` can take it back.
+    /// Whether `ResolutionRequest.lifting` can undo it.
     var isLiftable: Bool {
         switch kind {
         case .forbidden, .excluded(_, nil): true
@@ -104,40 +104,15 @@ extension HiddenPackages.Cause {
         }
     }
 
-    /// What would let the package in; `nil` when no edit would.
+    /// The edit that makes the package visible; `nil` when no edit does.
     func remedy(_ places: ShortPlaces) -> String? {
         let place = location.map { " (\(places.text($0)))" } ?? ""
         switch kind {
-        case .forbidden(let request): return "allow '\(request.spec)': take out the line '-\(request.spec)'\(place)"
-        case .excluded(let glob, _): return "allow it: take '\(glob)' out of exclude\(place)"
+        case .forbidden(let request): return "allow '\(request.spec)': remove the line '-\(request.spec)'\(place)"
+        case .excluded(let glob, _): return "allow it: remove '\(glob)' from exclude\(place)"
         case .notIncluded(let repository): return "add it to includepkgs of '\(repository)'\(place)"
-        case .versionLock: return "let versionlock.list allow it"
+        case .versionLock: return "allow it in versionlock.list"
         case .module, .competesWithModule: return nil
-        }
-    }
-}
-
-extension PackagePool {
-    func name(of id: Id) -> String { String(cString: pool_id2str(pool, pool.pointee.solvables[Int(id)].name)) }
-
-    func repositoryName(of id: Id) -> String? {
-        pool.pointee.solvables[Int(id)].repo.map { String(cString: $0.pointee.name) }
-    }
-
-    /// `name-evr.arch`.
-    func nevra(_ id: Id) -> String { String(cString: pool_solvid2str(pool, id)) }
-
-    /// `name-evr.arch (repository)`.
-    func described(_ id: Id) -> String { nevra(id) + (repositoryName(of: id).map { " (\($0))" } ?? "") }
-
-    /// Runs something with all packages in sight; `isHidden` tells those that the request hides.
-    func withEverythingVisible<Value>(_ body: (_ isHidden: (Id) -> Bool) throws -> Value) rethrows -> Value {
-        let considered = pool.pointee.considered
-        pool.pointee.considered = nil
-        defer { pool.pointee.considered = considered }
-        return try body { id in
-            guard let map = considered?.pointee, id >= 0, id >> 3 < map.size else { return false }
-            return map.map[Int(id >> 3)] & (1 << UInt8(id & 7)) == 0
         }
     }
 }

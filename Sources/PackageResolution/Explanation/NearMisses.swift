@@ -1,11 +1,11 @@
 import Foundation
 
-/// As many of some names as a sentence can have: all, or ten, first those that are like what was meant, and how many there are besides.
+/// A few names for a sentence: all of them, or the ten that are most like the wanted name, and the number of the others.
 struct FewNames {
     private let names: [String]
     private let left: Int
 
-    /// - Parameter write: how a name is written.
+    /// - Parameter write: how to write a name.
     init(_ all: some Collection<String>, like wanted: String?, write: (String) -> String) {
         let ordered = all.sorted { $0.compare($1, options: .numeric) == .orderedAscending }
         var chosen = Set(ordered)
@@ -28,17 +28,17 @@ struct FewNames {
     var alternatives: String { (names + (left > 0 ? ["one of \(left) more"] : [])).alternatives }
 }
 
-/// The names that somebody may have meant.
+/// Finds names that a misspelt one may stand for.
 enum NearMisses {
-    /// Names in the form in which they are compared, made once for many questions.
+    /// Names prepared for many comparisons.
     struct Names {
         fileprivate let all: [(name: String, bytes: [UInt8])]
 
         init(_ names: some Sequence<String>) { all = names.map { ($0, Array($0.lowercased().utf8)) } }
     }
 
-    /// At most `limit` of `names`: first those that a slip or two of the finger turn into `wanted`, then those that contain it or
-    /// are contained in it, the most similar first.
+    /// At most `limit` of `names`, the most similar first: names that differ from `wanted` by a typo or two, then names that contain it or
+    /// are contained in it.
     static func of(_ wanted: String, among names: some Sequence<String>, limit: Int = 3) -> [String] {
         of(wanted, among: Names(names), limit: limit)
     }
@@ -61,8 +61,8 @@ enum NearMisses {
             .prefix(limit).map(\.name)
     }
 
-    /// How many bytes have to be put in, left out, changed or swapped with their neighbours (optimal string alignment);
-    /// `nil`: more than `limit`.
+    /// How many bytes have to be inserted, removed, changed or swapped with their neighbours (optimal string alignment); `nil` when they are
+    /// more than `limit`.
     static func distance(_ left: [UInt8], _ right: [UInt8], atMost limit: Int) -> Int? {
         guard abs(left.count - right.count) <= limit else { return nil }
         guard !left.isEmpty, !right.isEmpty else { return max(left.count, right.count) }
@@ -84,7 +84,7 @@ enum NearMisses {
         return last[right.count] <= limit ? last[right.count] : nil
     }
 
-    /// Whether a word of the text begins with the part: `less` is in `less-doc`, but nobody means `headless` by it.
+    /// Whether a word of the text begins with the part: `less` is in `less-doc`, but does not count as a part of `headless`.
     private static func contains(_ text: [UInt8], _ part: [UInt8]) -> Bool {
         guard part.count <= text.count else { return false }
         return (0...(text.count - part.count)).contains { start in

@@ -3,8 +3,8 @@ import ConfigurationTree
 import SystemPackage
 
 extension PackagePool {
-    /// Why the packages that a spec names are in the transaction, or are not. The pool is as it was when that was solved; it has to
-    /// be prepared anew afterwards.
+    /// Why the packages that a spec names are in the transaction, or why they are not. Needs the pool as it was when the transaction was
+    /// solved; the pool has to be prepared again afterwards.
     func reasons(for specs: [String], in solved: SolvedTransaction, _ request: ResolutionRequest) throws
         -> [PackageReason]
     {
@@ -12,8 +12,8 @@ extension PackagePool {
         let paths = specs.filter(needsFilelists)
         if !paths.isEmpty { try loadFilelists(of: paths) }
         return withEverythingVisible { isHidden in
-            let words = ProblemWords(pool: self, request: request, isHidden: isHidden)
-            let absences = Absences(words: words, transaction: solved.ids)
+            let writer = DiagnosticWriter(pool: self, request: request, isHidden: isHidden)
+            let absences = Absences(writer: writer, transaction: solved.ids)
             return specs.map { spec in
                 let named = Set(match(spec, contents: true).ids)
                 var reason = PackageReason(
@@ -27,7 +27,7 @@ extension PackagePool {
                         reasons: named.isEmpty
                             ? ["\(architecture(of: id)) does not run on \(request.architecture)"] : absences.reasons(id))
                 }
-                if candidates.isEmpty { reason.suggestions = words.suggestions(for: spec, among: NearMisses.Names(packageNames)) }
+                if candidates.isEmpty { reason.suggestions = writer.suggestions(for: spec, among: NearMisses.Names(packageNames)) }
                 return reason
             }
         }
@@ -38,21 +38,21 @@ extension PackagePool {
 
 /// Finds out why a package is not in a transaction. Everything is visible in the pool while it works.
 private struct Absences {
-    let words: ProblemWords
+    let writer: DiagnosticWriter
     let transaction: [Id]
     private let members: Set<Id>
 
-    init(words: ProblemWords, transaction: [Id]) {
-        self.words = words
+    init(writer: DiagnosticWriter, transaction: [Id]) {
+        self.writer = writer
         self.transaction = transaction
         members = Set(transaction)
     }
 
-    private var pool: PackagePool { words.pool }
+    private var pool: PackagePool { writer.pool }
     private static let mostReasons = 4
 
     func reasons(_ id: Id) -> [String] {
-        if let cause = words.hidden.cause(id) { return [cause.clause(words.places)] }
+        if let cause = writer.hidden.cause(id) { return [cause.clause(writer.places)] }
         var reasons: [String] = []
         if let other = transaction.first(where: { pool.name(of: $0) == pool.name(of: id) }) {
             reasons.append("\(pool.described(other)) was chosen: \(preference(for: other, over: id))")
@@ -64,13 +64,11 @@ private struct Absences {
     }
 
     private func preference(for chosen: Id, over id: Id) -> String {
-        let (one, other) = (pool.pool.pointee.solvables[Int(chosen)], pool.pool.pointee.solvables[Int(id)])
-        let priorities = [one, other].map { $0.repo?.pointee.priority ?? 0 }
-        let order = pool_evrcmp(pool.pool, one.evr, other.evr, Int32(EVRCMP_COMPARE))
-        if priorities[0] > priorities[1] { return "its repository has the better priority" }
+        let order = pool.compareVersions(chosen, id)
+        if pool.repositoryPriority(of: chosen) > pool.repositoryPriority(of: id) { return "its repository has a better priority" }
         if order > 0 { return "it is newer" }
-        if order < 0 { return "the newer one was not asked for, or cannot be installed with the others" }
-        return one.arch == other.arch ? "it is the same version" : "its architecture is preferred"
+        if order < 0 { return "the newer one was not requested, or cannot be installed with the others" }
+        return pool.architectureID(of: chosen) == pool.architectureID(of: id) ? "it is the same version" : "its architecture is preferred"
     }
 
     private func obsoleting(_ id: Id) -> [String] {
@@ -95,7 +93,7 @@ private struct Absences {
         return own + theirs
     }
 
-    /// Requirements that it would satisfy as well as the package that does.
+    /// Requirements that the package would satisfy too.
     private func alternatives(_ id: Id) -> [String] {
         var said: Set<Id> = []
         return transaction.flatMap { member -> [String] in
@@ -104,7 +102,7 @@ private struct Absences {
                 let providers = pool.providers(of: dependency)
                 guard providers.contains(id), let chosen = providers.first(where: members.contains) else { return nil }
                 return
-                    "it would do for '\(pool.text(dependency))', which \(pool.nevra(member)) requires, but \(pool.described(chosen)) was chosen"
+                    "it also provides '\(pool.text(dependency))', which \(pool.nevra(member)) requires, but \(pool.described(chosen)) was chosen"
             }
         }
     }
@@ -120,17 +118,17 @@ private struct Absences {
             recommending.map { "\(pool.nevra($0)) recommends it" }
             + supplemented.map { "it supplements \(pool.nevra($0))" }
         guard let first = clauses.first else { return [] }
-        guard !words.request.configuration.installsWeakDependencies else {
+        guard !writer.request.configuration.installsWeakDependencies else {
             return [first + ", but it cannot be installed with the others"]
         }
-        let option = words.request.configuration.writtenOptions.last { $0.name == "install_weak_deps" }
-        return [first + ", but install_weak_deps=0" + (option.map { " (\(words.places.text($0.location)))" } ?? "")]
+        let option = writer.request.configuration.writtenOptions.last { $0.name == "install_weak_deps" }
+        return [first + ", but install_weak_deps=0" + (option.map { " (\(writer.places.text($0.location)))" } ?? "")]
     }
 }
 
 extension PackagePool {
     /// Obsoletes match names, not what a package provides.
     fileprivate func obsoletes(_ dependency: Id, _ id: Id) -> Bool {
-        String(cString: pool_id2str(pool, dependency)) == name(of: id) && providers(of: dependency).contains(id)
+        string(dependency) == name(of: id) && providers(of: dependency).contains(id)
     }
 }

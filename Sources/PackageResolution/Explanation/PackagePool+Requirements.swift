@@ -3,7 +3,7 @@ import ConfigurationTree
 import SystemPackage
 
 extension PackagePool {
-    /// Why each package is in the transaction. The pool is as it was when the transaction was solved.
+    /// Why each package is in the transaction. Needs the pool as it was when the transaction was solved.
     func requirements(of solved: SolvedTransaction, _ request: ResolutionRequest) -> RequirementGraph {
         let indices = Dictionary(zip(solved.ids, Int32(0)...)) { first, _ in first }
         var askers: [Int: [RequirementGraph.Asker]] = [:]
@@ -18,7 +18,7 @@ extension PackagePool {
     private func links(among ids: [Id], _ indices: [Id: Int32], weak: Bool) -> RequirementLinks {
         if let known = lastLinks, known.ids == ids, known.weak == weak { return known.links }
         var builder = RequirementLinks.Builder()
-        // Most dependencies are those of many packages.
+        // Many packages share a dependency, so each is looked up once.
         var capabilities: [Id: Int] = [:]
         func capability(_ dependency: Id) -> Int {
             if let known = capabilities[dependency] { return known }
@@ -48,41 +48,14 @@ extension PackagePool {
         return links
     }
 
-    func dependencies(of id: Id, _ key: solv_knownid) -> [Id] {
-        var queue = Queue()
-        queue_init(&queue)
-        defer { queue_free(&queue) }
-        solvable_lookup_idarray(pool.pointee.solvables + Int(id), Id(key.rawValue), &queue)
-        let marker = Id(SOLVABLE_PREREQMARKER.rawValue)
-        return queue.ids.filter { $0 != marker }
-    }
-
-    /// The solvables that provide a dependency, as far as they can be seen.
-    func providers(of dependency: Id) -> [Id] {
-        providers(at: Int(pool_whatprovides(pool, dependency)))
-    }
-
-    /// A list of solvables as libsolv keeps them, by where it begins.
-    func providers(at place: Int) -> [Id] {
-        var providers: [Id] = []
-        var place = place
-        while case let id = pool.pointee.whatprovidesdata[place], id != 0 {
-            if id != SystemSolvable.id { providers.append(id) }
-            place += 1
-        }
-        return providers
-    }
-
-    func text(_ dependency: Id) -> String { pool_dep2str(pool, dependency).map { String(cString: $0) } ?? "" }
-
     private func providers(of dependency: Id, among indices: [Id: Int32]) -> [Int32] {
         providers(of: dependency).compactMap { indices[$0] }
     }
 
-    /// The simple dependencies that a rich one is made of.
+    /// The simple dependencies in a boolean one.
     private func parts(of dependency: Id) -> [Id] {
         var (name, evr): (Id, Id) = (0, 0)
-        switch discographer_relation(pool, dependency, &name, &evr) {
+        switch discographer_relation(handle, dependency, &name, &evr) {
         case REL_AND, REL_OR, REL_WITH: return parts(of: name) + parts(of: evr)
         case REL_COND, REL_UNLESS, REL_WITHOUT: return parts(of: name)
         default: return [dependency]
@@ -90,13 +63,8 @@ extension PackagePool {
     }
 }
 
-/// SYSTEMSOLVABLE of solv/pool.h: provides what the system itself has.
-private enum SystemSolvable {
-    static let id: Id = 1
-}
-
 extension SolverJob.Origin {
-    /// For people; `nil` for what nobody asked for.
+    /// The asker to show; `nil` for rules that no user asked for.
     var asker: RequirementGraph.Asker? {
         switch self {
         case .request(let request): RequirementGraph.Asker(text: request.spec, location: request.location)
@@ -111,7 +79,7 @@ extension SolverJob.Origin {
 }
 
 extension RequirementGraph.Asker {
-    /// Lines of files before what is part of every root.
+    /// Lines of files come before packages of every root.
     fileprivate var order: (Int, String, Int) {
         (location == nil ? 1 : 0, location?.file.string ?? "", location?.line ?? 0)
     }

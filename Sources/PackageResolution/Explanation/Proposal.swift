@@ -1,8 +1,8 @@
 import ConfigurationTree
 import SystemPackage
 
-/// What may be a way out of a problem: in words for the person who edits the tree, and what that does to the request, so that it can be
-/// tried before it is told.
+/// A possible way out: a text for the user, and the edits of the request that it stands for, so that it can be tried before it is
+/// suggested.
 struct Proposal: Hashable {
     enum Edit: Hashable {
         case add(PackageRequest)
@@ -12,7 +12,7 @@ struct Proposal: Hashable {
     }
 
     var text: String
-    /// None: it is known to help.
+    /// Empty when the proposal is known to help.
     var edits: [Edit] = []
 }
 

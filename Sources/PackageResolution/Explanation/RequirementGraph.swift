@@ -1,14 +1,14 @@
 public import ConfigurationTree
 
-/// Who needs whom among the packages of one machine's transaction.
+/// Which packages of one machine's transaction need which others.
 public struct RequirementGraph: Hashable, Sendable {
     /// One package that needs another one, and what for.
     public struct Requirement: Hashable, Codable, Sendable {
         public enum Strength: String, Codable, Sendable {
             case requires
-            /// Weak: the package is wanted, and left out when it cannot be had.
+            /// Weak: the package is wanted, and left out when it cannot be installed.
             case recommends
-            /// Weak, and said by the one that is wanted: it goes with the other.
+            /// Weak, and declared by the wanted package itself: it goes with the other one.
             case supplements
         }
 
@@ -16,7 +16,7 @@ public struct RequirementGraph: Hashable, Sendable {
         public var from: Int
         public var to: Int
         public var strength: Strength
-        /// The most readable first.
+        /// With the most readable one first.
         public var capabilities: [String]
         /// Other packages of the transaction that provide the first capability too.
         public var alternatives: [Int]
@@ -32,9 +32,9 @@ public struct RequirementGraph: Hashable, Sendable {
         public var isWeak: Bool { strength != .requires }
     }
 
-    /// What somebody wrote down to get a package.
+    /// A line of the tree that asks for a package.
     public struct Asker: Hashable, Codable, Sendable {
-        /// As it stands in the file: `bash`, `@core`; the file's name for a local package.
+        /// The text in the file: `bash`, `@core`; the file's name for a local package.
         public var text: String
         /// `nil`: it is part of every root.
         public var location: SourceLocation?
@@ -45,11 +45,11 @@ public struct RequirementGraph: Hashable, Sendable {
         }
     }
 
-    /// From something that was asked for down to a package.
+    /// A chain of requirements from a requested package down to another one.
     public struct Chain: Hashable, Sendable {
-        /// Of the first package.
+        /// The askers of the first package.
         public var askers: [Asker]
-        /// Indices in `packages`: the one that was asked for first, the one that is explained last.
+        /// Indices in `packages`, from the requested package to the explained one.
         public var packages: [Int]
         /// Between each package and the next one.
         public var requirements: [Requirement]
@@ -61,7 +61,7 @@ public struct RequirementGraph: Hashable, Sendable {
     /// By index in `packages`.
     public let askers: [Int: [Asker]]
     private let links: RequirementLinks
-    /// How far each package is from the nearest that was asked for; `nil`: nothing that was asked for leads there.
+    /// The distance of each package from the nearest requested one; `nil` when no chain leads there.
     private let distances: [Int?]
 
     public init(packages: [TransactionPackage], askers: [Int: [Asker]], requirements: [Requirement]) {
@@ -75,10 +75,10 @@ public struct RequirementGraph: Hashable, Sendable {
         distances = Self.distances(from: askers.keys, links)
     }
 
-    /// The shortest chains of requirements from what was asked for down to a package; those without a weak link come first.
+    /// The shortest chains of requirements from requested packages down to a package; chains without a weak link come first.
     ///
-    /// A chain begins at the last package of it that was asked for: one that was asked for needs no further reason. For a
-    /// package that was asked for itself the first chain is that package alone.
+    /// A chain begins at its last requested package, because a requested package needs no further reason. For a requested package the first
+    /// chain is that package alone.
     public func shortestChains(to package: Int, limit: Int) -> [Chain] {
         guard let distance = distances[package] else { return [] }
         // Best first, from the package upwards. The distances are exact, so chains come out in order of length.
@@ -103,13 +103,7 @@ public struct RequirementGraph: Hashable, Sendable {
         return chains
     }
 
-    /// The requirement that ends the shortest chain to a package; `nil` for one that was asked for itself.
-    public func nearestRequirement(of package: Int) -> Requirement? {
-        nearestLink(of: package).map { links.requirement($0, in: packages) }
-    }
-
-    /// The package that needs another one most directly, how, and how many others need it in the same way; `nil` for one that was
-    /// asked for itself.
+    /// The package that needs another one most directly, how, and how many others need it in the same way; `nil` for a requested package.
     public func nearestRequirer(of package: Int) -> (package: Int, strength: Requirement.Strength, others: Int)? {
         guard let nearest = nearestLink(of: package) else { return nil }
         let strength = links[nearest].strength

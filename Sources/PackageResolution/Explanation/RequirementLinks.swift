@@ -1,4 +1,5 @@
-/// Who needs whom, kept small: a transaction of 3,000 packages has tens of thousands of links, of which a table of packages reads few.
+/// The links of a `RequirementGraph` in little memory: a transaction of 3,000 packages has tens of thousands of links, and a table of packages
+/// reads few of them.
 struct RequirementLinks: Hashable, Sendable {
     /// One package that needs another one.
     struct Link: Hashable, Sendable {
@@ -8,7 +9,7 @@ struct RequirementLinks: Hashable, Sendable {
         var strength: RequirementGraph.Requirement.Strength
     }
 
-    /// What a package says that it needs, and who of the transaction provides it.
+    /// Something that packages need, and the packages of the transaction that provide it.
     struct Capability: Hashable, Sendable {
         var text: String
         /// Indices of packages.
@@ -49,7 +50,7 @@ struct RequirementLinks: Hashable, Sendable {
             edges.append(Edge(to: Int32(to), from: Int32(from), what: Int32(capability) << 2 | strength.order))
         }
 
-        /// What a package brings itself is no reason for another one.
+        /// Adds nothing when the package provides the capability itself.
         mutating func add(_ strength: RequirementGraph.Requirement.Strength, from: Int, capability: Int) {
             let providers = capabilities[capability].providers
             guard !providers.contains(Int32(from)) else { return }
@@ -95,7 +96,7 @@ struct RequirementLinks: Hashable, Sendable {
         return Link(from: Int(edge.from), to: Int(edge.to), strength: .ordered[Int(edge.strength)])
     }
 
-    /// The links to a package, sorted by who needs it.
+    /// The links to a package, sorted by the package that needs it.
     func incoming(_ package: Int) -> Range<Int> { Int(targets[package])..<Int(targets[package + 1]) }
 
     /// By package, the links from it.
@@ -113,7 +114,7 @@ struct RequirementLinks: Hashable, Sendable {
         return { [links, begins] package in links[begins[package]..<begins[package + 1]] }
     }
 
-    /// The link in full: of its capabilities those that nobody else provides first, a package's name before sonames and paths.
+    /// The link in full. Capabilities that no other package provides come first, and the package's name comes before sonames and paths.
     func requirement(_ link: Int, in packages: [TransactionPackage]) -> RequirementGraph.Requirement {
         let (link, range) = (self[link], Int(starts[link])..<Int(starts[link + 1]))
         let name = packages[link.to].name

@@ -1,6 +1,6 @@
 internal import CSolv
 
-/// One of the solver's problems as it knows it: the rules that contradict each other, and what it proposes.
+/// One of the solver's problems: the rules that contradict each other, and the solutions that the solver proposes.
 struct SolverFacts {
     /// A rule of libsolv: solvables and dependencies are ids of the pool.
     struct Fact: Hashable {
@@ -14,11 +14,11 @@ struct SolverFacts {
         var from: Id = 0
         var to: Id = 0
         var dependency: Id = 0
-        /// What can satisfy it.
+        /// Solvables that can satisfy it.
         var candidates: [Id] = []
     }
 
-    /// One way out, all of whose parts have to be done.
+    /// One way out; all of its elements are necessary.
     struct Solution: Hashable {
         enum Element: Hashable {
             case drop(SolverJob.Origin)
@@ -50,21 +50,17 @@ struct SolverFacts {
     private static func facts(
         of problem: Id, _ solver: UnsafeMutablePointer<Solver>, _ job: borrowing SolverJob, in pool: PackagePool
     ) -> [Fact] {
-        var rules = Queue()
-        queue_init(&rules)
-        defer { queue_free(&rules) }
-        solver_findallproblemrules(solver, problem, &rules)
         var facts: [Fact] = []
-        for rule in rules.ids {
+        for rule in Queue.ids({ solver_findallproblemrules(solver, problem, &$0) }) {
             var fact = Fact(kind: .other)
             let type = solver_ruleinfo(solver, rule, &fact.from, &fact.to, &fact.dependency)
             switch type {
             case SOLVER_RULE_JOB, SOLVER_RULE_JOB_NOTHING_PROVIDES_DEP, SOLVER_RULE_JOB_UNKNOWN_PACKAGE:
                 let index = Int(solver_rule2jobidx(solver, rule)) - 1
                 guard let origin = job.origin(at: index), origin != .policy else { continue }
-                fact = Fact(kind: .asked(origin), candidates: job.candidates(at: index, in: pool.pool))
+                fact = Fact(kind: .asked(origin), candidates: job.candidates(at: index, in: pool))
             case SOLVER_RULE_PKG_REQUIRES:
-                // What is hidden counts for the solver, but satisfies nothing.
+                // Hidden packages count for the solver, but do not satisfy anything.
                 fact.candidates = pool.providers(of: fact.dependency).filter(pool.isConsidered)
                 fact.kind = fact.candidates.isEmpty ? .nothingProvides : .requires
             case SOLVER_RULE_PKG_NOTHING_PROVIDES_DEP: fact.kind = .nothingProvides
@@ -78,15 +74,11 @@ struct SolverFacts {
                 fact.kind = .notInstallable
             case SOLVER_RULE_BEST:
                 fact.kind = .best
-                var literals = Queue()
-                queue_init(&literals)
-                defer { queue_free(&literals) }
-                solver_ruleliterals(solver, rule, &literals)
-                fact.candidates = literals.ids.filter { $0 > 0 }
-                // Such a rule stands for the request's own.
-                for index in job.elements(choosing: fact.candidates, in: pool.pool) {
+                fact.candidates = Queue.ids { solver_ruleliterals(solver, rule, &$0) }.filter { $0 > 0 }
+                // Such a rule takes the place of the request's own rule.
+                for index in job.elements(choosing: fact.candidates, in: pool) {
                     guard let origin = job.origin(at: index) else { continue }
-                    let asked = Fact(kind: .asked(origin), candidates: job.candidates(at: index, in: pool.pool))
+                    let asked = Fact(kind: .asked(origin), candidates: job.candidates(at: index, in: pool))
                     if !facts.contains(asked) { facts.append(asked) }
                 }
             case SOLVER_RULE_INFARCH: fact.kind = .inferiorArchitecture
@@ -126,18 +118,14 @@ struct SolverFacts {
 
 extension SolverJob {
     /// The elements that ask for one of these among others: indices in `queue`.
-    fileprivate func elements(choosing ids: [Id], in pool: UnsafeMutablePointer<Pool>) -> [Int] {
+    fileprivate func elements(choosing ids: [Id], in pool: SolvPool) -> [Int] {
         guard let id = ids.first else { return [] }
         return origins.indices.filter { origins[$0] != .policy && candidates(at: $0 * 2, in: pool).contains(id) }.map { $0 * 2 }
     }
 
-    fileprivate func candidates(at index: Int, in pool: UnsafeMutablePointer<Pool>) -> [Id] {
+    fileprivate func candidates(at index: Int, in pool: SolvPool) -> [Id] {
         let elements = queue.ids
         guard elements.indices.contains(index + 1) else { return [] }
-        var found = Queue()
-        queue_init(&found)
-        defer { queue_free(&found) }
-        pool_job2solvables(pool, &found, elements[index], elements[index + 1])
-        return found.ids
+        return Queue.ids { pool_job2solvables(pool.handle, &$0, elements[index], elements[index + 1]) }
     }
 }

@@ -1,7 +1,7 @@
 import ConfigurationTree
 import SystemPackage
 
-/// What a lock was made from, as the configuration has it written: it tells when the lock no longer fits.
+/// What a lock was made from, as it is written in the configuration. It shows when the lock no longer fits.
 public struct LockedInputs: Hashable, Sendable {
     struct Option: Hashable, Sendable {
         var section: String
@@ -39,28 +39,28 @@ public struct LockedInputs: Hashable, Sendable {
 
     /// Everything in which the request differs from what the lock was made from.
     ///
-    /// - Parameter lockFile: the place of what is in the lock alone.
-    func differences(to request: ResolutionRequest, lockFile: FilePath) -> [ResolutionProblem] {
+    /// - Parameter lockFile: the location of differences that only the lock shows.
+    func differences(to request: ResolutionRequest, lockFile: FilePath) -> [ResolutionDiagnostic] {
         let now = LockedInputs(request)
         let inLock = SourceLocation(file: lockFile)
-        var problems: [ResolutionProblem] = []
+        var diagnostics: [ResolutionDiagnostic] = []
         if now.architecture != architecture {
-            problems.append(.init(at: [inLock], "made for \(architecture), but the machine is \(now.architecture)"))
+            diagnostics.append(.init(at: [inLock], "made for \(architecture), but the machine is \(now.architecture)"))
         }
         for one in request.requests where !asked.contains(one.line) {
-            problems.append(.init(at: [one.location], "'\(one.line)' was not there when packages.lock was made"))
+            diagnostics.append(.init(at: [one.location], "'\(one.line)' was not there when packages.lock was made"))
         }
         for line in asked where !now.asked.contains(line) {
-            problems.append(.init(at: [inLock], "made with the line '\(line)', which packages no longer have"))
+            diagnostics.append(.init(at: [inLock], "made with the line '\(line)', which packages no longer has"))
         }
         for id in repositories where !now.repositories.contains(id) {
-            problems.append(.init(at: [inLock], "made with the repository '\(id)', which is no longer enabled"))
+            diagnostics.append(.init(at: [inLock], "made with the repository '\(id)', which is no longer enabled"))
         }
         for id in now.repositories where !repositories.contains(id) {
             let place = request.configuration.writtenOptions.first { $0.section == id }.map {
                 SourceLocation(file: $0.location.file)
             }
-            problems.append(.init(at: [place ?? inLock], "the repository '\(id)' was not enabled when packages.lock was made"))
+            diagnostics.append(.init(at: [place ?? inLock], "the repository '\(id)' was not enabled when packages.lock was made"))
         }
         let changed = Set(repositories).symmetricDifference(now.repositories)
         for option in now.options where !changed.contains(option.section) && !options.contains(option) {
@@ -69,19 +69,19 @@ public struct LockedInputs: Hashable, Sendable {
             }
             let before = options.first { $0.section == option.section && $0.name == option.name }
             let then = before.map { "packages.lock was made with '\($0.value)'" } ?? "packages.lock was made without it"
-            problems.append(.init(at: [place?.location ?? inLock], "\(option.title) is '\(option.value)'; \(then)"))
+            diagnostics.append(.init(at: [place?.location ?? inLock], "\(option.title) is '\(option.value)'; \(then)"))
         }
         for option in options where !changed.contains(option.section) {
             if !now.options.contains(where: { $0.section == option.section && $0.name == option.name }) {
-                problems.append(.init(at: [inLock], "made with '\(option.value)' as \(option.title), which is no longer set"))
+                diagnostics.append(.init(at: [inLock], "made with '\(option.value)' as \(option.title), which is no longer set"))
             }
         }
-        return problems
+        return diagnostics
     }
 }
 
 extension PackageRequest {
-    /// As it stands in `packages`.
+    /// The line of `packages`.
     var line: String {
         switch kind {
         case .install: spec

@@ -2,8 +2,8 @@ import BuildStore
 import ConfigurationTree
 import HostSystem
 
-/// Gets the packages of a lock, wherever they are by now: in the store, at the place where they were locked, or where the
-/// repository has the same bytes today.
+/// Fetches the packages of a lock from wherever they are now: the store, the place where they were locked, or the place where the
+/// repository has the same content today.
 public struct LockedPackages: Sendable {
     private let fetcher: PackageFetcher
     private let resolver: PackageResolver
@@ -13,9 +13,9 @@ public struct LockedPackages: Sendable {
         self.resolver = resolver
     }
 
-    /// Fetches what is not in the store yet. Metadata is looked at only when a package is not at its place any more.
+    /// Fetches packages that are not in the store. Metadata is read only when a package is not at its place any more.
     ///
-    /// - Throws: `LockedPackagesError` with every package that is gone or has other bytes, `CancellationError`.
+    /// - Throws: `LockedPackagesError` with every package that is gone or has other content, `CancellationError`.
     public func fetch(
         _ packages: [TransactionPackage], _ configuration: YumConfiguration, architecture: String,
         progress: @escaping @Sendable (FetchProgress) -> Void
@@ -24,20 +24,20 @@ public struct LockedPackages: Sendable {
             try await fetcher.fetch(packages, from: configuration.repositories, progress: progress)
         } catch let error as DownloadError {
             let missing = missing(packages)
-            // All are there: it was something else that failed, such as a key or the disk.
+            // All packages are there: something else failed, such as a key or the disk.
             guard !missing.isEmpty else { throw error }
             let current = await current(missing, configuration, architecture)
             let moved = missing.compactMap { package in
                 current[package.nevra]?.first { $0.checksum == package.checksum && $0.location != package.location }
             }
             if !moved.isEmpty {
-                // Into the store it goes by checksum and name: the name is the locked one's.
+                // The store keeps a package by checksum and file name, so this package gets the place of the locked one.
                 _ = try? await fetcher.fetch(moved, from: configuration.repositories, progress: progress)
             }
             let gone = self.missing(packages)
             guard gone.isEmpty else {
                 throw LockedPackagesError(
-                    problems: gone.map { package in
+                    reasons: gone.map { package in
                         Self.words(package, current[package.nevra] ?? [], current[package.name] ?? [], error)
                     })
             }
@@ -48,7 +48,7 @@ public struct LockedPackages: Sendable {
         packages.filter { $0.checksum != nil && !exists(fetcher.path(of: $0)) }.sorted { $0.nevra < $1.nevra }
     }
 
-    /// What the repositories have today of the same name: by NEVRA, and by name. Empty where they cannot be read.
+    /// The packages of the same names that the repositories have today, by NEVRA and by name; empty when they cannot be read.
     private func current(
         _ packages: [TransactionPackage], _ configuration: YumConfiguration, _ architecture: String
     ) async -> [String: [TransactionPackage]] {
@@ -67,7 +67,7 @@ public struct LockedPackages: Sendable {
         let place = "\(package.nevra) (\(package.repository), \(package.location))"
         if let other = same.first, other.checksum != package.checksum {
             return
-                "\(place): other bytes: locked were \(package.downloadSize.bytes) bytes, \(package.checksum?.description ?? "-"); the repository has \(other.downloadSize.bytes) bytes, \(other.checksum?.description ?? "-")"
+                "\(place): other content: the lock has \(package.downloadSize.bytes) bytes, \(package.checksum?.description ?? "-"); the repository has \(other.downloadSize.bytes) bytes, \(other.checksum?.description ?? "-")"
         }
         let reason =
             error.failures.first { $0.hasPrefix(package.nevra) }?.split(separator: "\n").dropFirst().map {
@@ -80,14 +80,14 @@ public struct LockedPackages: Sendable {
     }
 }
 
-/// Locked packages that cannot be had: each with the reason.
+/// Locked packages that cannot be fetched, each with the reason.
 public struct LockedPackagesError: Error, CustomStringConvertible {
-    public var problems: [String]
+    public var reasons: [String]
 
     public var description: String {
-        let count = problems.count == 1 ? "1 locked package" : "\(problems.count) locked packages"
+        let count = reasons.count == 1 ? "1 locked package" : "\(reasons.count) locked packages"
         return
-            "\(count) cannot be had as locked, and nothing was built; 'discographer lock' locks what there is now:\n"
-            + problems.map { "  \($0)" }.joined(separator: "\n")
+            "\(count) cannot be fetched as locked, and nothing was built; 'discographer lock' locks the current packages:\n"
+            + reasons.map { "  \($0)" }.joined(separator: "\n")
     }
 }

@@ -1,12 +1,12 @@
-// The text of packages.lock: one line an input or a package, each kind sorted, fields divided by single spaces. White space and %
-// in a field are %-encoded.
+// The text of packages.lock: one line for each input and each package, sorted within each kind, with fields divided by single spaces. White
+// space and % in a field are %-encoded.
 import BuildStore
 public import ConfigurationTree
 import Foundation
 public import SystemPackage
 
 extension PackageLock {
-    /// The lock file.
+    /// The content of the lock file.
     public var text: String {
         var lines = [Self.header, Self.line(["architecture", inputs.architecture])]
         lines += inputs.asked.map { Self.line(["packages", $0]) }
@@ -27,21 +27,21 @@ extension PackageLock {
     public init?(text: String, file: FilePath, diagnostics: inout [Diagnostic]) {
         var inputs = LockedInputs(architecture: "", asked: [], options: [], repositories: [])
         var packages: [TransactionPackage] = []
-        var problems: [Diagnostic] = []
-        func problem(_ line: Int, _ message: String) {
-            problems.append(
+        var found: [Diagnostic] = []
+        func add(_ line: Int, _ message: String) {
+            found.append(
                 Diagnostic(
                     .error, at: SourceLocation(file: file, line: line), message,
-                    hint: "'discographer lock' makes it anew"))
+                    hint: "'discographer lock' writes a new one"))
         }
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         if text.contains("\r\n") {
             // Git makes such files where core.autocrlf is set.
-            problem(1, "lines end with CR LF; LF alone would be right (.gitattributes: 'packages.lock -text')")
+            add(1, "lines end with CR LF; expected LF (.gitattributes: 'packages.lock -text')")
         } else if lines.first.map(String.init) != Self.header {
-            problem(1, "not a lock file of this version, which begins with '\(Self.header)'")
+            add(1, "not a lock file of this version; expected '\(Self.header)' as the first line")
         }
-        for (index, line) in lines.enumerated().dropFirst() where problems.first?.location.line != 1 && !line.isEmpty {
+        for (index, line) in lines.enumerated().dropFirst() where found.first?.location.line != 1 && !line.isEmpty {
             let fields = line.split(separator: " ", omittingEmptySubsequences: false).map {
                 $0.removingPercentEncoding ?? String($0)
             }
@@ -52,20 +52,20 @@ extension PackageLock {
             case ("option", 4): inputs.options.append(.init(section: fields[1], name: fields[2], value: fields[3]))
             case ("package", 8):
                 guard let package = Self.package(Array(fields.dropFirst())) else {
-                    problem(index + 1, "not a locked package: \(line)")
+                    add(index + 1, "not a locked package: \(line)")
                     continue
                 }
-                if let defect = package.defect { problem(index + 1, "\(package.nevra): \(defect)") }
+                if let reason = package.invalidReason { add(index + 1, "\(package.nevra): \(reason)") }
                 if packages.contains(where: { $0.nevra == package.nevra }) {
-                    problem(index + 1, "\(package.nevra) is locked twice")
+                    add(index + 1, "\(package.nevra) is locked twice")
                 }
                 packages.append(package)
-            default: problem(index + 1, "not a line of a lock file: \(line)")
+            default: add(index + 1, "not a line of a lock file: \(line)")
             }
         }
-        if problems.isEmpty, inputs.architecture.isEmpty { problem(2, "the line 'architecture' is missing") }
-        diagnostics += problems
-        guard problems.isEmpty else { return nil }
+        if found.isEmpty, inputs.architecture.isEmpty { add(2, "the line 'architecture' is missing") }
+        diagnostics += found
+        guard found.isEmpty else { return nil }
         self.init(inputs: inputs, packages: packages)
     }
 
@@ -84,7 +84,7 @@ extension PackageLock {
     }
 
     private static func package(_ fields: [String]) -> TransactionPackage? {
-        // Without a checksum a package's bytes would not be locked.
+        // Without a checksum the content of a package would not be locked.
         guard fields.count == 7, let dot = fields[0].lastIndex(of: "."),
             let download = UInt64(fields[3]), let installed = UInt64(fields[4]), let checksum = checksum(fields[5]),
             let reason = TransactionPackage.Reason(rawValue: fields[6])

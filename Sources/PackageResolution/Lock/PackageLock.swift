@@ -5,9 +5,9 @@ import Foundation
 import HostSystem
 public import SystemPackage
 
-/// The packages that a machine gets and no others, whatever its repositories have since then.
+/// Exactly the packages that a machine gets, whatever its repositories have later.
 public struct PackageLock: Hashable, Sendable {
-    /// What it was made from: when that changes, another lock is needed.
+    /// What the lock was made from; when that changes, another lock is needed.
     public var inputs: LockedInputs
     /// Sorted by name.
     public var packages: [TransactionPackage]
@@ -19,7 +19,7 @@ public struct PackageLock: Hashable, Sendable {
         inputs = LockedInputs(request)
         packages = try transaction.packages.map { package in
             guard package.repository == localRepositoryID else { return package }
-            // The file's place is this checkout's; its name and content are what is locked.
+            // The path depends on the checkout, so lock the file's name and content.
             let path = FilePath(package.location)
             var local = package
             local.location = path.lastComponent?.string ?? package.location
@@ -34,49 +34,51 @@ public struct PackageLock: Hashable, Sendable {
         self.packages = packages
     }
 
-    /// What is installed under this lock.
+    /// The packages to install with this lock.
     ///
-    /// - Throws: `ResolutionError` with every reason why the lock does not fit the request: `packages` asks for others, the
-    ///   yum configuration decides otherwise, a local package is gone, new or has other content.
+    /// - Throws: `LockMismatchError` with every reason why the lock does not fit the request: `packages` or the yum configuration differ, or a
+    ///   local package is gone, new or has other content.
     public func transaction(for request: ResolutionRequest, lockFile: FilePath) throws -> Transaction {
-        var problems = inputs.differences(to: request, lockFile: lockFile)
+        var diagnostics = inputs.differences(to: request, lockFile: lockFile)
         let inLock = SourceLocation(file: lockFile)
-        // Nobody says whether the signatures of such a package are checked.
+        // Neither the lock nor the configuration says whether signatures of such a package are checked.
         let known = Set(request.configuration.repositories.map(\.id) + [localRepositoryID])
         for package in packages where !known.union(inputs.repositories).contains(package.repository) {
-            problems.append(
-                .init(at: [inLock], "\(package.nevra) is of the repository '\(package.repository)', which the lock was not made from"))
+            diagnostics.append(
+                .init(at: [inLock], "\(package.nevra) is from the repository '\(package.repository)', but the lock was not made with that repository")
+            )
         }
         let resolved = packages.map { package -> TransactionPackage in
             guard package.repository == localRepositoryID else { return package }
             var local = package
             local.checksum = nil
             guard let path = request.localPackages.first(where: { $0.lastComponent?.string == package.location }) else {
-                problems.append(.init(at: [inLock], "made with the local package \(package.location), which is gone from rpms/"))
+                diagnostics.append(.init(at: [inLock], "made with the local package \(package.location), which is no longer in rpms/"))
                 return local
             }
             local.location = path.string
             if let locked = package.checksum, let found = try? Checksum(locked.algorithm, ofFile: path), found != locked {
-                problems.append(
-                    .init(at: [SourceLocation(file: path)], "not the content that was locked: \(found) instead of \(locked)"))
+                diagnostics.append(
+                    .init(at: [SourceLocation(file: path)], "the content differs from the lock: \(found) instead of \(locked)"))
             }
             return local
         }
         for path in request.localPackages
         where !packages.contains(where: { $0.repository == localRepositoryID && $0.location == path.lastComponent?.string }) {
-            problems.append(
+            diagnostics.append(
                 .init(at: [SourceLocation(file: path)], "this local package was not there when packages.lock was made"))
         }
-        guard problems.isEmpty else { throw LockMismatch(lockFile: lockFile, problems: problems) }
+        guard diagnostics.isEmpty else { throw LockMismatchError(lockFile: lockFile, diagnostics: diagnostics) }
         return Transaction(packages: resolved)
     }
 
-    /// What the lock was made from and is otherwise now: lines of `packages`, repositories, options of the yum configuration, each with its place.
-    public func changedInputs(for request: ResolutionRequest, lockFile: FilePath) -> [ResolutionProblem] {
+    /// The inputs that have changed since the lock was made: lines of `packages`, repositories and options of the yum configuration, each with
+    /// its location.
+    public func changedInputs(for request: ResolutionRequest, lockFile: FilePath) -> [ResolutionDiagnostic] {
         inputs.differences(to: request, lockFile: lockFile)
     }
 
-    /// What changes on the way to `other`.
+    /// The changes from this lock to `other`.
     ///
     /// - Throws: `Errno` when there is no memory.
     public func changes(to other: PackageLock) throws -> [TransactionChange] {
@@ -84,14 +86,14 @@ public struct PackageLock: Hashable, Sendable {
     }
 }
 
-/// A lock that does not fit the configuration: all the reasons, and what to do.
-public struct LockMismatch: Error, CustomStringConvertible {
+/// A lock that does not fit the configuration, with all reasons.
+public struct LockMismatchError: Error, CustomStringConvertible {
     public var lockFile: FilePath
-    public var problems: [ResolutionProblem]
+    public var diagnostics: [ResolutionDiagnostic]
 
     public var description: String {
-        "the lock no longer fits; 'discographer lock' makes it anew:\n"
-            + problems.map(\.description).joined(separator: "\n")
+        "the lock no longer fits; 'discographer lock' writes a new one:\n"
+            + diagnostics.map(\.description).joined(separator: "\n")
     }
 }
 
@@ -108,7 +110,7 @@ extension PackageLock {
         } catch {
             diagnostics.append(
                 Diagnostic(
-                    .error, at: SourceLocation(file: file), "cannot be read: \(error)", hint: "'discographer lock' makes it anew"))
+                    .error, at: SourceLocation(file: file), "cannot be read: \(error)", hint: "'discographer lock' writes a new one"))
         }
         guard diagnostics.isEmpty else { throw ResolutionError(problems: diagnostics.map(\.description)) }
         return lock

@@ -23,13 +23,13 @@ public struct TransactionChange: Hashable, Codable, Sendable {
         Int64(clamping: after?.installedSize.bytes ?? 0) - Int64(clamping: before?.installedSize.bytes ?? 0)
     }
 
-    /// What leads from one set of packages to the other, sorted by name.
+    /// The changes from one set of packages to another, sorted by name.
     ///
     /// - Throws: `Errno` when there is no memory.
     public static func changes(
         from before: [TransactionPackage], to after: [TransactionPackage]
     ) throws -> [TransactionChange] {
-        let order = try VersionOrder()
+        let order = try SolvPool()
         let old = Dictionary(grouping: before, by: \.name)
         let new = Dictionary(grouping: after, by: \.name)
         return Set(old.keys).union(new.keys).sorted().flatMap { name in
@@ -37,9 +37,9 @@ public struct TransactionChange: Hashable, Codable, Sendable {
         }
     }
 
-    /// Of packages of one name.
+    /// The changes of packages of one name.
     private static func changes(
-        from before: [TransactionPackage], to after: [TransactionPackage], _ order: borrowing VersionOrder
+        from before: [TransactionPackage], to after: [TransactionPackage], _ order: SolvPool
     ) -> [TransactionChange] {
         var changes: [TransactionChange] = []
         var gone = before.sorted { $0.nevra < $1.nevra }
@@ -52,7 +52,7 @@ public struct TransactionChange: Hashable, Codable, Sendable {
             new.remove(at: same)
             gone.removeAll { $0 == one }
         }
-        // One version for another, of the same architecture where there are several.
+        // One version replaces another; with several architectures, each replaces its own.
         for architecture in Set(gone.map(\.architecture)).sorted() {
             let pair = (gone.filter { $0.architecture == architecture }, new.filter { $0.architecture == architecture })
             guard pair.0.count == 1, pair.1.count == 1 else { continue }
@@ -70,9 +70,9 @@ public struct TransactionChange: Hashable, Codable, Sendable {
     }
 
     private static func change(
-        from before: TransactionPackage, to after: TransactionPackage, _ order: borrowing VersionOrder
+        from before: TransactionPackage, to after: TransactionPackage, _ order: SolvPool
     ) -> TransactionChange {
-        let comparison = order.compare(before.evr, after.evr)
+        let comparison = order.compareVersions(before.evr, after.evr)
         return TransactionChange(
             kind: comparison < 0 ? .upgraded : comparison > 0 ? .downgraded : .replaced, before: before, after: after)
     }
@@ -83,24 +83,7 @@ extension TransactionPackage {
     public var evr: String { "\(epoch == 0 ? "" : "\(epoch):")\(version)-\(release)" }
 }
 
-/// rpm's order of versions, as libsolv has it.
-private struct VersionOrder: ~Copyable {
-    private let pool: UnsafeMutablePointer<Pool>
-
-    init() throws {
-        guard let pool = pool_create() else { throw Errno.noMemory }
-        pool_setdisttype(pool, Int32(DISTTYPE_RPM))
-        self.pool = pool
-    }
-
-    deinit { pool_free(pool) }
-
-    func compare(_ left: String, _ right: String) -> Int32 {
-        pool_evrcmp_str(pool, left, right, Int32(EVRCMP_COMPARE))
-    }
-}
-
-/// The changes of several machines with what they share said once: what the reviewer of a merge request reads.
+/// The changes of several machines, with shared changes listed once, for the reviewer of a merge request.
 public struct GroupChanges: Hashable, Sendable {
     /// Changes that exactly these machines have.
     public struct Part: Hashable, Codable, Sendable {
@@ -108,7 +91,7 @@ public struct GroupChanges: Hashable, Sendable {
         public var changes: [TransactionChange]
     }
 
-    /// What all machines share first, then what most of them share.
+    /// First the changes that all machines share, then those that most of them share.
     public var parts: [Part]
 
     public init(_ machines: [(name: String, changes: [TransactionChange])]) {
@@ -127,7 +110,7 @@ public struct GroupChanges: Hashable, Sendable {
 }
 
 extension TransactionChange {
-    /// Why a machine has a package differs from machine to machine, and is no part of what changes.
+    /// The change without the reasons for packages, which differ from machine to machine.
     fileprivate var withoutReason: TransactionChange {
         var copy = self
         copy.before?.reason = .dependency

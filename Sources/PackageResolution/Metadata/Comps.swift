@@ -6,7 +6,7 @@ import Foundation
     import FoundationXML
 #endif
 
-/// What comps.xml says about which packages belong together.
+/// The groups of packages in comps.xml.
 struct Comps: Sendable {
     struct Member: Hashable, Sendable {
         enum Kind: String, Sendable {
@@ -20,7 +20,7 @@ struct Comps: Sendable {
         var kind: Kind
         /// A conditional member is wanted when this package is installed.
         var condition: String?
-        /// Only the architecture of the repositories will do, not a second one of multilib.
+        /// Whether only the base architecture of the repositories is accepted, not a second one of multilib.
         var baseArchitectureOnly: Bool
     }
 
@@ -33,7 +33,7 @@ struct Comps: Sendable {
     struct Environment: Sendable {
         var id: String
         var name = ""
-        /// Ids of the groups that belong to it; those it merely offers are left out, as dnf leaves them out.
+        /// Ids of its mandatory groups. As in dnf, optional groups are left out.
         var groups: [String] = []
     }
 
@@ -42,9 +42,9 @@ struct Comps: Sendable {
 
     init() {}
 
-    /// Attributes that keep an element to some architectures count for those who compose repositories, not here, as in dnf.
+    /// As in dnf, attributes that restrict an element to some architectures are ignored: they are for tools that compose repositories.
     ///
-    /// - Throws: the parser's error when it is not XML.
+    /// - Throws: the parser's error when the text is not XML.
     init(xml: String) throws {
         let reader = CompsReader()
         let parser = XMLParser(data: Data(xml.utf8))
@@ -53,7 +53,8 @@ struct Comps: Sendable {
         self = reader.comps
     }
 
-    /// Adds another repository's; where both have a group, its members are united, and the other's word on a member counts.
+    /// Adds the groups of another repository. Members of a group that both have are united; the other repository decides about members that
+    /// both have.
     mutating func merge(_ other: Comps) {
         for group in other.groups {
             guard let place = groups.firstIndex(where: { $0.id == group.id }) else {
@@ -79,8 +80,8 @@ struct Comps: Sendable {
         }
     }
 
-    /// The groups that a pattern means: `core`, `Core`, `*server*`, the id or name of an environment, `^minimal-environment`
-    /// where only an environment will do. `nil` when there is none.
+    /// The groups that a pattern means: `core`, `Core`, `*server*`, the id or name of an environment, or `^minimal-environment`
+    /// for an environment alone. `nil` when nothing matches.
     func groups(matching pattern: String) -> [Group]? {
         let onlyEnvironments = pattern.hasPrefix("^")
         let pattern = onlyEnvironments ? String(pattern.dropFirst()) : pattern
@@ -91,7 +92,7 @@ struct Comps: Sendable {
         return direct + ofEnvironments
     }
 
-    /// An exact id or name wins; otherwise globs, whatever the case (dnf/comps.py, `_by_pattern`).
+    /// An exact id or name wins; otherwise globs match without regard to case (dnf/comps.py, `_by_pattern`).
     private static func choose<Element>(
         _ all: [Element], _ pattern: String, _ names: (Element) -> (id: String, name: String)
     ) -> [Element] {
@@ -138,7 +139,7 @@ private final class CompsReader: NSObject, XMLParserDelegate {
         let value = text.trimmingCharacters(in: .whitespacesAndNewlines)
         switch path.dropFirst().joined(separator: "/") {
         case "group/id": group?.id = value
-        // The one without a language is the name itself, the others are translations.
+        // Names with a language are translations.
         case "group/name" where attributes["xml:lang"] == nil: group?.name = value
         case "group/packagelist/packagereq" where !value.isEmpty:
             group?.members.append(

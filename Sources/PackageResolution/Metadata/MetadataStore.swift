@@ -1,5 +1,5 @@
-// Repositories' metadata on disk: fetched once per content, every file checked against repomd.xml, and repomd.xml itself against
-// its signature, the metalink and what was seen before.
+// Metadata of repositories on disk. Each content is fetched once. Files are checked against repomd.xml, and repomd.xml against its
+// signature, the metalink and the version that was seen before.
 import BuildStore
 import Glibc
 import HostSystem
@@ -10,7 +10,7 @@ struct MetadataStore: Sendable {
     let folder: FilePath
     let access: RepositoryAccess
     let downloader: Downloader
-    /// Told how far fetches are.
+    /// Called with the progress of fetches.
     var progress: @Sendable (FetchProgress) -> Void = { _ in }
 
     init(folder: FilePath, access: RepositoryAccess) {
@@ -21,7 +21,7 @@ struct MetadataStore: Sendable {
 
     var keys: KeyStore { KeyStore(folder: folder.appending("keys"), downloader: downloader) }
 
-    /// Blocking work that ends when the task is cancelled.
+    /// Runs blocking work on a thread of its own; it ends when the task is cancelled.
     func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await withTaskCancellationHandler {
             try await offPool(body)
@@ -30,22 +30,22 @@ struct MetadataStore: Sendable {
         }
     }
 
-    /// repomd.xml of a repository: from the first mirror whose one is to be believed, or as it was seen last when that is
-    /// recent enough or has to do.
+    /// Reads repomd.xml of a repository: from the first mirror whose copy can be trusted, or from the cache when that copy is recent enough
+    /// or the run is offline.
     ///
     /// - Parameters:
-    ///   - anew: a mirror is asked even if what was seen last is recent enough.
-    ///   - report: told that the repository is left out.
-    /// - Returns: `nil` when the repository cannot be had and may be left out.
+    ///   - refresh: ask a mirror even if the cached copy is recent enough.
+    ///   - report: called when the repository is left out.
+    /// - Returns: `nil` when the repository cannot be fetched and may be left out.
     /// - Throws: `DownloadError`, `MetadataError`, `CancellationError`.
     func load(
-        _ repository: Repository, anew: Bool = false, report: @Sendable (String) -> Void
+        _ repository: Repository, refresh: Bool = false, report: @Sendable (String) -> Void
     ) async throws -> RepositoryMetadata? {
         do {
             let memory = RepositoryMemory(of: repository, in: folder)
             let isLocal = repository.baseURLs.contains { $0.lowercased().hasPrefix("file:") }
             if let memory, let known = try? known(memory, repository) {
-                let isFresh = !anew && memory.isFresh(for: repository.metadataLifetime, now: time(nil))
+                let isFresh = !refresh && memory.isFresh(for: repository.metadataLifetime, now: time(nil))
                 if isFresh || access.isOffline && !isLocal {
                     try await checkSignature(of: known.repomd, signature: Self.signature(of: known.repomd), repository)
                     return known
@@ -66,12 +66,12 @@ struct MetadataStore: Sendable {
 
     private static func signature(of repomd: FilePath) -> FilePath { FilePath("\(repomd).asc") }
 
-    /// A mirror whose repomd.xml is not to be believed is left for the next.
+    /// Goes on to the next mirror when the repomd.xml of one cannot be trusted.
     private func fetch(_ repository: Repository, _ memory: RepositoryMemory?) async throws -> RepositoryMetadata {
         let list = try await blocking { try mirrors(of: repository) }
         let mask = SecretMask(repository.transfer.secrets)
         var candidates = list.baseURLs
-        var problems: [String] = []
+        var reasons: [String] = []
         let fetched = folder.appending("repomd-\(getpid())-\(UInt64.random(in: 0 ... .max)).xml")
         defer {
             removeFile(fetched)
@@ -83,8 +83,8 @@ struct MetadataStore: Sendable {
                 mirror = try await blocking { [candidates] in
                     try fetchRepomd(of: repository, from: candidates, checksums: list.metadataChecksums, to: fetched)
                 }
-            } catch let error as DownloadError where !problems.isEmpty {
-                throw MetadataError(problems: problems + error.failures)
+            } catch let error as DownloadError where !reasons.isEmpty {
+                throw MetadataError(reasons: reasons + error.failures)
             }
             do {
                 let metadata = try RepositoryMetadata(repomd: fetched, of: repository, mirrors: list.baseURLs)
@@ -95,9 +95,9 @@ struct MetadataStore: Sendable {
                 }
                 return try keep(metadata)
             } catch let error as MetadataError {
-                problems += error.problems.map { "\(repository.id): repomd.xml of \(mask(mirror)) is refused: \($0)" }
+                reasons += error.reasons.map { "\(repository.id): repomd.xml of \(mask(mirror)) is refused: \($0)" }
                 candidates.removeAll { $0 == mirror }
-                if candidates.isEmpty { throw MetadataError(problems: problems) }
+                if candidates.isEmpty { throw MetadataError(reasons: reasons) }
             }
         }
     }
@@ -121,33 +121,33 @@ struct MetadataStore: Sendable {
                     destination: path, checksums: [], size: nil, options: repository.transfer)
             ])
         } catch let error as DownloadError {
-            throw MetadataError(problems: ["repo_gpgcheck asks for a signature, and there is none: \(error)"])
+            throw MetadataError(reasons: ["repo_gpgcheck=1 requires a signature, and there is none: \(error)"])
         }
     }
 
     private func checkAge(_ version: MetadataVersion, _ memory: RepositoryMemory?) throws {
         guard let memory, version.isOlder(than: memory.version), !access.acceptedRollbacks.contains(memory.repository)
         else { return }
-        throw MetadataError(problems: [
-            "it is older (\(version)) than what was seen before (\(memory.version)); "
-                + "'--accept-rollback \(memory.repository)' takes it all the same"
+        throw MetadataError(reasons: [
+            "it is older (\(version)) than the version seen before (\(memory.version)); "
+                + "'--accept-rollback \(memory.repository)' accepts it"
         ])
     }
 
     private func checkSignature(of file: FilePath, signature: FilePath, _ repository: Repository) async throws {
         guard repository.metadataIsSigned else { return }
         guard exists(signature) else {
-            throw MetadataError(problems: ["\(repository.id): repo_gpgcheck asks for a signature, and the cache has none"])
+            throw MetadataError(reasons: ["\(repository.id): repo_gpgcheck=1 requires a signature, and the cache has none"])
         }
         let keys = try await blocking { [keys] in try keys.keys(of: [repository]) }
         do {
             try await access.verify(SignedFile(file: file, signature: signature, keys: keys))
         } catch let error where !(error is CancellationError) {
-            throw MetadataError(problems: [self.keys.naming(keysOf: [repository], in: "\(error)")])
+            throw MetadataError(reasons: [self.keys.naming(keysOf: [repository], in: "\(error)")])
         }
     }
 
-    /// By content; and what was seen is remembered.
+    /// Keeps repomd.xml under its checksum, and remembers its version.
     private func keep(_ metadata: RepositoryMetadata) throws -> RepositoryMetadata {
         let digest = try Checksum(.sha256, ofFile: metadata.repomd).hexadecimal
         var kept = metadata
@@ -161,10 +161,9 @@ struct MetadataStore: Sendable {
         return kept
     }
 
-    /// The repository's places in order of preference: baseurl, then what mirrorlist and metalink lead to, as librepo has it.
-    /// Blocks.
+    /// The base URLs of the repository in librepo's order of preference: baseurl, then the lists of metalink and mirrorlist. Blocks.
     ///
-    /// - Throws: `DownloadError` when a list cannot be had or names nobody, `MetadataError` when it cannot be read.
+    /// - Throws: `DownloadError` when a list cannot be fetched or read, or names no mirror.
     func mirrors(of repository: Repository) throws -> MirrorList {
         var mirrors = MirrorList()
         mirrors.baseURLs = repository.baseURLs.map { $0.hasSuffix("/") ? $0 : $0 + "/" }
@@ -192,10 +191,10 @@ struct MetadataStore: Sendable {
                 throw DownloadError(failures: ["\(name), \(shown), cannot be read: \(error)"])
             }
             if list.baseURLs.isEmpty { throw DownloadError(failures: ["\(name), \(shown), names no mirror"]) }
-            // Whoever is asked over the network has no say in what is read of this host.
+            // A list from the network must not choose files of this host.
             let places = list.baseURLs.filter { isOfHost(url) || !isOfHost($0) }
             guard !places.isEmpty else {
-                throw DownloadError(failures: ["\(name), \(shown), names places of this host alone (file:), which only a list on this host may"])
+                throw DownloadError(failures: ["\(name), \(shown), names only places of this host (file:); only a list on this host may do that"])
             }
             var known = Set(mirrors.baseURLs)
             mirrors.baseURLs += places.filter { known.insert($0).inserted }
@@ -206,18 +205,18 @@ struct MetadataStore: Sendable {
 
     private func isOfHost(_ url: String) -> Bool { url.lowercased().hasPrefix("file:") }
 
-    /// The metadata file of that type, fetched and checked when it is not there yet; `nil` when the repository has none. Blocks.
+    /// The metadata file of a type, which is fetched and checked if it is missing; `nil` when the repository has none. Blocks.
     func file(_ type: String, of metadata: RepositoryMetadata) throws -> FilePath? {
         try fetch([(type, metadata)])
         return path(of: type, metadata)
     }
 
-    /// Fetches several metadata files at once, those that are not there yet or are damaged. Blocks.
+    /// Fetches the metadata files that are missing or damaged, several at once. Blocks.
     func fetch(_ files: [(type: String, metadata: RepositoryMetadata)]) throws {
         var downloads: [Download] = []
         for (type, metadata) in files {
             guard let file = metadata.files[type], let path = path(of: type, metadata) else { continue }
-            // A file that lost its end, such as when the power went, would be in the way for ever.
+            // A file that a power cut has truncated would be reused for ever.
             do {
                 if try Checksum(file.checksum.algorithm, ofFile: path) == file.checksum { continue }
                 removeFile(path)
@@ -239,7 +238,7 @@ struct MetadataStore: Sendable {
     private func path(of type: String, _ metadata: RepositoryMetadata) -> FilePath? {
         guard let file = metadata.files[type], let name = FilePath(file.location).lastComponent, name.kind == .regular
         else { return nil }
-        // Names carry the checksum once; what is left says type and compression.
+        // The name may begin with a checksum already; the part after the last '-' says type and compression.
         let suffix = name.string.split(separator: "-").last.map(String.init) ?? name.string
         return folder.appending("\(file.checksum.hexadecimal)-\(suffix)")
     }

@@ -3,10 +3,10 @@ import FoundationXML
 import HostSystem
 import SystemPackage
 
-/// Where repomd.xml says that metadata files lie elsewhere than beside it (`xml:base`, XML Base of the W3C): librepo, and so dnf, fetches
-/// them there, and libsolv does not tell.
+/// The places of metadata files that are not beside repomd.xml (`xml:base`, XML Base of the W3C). librepo, and so dnf, fetches them there;
+/// libsolv does not report them.
 enum RepomdBases {
-    /// The base URLs by type of metadata; of most repositories there are none.
+    /// The base URLs by type of metadata; most repositories have none.
     ///
     /// - Throws: `Errno` when the file cannot be read.
     static func read(_ repomd: FilePath) throws -> [String: String] {
@@ -15,7 +15,7 @@ enum RepomdBases {
         let parser = XMLParser(data: Data(bytes))
         let reader = Reader()
         parser.delegate = reader
-        // What is no XML is libsolv's to complain of.
+        // libsolv reports a file that is not XML.
         _ = parser.parse()
         return reader.bases
     }

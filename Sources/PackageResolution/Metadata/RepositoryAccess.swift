@@ -5,7 +5,7 @@ public struct SignedFile: Hashable, Sendable {
     public var file: FilePath
     /// Armoured or binary.
     public var signature: FilePath
-    /// Armoured public keys; a signature by any of them is good.
+    /// Armoured public keys; a signature by any of them is valid.
     public var keys: [FilePath]
 
     public init(file: FilePath, signature: FilePath, keys: [FilePath]) {
@@ -15,20 +15,20 @@ public struct SignedFile: Hashable, Sendable {
     }
 }
 
-/// How repositories are reached in one run, and what of them is believed.
+/// How one run reaches repositories, and what it trusts.
 public struct RepositoryAccess: Sendable {
-    /// Nothing is asked of the network: what the cache does not have, and no `file:` URL, is missing.
+    /// Whether only the cache and `file:` URLs are read, and the network is not used.
     public var isOffline: Bool
-    /// Ids of repositories whose metadata may be older than what was seen before.
+    /// Ids of repositories whose metadata may be older than the version seen before.
     public var acceptedRollbacks: Set<String>
-    /// Returns when the signature is good, and throws the reason when it is not.
+    /// Returns when the signature is valid, and throws the reason when it is not.
     public var verify: @Sendable (SignedFile) async throws -> Void
 
-    /// - Parameter verify: without it signed metadata is refused.
+    /// - Parameter verify: without it, signed metadata is refused.
     public init(
         isOffline: Bool = false, acceptedRollbacks: Set<String> = [],
         verify: @escaping @Sendable (SignedFile) async throws -> Void = { _ in
-            throw MetadataError(problems: ["there is nothing here to check signatures with"])
+            throw MetadataError(reasons: ["signatures cannot be checked here"])
         }
     ) {
         self.isOffline = isOffline
@@ -37,11 +37,11 @@ public struct RepositoryAccess: Sendable {
     }
 }
 
-/// Metadata that is there and is not believed. Unlike what cannot be had, it never counts as unavailable.
+/// Metadata that was fetched but cannot be trusted. Unlike metadata that cannot be fetched, it never counts as unavailable.
 public struct MetadataError: Error, CustomStringConvertible {
-    public var problems: [String]
+    public var reasons: [String]
 
-    public init(problems: [String]) { self.problems = problems }
+    public init(reasons: [String]) { self.reasons = reasons }
 
-    public var description: String { problems.joined(separator: "\n") }
+    public var description: String { reasons.joined(separator: "\n") }
 }

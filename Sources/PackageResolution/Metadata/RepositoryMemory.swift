@@ -3,17 +3,16 @@ import Foundation
 import HostSystem
 import SystemPackage
 
-/// What the cache knows of a repository since it was asked last: so that older metadata is recognized, and builds can do
-/// without the network.
+/// What the cache remembers of a repository, so that older metadata is recognized and builds work without the network.
 struct RepositoryMemory: Codable, Hashable, Sendable {
     var repository: String
     /// The SHA-256 of repomd.xml.
     var repomd: String
     var version: MetadataVersion
-    /// Seconds since 1970, when a mirror was asked last.
+    /// When a mirror was asked last, in seconds since 1970.
     var asked: Int
 
-    /// - Returns: `nil` when the repository was never asked, or what is known of it cannot be read.
+    /// - Returns: `nil` when the repository was never fetched, or its file cannot be read.
     init?(of repository: Repository, in folder: FilePath) {
         guard let bytes = try? readBytes(Self.file(of: repository, in: folder)),
             let memory = try? JSONDecoder().decode(Self.self, from: Data(bytes))
@@ -40,7 +39,7 @@ struct RepositoryMemory: Codable, Hashable, Sendable {
         return asked <= now && now - asked < lifetime
     }
 
-    /// A repository is known by its id and its places: one that moves is another one. Secrets are no part of it.
+    /// A repository is identified by its id and its URLs, without secrets: a repository that moves is another one.
     private static func file(of repository: Repository, in folder: FilePath) throws -> FilePath {
         let mask = SecretMask(repository.transfer.secrets)
         let places = repository.baseURLs + [repository.mirrorList ?? "", repository.metalink ?? ""]
@@ -50,14 +49,14 @@ struct RepositoryMemory: Codable, Hashable, Sendable {
     }
 }
 
-/// What repomd.xml says of its age.
+/// The age of a repomd.xml, as it says itself.
 struct MetadataVersion: Codable, Hashable, Sendable, CustomStringConvertible {
     /// Free text; createrepo writes seconds since 1970 unless told otherwise.
     var revision: String?
-    /// The youngest of the files that it lists; seconds since 1970.
+    /// The time of the newest file that it lists, in seconds since 1970.
     var timestamp: UInt64?
 
-    /// By revision where both have a number, else by time.
+    /// Compares revisions when both are numbers and differ, and times otherwise.
     func isOlder(than other: MetadataVersion) -> Bool {
         if let own = revision.flatMap({ UInt64($0) }), let others = other.revision.flatMap({ UInt64($0) }), own != others {
             return own < others

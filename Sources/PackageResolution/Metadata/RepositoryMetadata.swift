@@ -1,4 +1,3 @@
-// What a repository's repomd.xml lists.
 import BuildStore
 internal import CSolv
 import Glibc
@@ -22,53 +21,53 @@ struct RepositoryMetadata: Sendable {
     /// By type: `primary`, `filelists`, `group`, ...
     var files: [String: File]
 
-    /// A name for what the metadata says: equal names, equal content.
+    /// Identifies the content of the metadata: equal keys mean equal content.
     var contentKey: String { files["primary"]?.checksum.hexadecimal ?? "" }
 
-    /// 1 TiB: whoever says more does not know it.
+    /// 1 TiB, far more than any metadata has.
     private static let largestSize: UInt64 = 1 << 40
 }
 
 extension RepositoryMetadata {
     /// Reads a repomd.xml.
     ///
-    /// - Throws: `MetadataError` for what is none, `Errno`.
+    /// - Throws: `MetadataError` for a file that is not a repomd.xml, `Errno`.
     init(repomd: FilePath, of repository: Repository, mirrors: [String]?) throws {
-        guard let pool = pool_create() else { throw Errno.noMemory }
-        defer { pool_free(pool) }
-        guard let repo = repo_create(pool, repository.id), let stream = fopen(repomd.string, "re") else {
-            throw Errno(rawValue: errno)
-        }
+        let pool = try SolvPool()
+        // `repo` and the iterator are of the pool.
+        defer { withExtendedLifetime(pool) {} }
+        let repo = try pool.addRepository(repository.id)
+        guard let stream = fopen(repomd.string, "re") else { throw Errno(rawValue: errno) }
         defer { fclose(stream) }
         guard repo_add_repomdxml(repo, stream, 0) == 0 else {
-            throw MetadataError(problems: [
-                "repomd.xml of \(repository.id) cannot be read: \(String(cString: pool_errstr(pool)))"
+            throw MetadataError(reasons: [
+                "repomd.xml of \(repository.id) cannot be read: \(pool.errorText)"
             ])
         }
         let bases = try RepomdBases.read(repomd)
         var files: [String: File] = [:]
         var iterator = Dataiterator()
-        dataiterator_init(&iterator, pool, repo, Id.meta, Id(REPOSITORY_REPOMD_TYPE.rawValue), nil, 0)
+        dataiterator_init(&iterator, pool.handle, repo, Id.meta, Id(REPOSITORY_REPOMD_TYPE.rawValue), nil, 0)
         defer { dataiterator_free(&iterator) }
         dataiterator_prepend_keyname(&iterator, Id(REPOSITORY_REPOMD.rawValue))
         while dataiterator_step(&iterator) != 0 {
             dataiterator_setpos_parent(&iterator)
             let position = Id.position
             guard
-                let type = pool_lookup_str(pool, position, Id(REPOSITORY_REPOMD_TYPE.rawValue)).map({
+                let type = pool_lookup_str(pool.handle, position, Id(REPOSITORY_REPOMD_TYPE.rawValue)).map({
                     String(cString: $0)
                 }),
-                let location = pool_lookup_str(pool, position, Id(REPOSITORY_REPOMD_LOCATION.rawValue)).map({
+                let location = pool_lookup_str(pool.handle, position, Id(REPOSITORY_REPOMD_LOCATION.rawValue)).map({
                     String(cString: $0)
                 })
             else { continue }
             var kind: Id = 0
-            guard let digest = pool_lookup_checksum(pool, position, Id(REPOSITORY_REPOMD_CHECKSUM.rawValue), &kind),
+            guard let digest = pool_lookup_checksum(pool.handle, position, Id(REPOSITORY_REPOMD_CHECKSUM.rawValue), &kind),
                 let algorithm = Checksum.Algorithm(solvType: kind)
             else { continue }
-            let size = pool_lookup_num(pool, position, Id(REPOSITORY_REPOMD_SIZE.rawValue), 0)
+            let size = pool_lookup_num(pool.handle, position, Id(REPOSITORY_REPOMD_SIZE.rawValue), 0)
             guard size <= Self.largestSize else {
-                throw MetadataError(problems: ["repomd.xml of \(repository.id) says that \(type) has \(size) bytes"])
+                throw MetadataError(reasons: ["repomd.xml of \(repository.id) says that \(type) has \(size) bytes; expected at most 1 TiB"])
             }
             let base = bases[type].map { $0.hasSuffix("/") ? $0 : $0 + "/" } ?? ""
             files[type] = .init(
@@ -76,7 +75,7 @@ extension RepositoryMetadata {
             )
         }
         guard files["primary"] != nil else {
-            throw MetadataError(problems: ["repomd.xml of \(repository.id) names no primary metadata"])
+            throw MetadataError(reasons: ["repomd.xml of \(repository.id) names no primary metadata"])
         }
         let revision = repo_lookup_str(repo, Id.meta, Id(REPOSITORY_REVISION.rawValue)).map { String(cString: $0) }
         let timestamp = repo_lookup_num(repo, Id.meta, Id(REPOSITORY_TIMESTAMP.rawValue), 0)

@@ -1,31 +1,31 @@
-// Metadata in libsolv's own format: what the pool reads instead of XML.
+// Metadata in libsolv's own format, which the pool reads instead of XML.
 import BuildStore
 internal import CSolv
 import Glibc
 import HostSystem
 import SystemPackage
 
-/// One part of a repository's metadata as libsolv writes it: made once per content, whole and as it was written whenever it is read.
+/// One part of a repository's metadata as libsolv writes it. It is made once per content, and its checksum is checked before each use.
 struct SolvFile: Sendable {
     enum Part: Hashable, Sendable {
         case primary, filelists
-        /// Of filelists.xml what is wanted.
+        /// Only the wanted files of filelists.xml.
         case files(WantedFiles)
 
-        /// As repomd.xml calls the metadata.
+        /// The type in repomd.xml.
         var type: String { self == .primary ? "primary" : "filelists" }
     }
 
     let path: FilePath
-    /// What it is made of, and by whom. Another version of libsolv may read something else out of the same XML.
+    /// What it was made from and by which libsolv: another version may read the same XML differently.
     private let origin: String
 
-    /// Raised when `MetadataStore.make` puts something else into the file.
+    /// To be raised when `MetadataStore.make` writes something else into the file.
     private static let version = 1
 
     fileprivate init(_ part: Part, of metadata: RepositoryMetadata, in folder: FilePath) throws {
         let checksum = metadata.files[part.type]?.checksum.hexadecimal ?? ""
-        // Lists of files count the packages of their primary.xml.
+        // Lists of files refer to packages by their numbers in primary.xml.
         var key = part == .primary ? checksum : "\(metadata.contentKey)-\(checksum)"
         var name = part.type
         if case .files(let wanted) = part {
@@ -36,7 +36,9 @@ struct SolvFile: Sendable {
         origin = "discographer \(Self.version) libsolv \(LIBSOLV_VERSION_STRING) \(key)"
     }
 
-    /// Adds what the file says to the repository. `false`: it cannot be read.
+    /// Adds the content of the file to the repository.
+    ///
+    /// - Returns: `false` when the file cannot be read.
     func add(to repo: UnsafeMutablePointer<Repo>, flags: Int32 = 0) -> Bool {
         guard let stream = fopen(path.string, "re") else { return false }
         defer { fclose(stream) }
@@ -44,7 +46,7 @@ struct SolvFile: Sendable {
         return repo_add_solv(repo, stream, flags) == 0
     }
 
-    /// Whether the file is there, made of this origin, with every byte as it was written: libsolv checks little of what it reads.
+    /// Whether the file is there, has this origin, and has not changed since it was written. libsolv checks little of what it reads.
     fileprivate var isIntact: Bool {
         guard let descriptor = try? FileDescriptor.open(path, .readOnly, options: .closeOnExec) else { return false }
         let end = try? descriptor.closeAfter { () throws -> (length: Int64, text: String) in
@@ -62,7 +64,9 @@ struct SolvFile: Sendable {
         return end.text == Self.footer(digest, origin)
     }
 
-    /// Puts the file in place, atomically. `false`: it cannot be written.
+    /// Writes the file atomically.
+    ///
+    /// - Returns: `false` when it cannot be written.
     fileprivate func write(_ content: (UnsafeMutablePointer<FILE>) -> Int32) -> Bool {
         let temporary = FilePath("\(path).new.\(getpid()).\(UInt32.random(in: 0 ... .max))")
         defer { removeFile(temporary) }
@@ -75,25 +79,25 @@ struct SolvFile: Sendable {
         return rename(temporary.string, path.string) == 0
     }
 
-    /// Behind libsolv's own data, which says where it ends.
+    /// It follows libsolv's own data, whose end libsolv knows.
     private static func footer(_ digest: String, _ origin: String) -> String { "\(digest) \(origin)\n" }
 
-    /// Of SHA-256 in hexadecimal.
+    /// The length of a SHA-256 in hexadecimal.
     private static let digestLength = 64
 }
 
 extension MetadataStore {
-    /// The files of several repositories, made where they are not there yet, one thread each. `nil` where there is no such
-    /// metadata, or the file cannot be written.
+    /// The files of several repositories; missing ones are made, each on a thread of its own. `nil` for a repository without such metadata,
+    /// or when the file cannot be written.
     ///
-    /// - Throws: `DownloadError`, `ResolutionError` for metadata that cannot be had or read.
+    /// - Throws: `DownloadError`, `ResolutionError` for metadata that cannot be fetched or read.
     func solvFiles(_ part: SolvFile.Part, of repositories: [RepositoryMetadata]) throws -> [SolvFile?] {
         let files = try repositories.map { metadata in
             metadata.files[part.type] == nil ? nil : try SolvFile(part, of: metadata, in: folder)
         }
         let isIntact = concurrently(files) { $0?.isIntact ?? true }
         let missing = repositories.indices.filter { !isIntact[$0] }
-        // All at once, rather than one after another when each is read.
+        // Fetch all of them at once; `make` would fetch them one by one.
         try fetch(missing.map { (part.type, repositories[$0]) })
         let made = try concurrently(missing) { index in
             try files[index].map { try make($0, part, of: repositories[index]) } ?? false
@@ -102,13 +106,13 @@ extension MetadataStore {
         return files.indices.map { unwritable.contains($0) ? nil : files[$0] }
     }
 
-    /// In a pool of its own: the XML leaves nothing behind in the one that solves, neither memory nor an order of ids that a run
-    /// which finds the file would not have. The transaction is the same either way.
+    /// Uses a pool of its own, so that the XML leaves neither memory nor other ids in the pool that solves. The transaction is the same
+    /// either way.
     private func make(_ file: SolvFile, _ part: SolvFile.Part, of metadata: RepositoryMetadata) throws -> Bool {
-        guard let pool = pool_create() else { throw Errno.noMemory }
-        defer { pool_free(pool) }
-        pool_setdisttype(pool, Int32(DISTTYPE_RPM))
-        guard let repo = repo_create(pool, metadata.repository.id) else { throw Errno.noMemory }
+        let pool = try SolvPool()
+        // `repo` and the writer are of the pool.
+        defer { withExtendedLifetime(pool) {} }
+        let repo = try pool.addRepository(metadata.repository.id)
         if part != .primary {
             guard let primary = try solvFiles(.primary, of: [metadata])[0], primary.add(to: repo) else { return false }
         }
@@ -124,7 +128,7 @@ extension MetadataStore {
         return file.write { repowriter_write(writer, $0) }
     }
 
-    /// - Throws: `DownloadError`, `ResolutionError` for metadata that cannot be had or read.
+    /// - Throws: `DownloadError`, `ResolutionError` for metadata that cannot be fetched or read.
     func readXML(
         _ part: SolvFile.Part, of metadata: RepositoryMetadata, into repo: UnsafeMutablePointer<Repo>
     ) throws {
@@ -154,7 +158,7 @@ extension MetadataStore {
 }
 
 extension SolvFile {
-    /// Half of primary.xml is about what no one here asks libsolv for; without it the file is read faster and takes less memory.
+    /// Drops the half of primary.xml that is never used here, so that the file is read faster and takes less memory.
     fileprivate static let keyFilter:
         @convention(c) (UnsafeMutablePointer<Repo>?, UnsafeMutablePointer<Repokey>?, UnsafeMutableRawPointer?) -> Int32 = {
             repo, key, data in
@@ -169,6 +173,6 @@ extension SolvFile {
             SOLVABLE_SOURCEEVR, SOLVABLE_VENDOR,
         ].map(\.rawValue))
 
-    /// For what says more about solvables that are there already; its strings do not become the pool's.
+    /// For data about solvables that are there already; its strings stay out of the pool.
     static let extensionFlags = Int32(REPO_EXTEND_SOLVABLES) | Int32(REPO_LOCALPOOL)
 }

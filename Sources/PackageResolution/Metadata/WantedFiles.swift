@@ -1,31 +1,31 @@
-// Of a repository's filelists.xml only what somebody asks for. All of it is hundreds of megabytes of paths that nothing depends on, and
-// takes libsolv ten times as long to read as to look through.
+// Reads only the wanted paths of a repository's filelists.xml. The whole file has hundreds of megabytes of paths that nothing depends on, and
+// libsolv needs ten times as long to read it as this filter needs to search it.
 import BuildStore
 import Glibc
 
-/// Paths that are looked for in lists of files.
+/// Paths to look for in lists of files.
 struct WantedFiles: Hashable, Sendable {
     let paths: Set<String>
 
     init(_ paths: some Sequence<String>) { self.paths = Set(paths) }
 
-    /// Equal sets, equal names.
+    /// A name for these paths in the metadata of that key; equal sets have equal names.
     ///
     /// - Throws: `EncodingError`.
     func name(with key: String) throws -> String {
         try Identity(stage: "wanted files", version: 1, of: [key] + paths.sorted()).hexadecimal
     }
 
-    /// The document without the files that are not wanted, and without packages that have no others; all else is as it was.
+    /// The document without unwanted files, and without packages that have only such files. Everything else stays as it is.
     ///
-    /// - Parameter read: fills the memory with what comes next, and returns how much that is; 0 at the end.
-    /// - Returns: `nil` for XML that is not what programs write (comments, CDATA, markup in a file's name): that is for a parser.
+    /// - Parameter read: fills the memory with the next bytes, and returns how many there are; 0 at the end.
+    /// - Returns: `nil` for XML that needs a parser (comments, CDATA, markup in a file's name), which programs do not write.
     func filter(_ read: (UnsafeMutableRawBufferPointer) -> Int) -> [UInt8]? {
         var filter = FilelistsFilter(wanted: Fingerprints(paths))
         var buffer = [UInt8](repeating: 0, count: 1 << 20)
         var filled = 0
         while true {
-            // What was not used up is the beginning of something that is longer than the buffer.
+            // The rest is the beginning of something that is longer than the buffer.
             if filled == buffer.count { buffer.append(contentsOf: repeatElement(0, count: buffer.count)) }
             let count = buffer.withUnsafeMutableBytes { read(UnsafeMutableRawBufferPointer(rebasing: $0[filled...])) }
             filled += count
@@ -41,7 +41,7 @@ struct WantedFiles: Hashable, Sendable {
     }
 }
 
-/// Tells quickly that a path is not in a set.
+/// A set of paths that rejects most other paths quickly.
 private struct Fingerprints {
     private let paths: Set<[UInt8]>
     private var bits = [UInt64](repeating: 0, count: 1 << 14)
@@ -59,7 +59,7 @@ private struct Fingerprints {
         return bits[place >> 6] & (1 << UInt64(place & 63)) != 0 && paths.contains(Array(path))
     }
 
-    /// Of the last eight bytes and the length, 20 bits.
+    /// 20 bits of the last eight bytes and the length.
     private static func place(_ path: UnsafeRawBufferPointer) -> Int {
         var end: UInt64 = 0
         if path.count >= 8 {
@@ -82,12 +82,12 @@ private struct FilelistsFilter {
 
     init(wanted: Fingerprints) { self.wanted = wanted }
 
-    /// - Returns: how many bytes are done with; `nil` for what only a parser understands.
+    /// - Returns: how many bytes were processed; `nil` for XML that needs a parser.
     mutating func take(_ bytes: UnsafeRawBufferPointer, isLast: Bool) -> Int? {
         var place = 0
         while place < bytes.count {
             guard let tag = bytes.first(of: "<", from: place) else {
-                // Text goes on in what is read next, or ends here.
+                // Text ends here, or continues in the next bytes.
                 kept.append(contentsOf: bytes[place...])
                 return bytes.count
             }
@@ -112,7 +112,7 @@ private struct FilelistsFilter {
                 package = kept.count
                 isPackageKept = bytes[end - 2] == UInt8(ascii: "/")
             } else if !bytes.isTag("<version", at: tag) && !bytes.isTag("</package", at: tag) {
-                // Nobody knows what it means.
+                // The meaning of other elements is unknown, so keep the package.
                 isPackageKept = true
             }
             kept.append(contentsOf: bytes[tag..<end])
@@ -134,7 +134,7 @@ extension UnsafeRawBufferPointer {
         return UnsafeRawPointer(found) - base
     }
 
-    /// Behind the `>` that ends the tag which begins here; an attribute may have others.
+    /// The index after the `>` that ends the tag which begins here; an attribute may have `>` too.
     fileprivate func endOfTag(from start: Int) -> Int? {
         var quote: UInt8?
         for place in start..<count {

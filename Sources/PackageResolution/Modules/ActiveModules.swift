@@ -1,42 +1,37 @@
-// Which module streams are active in a root that starts empty: those that are enabled, the default ones, and what they need, found by
-// libsolv as libdnf does it (libdnf/module/ModulePackageContainer.cpp): every version of a stream is a solvable that conflicts with the
-// module's other streams.
+// Finds the module streams that are active in a root that starts empty: enabled streams, default streams, and the streams that they need.
+// As in libdnf (libdnf/module/ModulePackageContainer.cpp), libsolv decides: each version of a stream is a solvable that conflicts with the
+// other streams of its module.
 internal import CSolv
 import Foundation
 import SystemPackage
 
-/// What the solver of modules found.
+/// The module streams that the solver found.
 struct ActiveModules {
     /// Indices of `ModuleMetadata.streams`: all versions of the streams that are active.
     var indices: Set<Int> = []
-    /// Why not all streams that are enabled are active, a sentence a reason; empty: they are.
+    /// Why some enabled streams are not active, one sentence for each reason; empty when all are active.
     var conflicts: [String] = []
 }
 
 extension ModuleMetadata {
     /// - Parameters:
-    ///   - platform: `platform:el9`, what `module_platform_id` says; `nil`: any will do.
-    ///   - enabled: a stream of each module that somebody asked for.
+    ///   - platform: `module_platform_id`, such as `platform:el9`; `nil`: streams for any platform are accepted.
+    ///   - enabled: the stream of each module that a line asks for.
     func activeStreams(architecture: String, platform: String?, enabled: [String: String] = [:]) throws -> ActiveModules {
-        guard let pool = pool_create() else { throw Errno.noMemory }
-        defer { pool_free(pool) }
-        pool_setdisttype(pool, Int32(DISTTYPE_RPM))
-        pool_setarch(pool, architecture)
-        pool_set_flag(pool, POOL_FLAG_WHATPROVIDESWITHDISABLED, 1)
-        pool_set_flag(pool, POOL_FLAG_IMPLICITOBSOLETEUSESCOLORS, 1)
-        guard let repo = repo_create(pool, "available") else { throw Errno.noMemory }
+        let pool = try SolvPool(architecture: architecture)
+        let repo = try pool.addRepository("available")
         let ids = streams.map { add($0, to: repo, in: pool, platform: platform) }
         repo_internalize(repo)
-        pool_createwhatprovides(pool)
+        pool_createwhatprovides(pool.handle)
 
         var wanted: [(id: Id, isEnabled: Bool)] = []
         for stream in streams {
             let isEnabled = enabled[stream.module] == stream.stream
             guard isEnabled || enabled[stream.module] == nil && defaults[stream.module]?.stream == stream.stream else { continue }
-            wanted.append((pool_str2id(pool, "module(\(stream.nameStream))", 1), isEnabled))
+            wanted.append((pool.id(of: "module(\(stream.nameStream))"), isEnabled))
         }
         guard !wanted.isEmpty else { return ActiveModules() }
-        // At best all of them in their latest versions; else what is possible of those that nobody asked for.
+        // Try all of them in their latest versions first; then give up default streams, then latest versions, then enabled streams.
         let attempts: [(best: Bool, weak: (Bool) -> Bool)] = [
             (true, { _ in false }), (true, { !$0 }), (false, { !$0 }), (false, { _ in true }),
         ]
@@ -47,23 +42,23 @@ extension ModuleMetadata {
             }
             let conflicts = number == attempts.count - 2
             guard let names = Self.install(jobs, in: pool, conflicts: { if conflicts { active.conflicts = $0 } }) else { continue }
-            active.indices = Set(ids.indices.filter { names.contains(pool.pointee.solvables[Int(ids[$0])].name) })
+            active.indices = Set(ids.indices.filter { names.contains(pool.nameID(of: ids[$0])) })
             break
         }
         return active
     }
 
     private func add(
-        _ stream: Stream, to repo: UnsafeMutablePointer<Repo>, in pool: UnsafeMutablePointer<Pool>, platform: String?
+        _ stream: Stream, to repo: UnsafeMutablePointer<Repo>, in pool: SolvPool, platform: String?
     ) -> Id {
         let id = repo_add_solvable(repo)
-        let solvable = pool.pointee.solvables + Int(id)
-        solvable.pointee.name = pool_str2id(pool, "\(stream.nameStream):\(stream.context)", 1)
-        solvable.pointee.evr = pool_str2id(pool, String(stream.version), 1)
-        solvable.pointee.arch = pool_str2id(pool, stream.architecture, 1)
+        let solvable = pool.solvable(id)
+        solvable.pointee.name = pool.id(of: "\(stream.nameStream):\(stream.context)")
+        solvable.pointee.evr = pool.id(of: String(stream.version))
+        solvable.pointee.arch = pool.id(of: stream.architecture)
         func add(_ kind: solv_knownid, _ text: String, _ marker: Id) {
-            let dependency = text.hasPrefix("(") ? pool_parserpmrichdep(pool, text) : pool_str2id(pool, text, 1)
-            solvable_add_deparray(pool.pointee.solvables + Int(id), Id(kind.rawValue), dependency, marker)
+            let dependency = text.hasPrefix("(") ? pool.richDependency(text) ?? 0 : pool.id(of: text)
+            solvable_add_deparray(pool.solvable(id), Id(kind.rawValue), dependency, marker)
         }
         add(SOLVABLE_PROVIDES, "module(\(stream.module))", -1)
         add(SOLVABLE_CONFLICTS, "module(\(stream.module))", 0)
@@ -89,11 +84,11 @@ extension ModuleMetadata {
         return streams.isEmpty || streams.contains(String(stream))
     }
 
-    /// The names of what a solution installs; `nil`: there is none, and `conflicts` is told why.
+    /// The names of what a solution installs; `nil` when there is no solution, and `conflicts` gets the reasons.
     private static func install(
-        _ jobs: [(id: Id, flags: Int32)], in pool: UnsafeMutablePointer<Pool>, conflicts: ([String]) -> Void
+        _ jobs: [(id: Id, flags: Int32)], in pool: SolvPool, conflicts: ([String]) -> Void
     ) -> Set<Id>? {
-        guard let solver = solver_create(pool) else { return nil }
+        guard let solver = solver_create(pool.handle) else { return nil }
         defer { solver_free(solver) }
         solver.setInstallationFlags()
         var job = Queue()
@@ -106,33 +101,29 @@ extension ModuleMetadata {
         }
         guard let transaction = solver_create_transaction(solver) else { return nil }
         defer { transaction_free(transaction) }
-        return Set(transaction.pointee.steps.ids.map { pool.pointee.solvables[Int($0)].name })
+        return Set(transaction.pointee.steps.ids.map(pool.nameID(of:)))
     }
 
-    /// A sentence for each rule that takes part in the solver's problems.
-    private static func reasons(of solver: UnsafeMutablePointer<Solver>, in pool: UnsafeMutablePointer<Pool>) -> [String] {
+    /// A sentence for each rule that takes part in a problem of the solver.
+    private static func reasons(of solver: UnsafeMutablePointer<Solver>, in pool: SolvPool) -> [String] {
         func stream(_ id: Id) -> String {
-            let parts = String(cString: pool_id2str(pool, pool.pointee.solvables[Int(id)].name)).split(separator: ":")
+            let parts = pool.name(of: id).split(separator: ":")
             return "'\(parts.prefix(2).joined(separator: ":"))'"
         }
         func words(_ dependency: Id) -> String {
-            String(cString: pool_dep2str(pool, dependency)).replacingOccurrences(of: "module(", with: "'")
+            pool.text(dependency).replacingOccurrences(of: "module(", with: "'")
                 .replacingOccurrences(of: ")", with: "'")
         }
         var sentences: [String] = []
-        var rules = Queue()
-        queue_init(&rules)
-        defer { queue_free(&rules) }
         var problem: Id = 0
         while case let next = solver_next_problem(solver, problem), next != 0 {
             problem = next
-            solver_findallproblemrules(solver, problem, &rules)
-            for rule in rules.ids {
+            for rule in Queue.ids({ solver_findallproblemrules(solver, problem, &$0) }) {
                 var (from, to, dependency): (Id, Id, Id) = (0, 0, 0)
                 let sentence: String
                 switch solver_ruleinfo(solver, rule, &from, &to, &dependency) {
                 case SOLVER_RULE_PKG_REQUIRES: sentence = "\(stream(from)) needs \(words(dependency))"
-                case SOLVER_RULE_PKG_NOTHING_PROVIDES_DEP: sentence = "\(stream(from)) needs \(words(dependency)), which there is not"
+                case SOLVER_RULE_PKG_NOTHING_PROVIDES_DEP: sentence = "\(stream(from)) needs \(words(dependency)), which no repository has"
                 case SOLVER_RULE_PKG_CONFLICTS where stream(from) != stream(to):
                     sentence = "\(stream(from)) and \(stream(to)) exclude each other"
                 case SOLVER_RULE_PKG_NOT_INSTALLABLE: sentence = "\(stream(from)) is for another architecture"
@@ -146,8 +137,8 @@ extension ModuleMetadata {
 }
 
 extension UnsafeMutablePointer<Solver> {
-    /// What dnf sets for an installation (libdnf's Goal): obsoletes as yum has them, vendors do not matter, and the best candidate is
-    /// chosen by policy rather than by what the fewest jobs need.
+    /// Sets the flags that dnf sets for an installation (libdnf's Goal): yum's obsoletes, any vendor, and the best candidate by policy rather
+    /// than the one that satisfies most jobs.
     func setInstallationFlags() {
         solver_set_flag(self, SOLVER_FLAG_ALLOW_VENDORCHANGE, 1)
         solver_set_flag(self, SOLVER_FLAG_KEEP_ORPHANS, 1)

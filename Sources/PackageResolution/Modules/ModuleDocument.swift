@@ -1,6 +1,6 @@
-// One document of module metadata. What libmodulemd 2.14 refuses (modulemd_module_stream_v2_parse_yaml and _validate, modulemd_defaults_v1_*)
-// is refused, of all that decides about packages; keys that nobody knows are left alone, as dnf has it. Where dnf would end with a crash, at
-// a kind of document that is not known, the document alone is left out.
+// Reads one document of module metadata. Of everything that decides about packages, it refuses what libmodulemd 2.14 refuses
+// (modulemd_module_stream_v2_parse_yaml and _validate, modulemd_defaults_v1_*). As in dnf, unknown keys are ignored. An unknown kind of document
+// crashes dnf; here only that document is left out.
 import Yams
 
 enum ModuleDocument {
@@ -9,35 +9,35 @@ enum ModuleDocument {
     /// Translations and obsoletes: they decide nothing in a root that starts empty.
     case other
 
-    /// Why a document is not what it should be, as the end of a sentence.
-    struct Defect: Error {
-        var reason: String
-
-        init(_ reason: String) { self.reason = reason }
-    }
-
-    /// - Throws: `Defect`.
+    /// - Throws: `ModuleDocumentError`.
     init(_ node: Node) throws {
         let document = try Fields(node, "the document")
         let kind = try document.text("document")
         let version = try document.number("version") ?? 0
-        guard let kind else { throw Defect("it does not say what it is ('document')") }
-        guard let data = document["data"] else { throw Defect("it has no 'data'") }
+        guard let kind else { throw ModuleDocumentError("its kind is missing ('document')") }
+        guard let data = document["data"] else { throw ModuleDocumentError("it has no 'data'") }
         switch (kind, version) {
-        case (_, 0): throw Defect("it has no 'version'")
+        case (_, 0): throw ModuleDocumentError("it has no 'version'")
         case ("modulemd", 1), ("modulemd-stream", 1), ("modulemd", 2), ("modulemd-stream", 2):
             self = .stream(try ModuleMetadata.Stream(try Fields(data, "data"), format: version))
         case ("modulemd-defaults", 1):
             let data = try Fields(data, "data")
-            guard let module = try data.text("module") else { throw Defect("'data.module' is missing") }
+            guard let module = try data.text("module") else { throw ModuleDocumentError("'data.module' is missing") }
             self = .defaults(module: module, try ModuleMetadata.Defaults(data))
         case ("modulemd", _), ("modulemd-stream", _), ("modulemd-defaults", _):
-            throw Defect("version \(version) of '\(kind)' is not known")
+            throw ModuleDocumentError("version \(version) of '\(kind)' is unknown")
         case ("modulemd-translations", _), ("modulemd-obsoletes", _): self = .other
-        case ("modulemd-packager", _): throw Defect("'modulemd-packager' is for who builds modules")
-        default: throw Defect("'\(kind)' is no kind of module metadata")
+        case ("modulemd-packager", _): throw ModuleDocumentError("'modulemd-packager' documents are only for building modules")
+        default: throw ModuleDocumentError("'\(kind)' is not a kind of module metadata")
         }
     }
+}
+
+/// Why a document is refused, as the end of a sentence.
+struct ModuleDocumentError: Error {
+    var reason: String
+
+    init(_ reason: String) { self.reason = reason }
 }
 
 extension ModuleMetadata.Defaults {
@@ -52,8 +52,8 @@ extension ModuleMetadata.Defaults {
 
 extension ModuleMetadata.Stream {
     fileprivate init(_ data: Fields, format: UInt64) throws {
-        guard let name = try data.text("name") else { throw ModuleDocument.Defect("'data.name' is missing") }
-        guard let stream = try data.text("stream") else { throw ModuleDocument.Defect("'data.stream' is missing") }
+        guard let name = try data.text("name") else { throw ModuleDocumentError("'data.name' is missing") }
+        guard let stream = try data.text("stream") else { throw ModuleDocumentError("'data.stream' is missing") }
         self.init(module: name, stream: stream)
         version = Int(clamping: try data.number("version") ?? 0)
         originalContext = try data.text("context") ?? ""
@@ -68,15 +68,15 @@ extension ModuleMetadata.Stream {
         }
         artifacts = try data.mapping("artifacts")?.list("rpms") ?? []
         if let wrong = artifacts.first(where: { !$0.isArtifact }) {
-            throw ModuleDocument.Defect("its artifact '\(wrong)' is not written name-epoch:version-release.arch")
+            throw ModuleDocumentError("its artifact '\(wrong)' is not written name-epoch:version-release.arch")
         }
         demodularized = Set(try data.mapping("demodularized")?.list("rpms") ?? [])
         if format == 2 { hasStaticContext = try data.flag("static_context") }
         if hasStaticContext, !originalContext.isEmpty || data["context"] != nil { try checkStaticContext() }
         for required in ["summary", "description"] where try data.text(required) == nil {
-            throw ModuleDocument.Defect("'data.\(required)' is missing")
+            throw ModuleDocumentError("'data.\(required)' is missing")
         }
-        guard try data.mapping("license")?.list("module").isEmpty == false else { throw ModuleDocument.Defect("'data.license.module' is missing") }
+        guard try data.mapping("license")?.list("module").isEmpty == false else { throw ModuleDocumentError("'data.license.module' is missing") }
         for key in ["references", "buildopts", "components", "servicelevels"] { try data.mapping(key) }
         for key in ["api", "filter"] { _ = try data.mapping(key)?.list("rpms") }
     }
@@ -92,15 +92,15 @@ extension ModuleMetadata.Stream {
         }
         // MODULEMD_MODULE_STREAM_V2_MAXCONTEXTLEN
         guard isPlain, (1...13).contains(originalContext.utf8.count) else {
-            throw ModuleDocument.Defect("its static context '\(originalContext)' is not 1 to 13 of a-z A-Z 0-9 _")
+            throw ModuleDocumentError("its static context '\(originalContext)' is not 1 to 13 of a-z A-Z 0-9 _")
         }
     }
 }
 
-/// A mapping of YAML, whose values are asked for by what they have to be.
+/// A YAML mapping with typed access to its values.
 private struct Fields {
     private(set) var nodes: [String: Node] = [:]
-    /// Where it stands, for the person who reads of a wrong value.
+    /// Its place in the document, for messages.
     private let place: String
 
     init(_ node: Node, _ place: String) throws {
@@ -121,14 +121,14 @@ private struct Fields {
         guard let text = try text(key) else { return nil }
         // strtoull(3): blanks before it, and a plus.
         let digits = text.drop { " \t\n\u{b}\u{c}\r".contains($0) }
-        guard let number = UInt64(digits) else { throw ModuleDocument.Defect("'\(place)\(key)' is '\(text)'; a number would be right") }
+        guard let number = UInt64(digits) else { throw ModuleDocumentError("'\(place)\(key)' is '\(text)'; expected a number") }
         return number
     }
 
     func flag(_ key: String) throws -> Bool {
         guard let text = try text(key) else { return false }
         guard text == "true" || text == "false" else {
-            throw ModuleDocument.Defect("'\(place)\(key)' is '\(text)'; true or false would be right")
+            throw ModuleDocumentError("'\(place)\(key)' is '\(text)'; expected true or false")
         }
         return text == "true"
     }
@@ -157,7 +157,7 @@ private struct Fields {
         return lists
     }
 
-    /// Alternatives: modules with the streams that will do.
+    /// Alternatives: required modules with the streams that are accepted.
     func requirements() throws -> [[String: [String]]] {
         guard let node = nodes["dependencies"] else { return [] }
         guard case .sequence(let alternatives) = node else { throw wrong("\(place)dependencies", node, "a list") }
@@ -166,7 +166,7 @@ private struct Fields {
             for key in ["requires", "buildrequires"] {
                 for (module, streams) in try fields.mapping(key)?.lists() ?? [:]
                 where streams.contains(where: { $0.hasPrefix("-") }) && !streams.allSatisfy({ $0.hasPrefix("-") }) {
-                    throw ModuleDocument.Defect("'\(place)dependencies.\(key).\(module)' has streams with '-' and streams without")
+                    throw ModuleDocumentError("'\(place)dependencies.\(key).\(module)' has streams with '-' and streams without")
                 }
             }
             return try fields.mapping("requires")?.lists() ?? [:]
@@ -182,19 +182,19 @@ private struct Fields {
     }
 }
 
-private func wrong(_ place: String, _ node: Node, _ right: String, in list: String = "") -> ModuleDocument.Defect {
+private func wrong(_ place: String, _ node: Node, _ right: String, in list: String = "") -> ModuleDocumentError {
     let found =
         switch node {
         case .scalar, .alias: "a text"
         case .sequence: "a list"
         case .mapping: "a mapping"
         }
-    return ModuleDocument.Defect("\(list)'\(place)' is \(found); \(right) would be right")
+    return ModuleDocumentError("\(list)'\(place)' is \(found); expected \(right)")
 }
 
 extension String {
-    /// As libmodulemd looks at it from its end (modulemd_validate_nevra): the architecture after a point, the release after a hyphen, the
-    /// version after a colon and without hyphens, and digits after one more hyphen.
+    /// Whether it is a NEVRA for libmodulemd (modulemd_validate_nevra), which reads it from the end: the architecture after a point, the release
+    /// after a hyphen, the version after a colon and without hyphens, and digits after one more hyphen.
     fileprivate var isArtifact: Bool {
         let bytes = utf8
         guard let point = bytes.lastIndex(of: UInt8(ascii: ".")), let release = bytes[..<point].lastIndex(of: UInt8(ascii: "-")),

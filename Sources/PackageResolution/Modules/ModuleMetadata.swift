@@ -1,8 +1,8 @@
-// Module metadata (modulemd v2 and modulemd-defaults v1), as far as it decides which packages can be seen and wanted.
+// Module metadata (modulemd v2 and modulemd-defaults v1), as far as it decides which packages are visible and wanted.
 // https://github.com/fedora-modularity/libmodulemd/tree/main/yaml_specs
 //
-// Of those documents a dozen keys matter here, and Yams, which reads machine.yaml too, reads them. libmodulemd would bring GLib, GObject
-// and libmagic into every run for its upgrades of formats that no repository has any more; its rules for merging are kept below.
+// A dozen keys of these documents matter here, and Yams, which also reads machine.yaml, reads them. libmodulemd would bring GLib, GObject
+// and libmagic into every run, for upgrades of formats that no repository has any more. Its rules for merging are followed below.
 import ConfigurationTree
 import Yams
 
@@ -15,25 +15,25 @@ struct ModuleMetadata: Sendable {
         var version = 0
         /// Streams of several contexts are built against different streams of other modules.
         var context = ""
-        /// As it is written.
+        /// The context as it is written.
         var originalContext = ""
         var architecture = "noarch"
         /// `name-epoch:version-release.arch` of every package of the stream.
         var artifacts: [String] = []
-        /// Names of packages that were in the stream once and are ordinary ones now.
+        /// Names of packages that were in the stream once and are ordinary packages now.
         var demodularized: Set<String> = []
-        /// Other modules that it needs, with the streams that will do, `-` before those that will not; empty: any.
+        /// Alternatives of required modules with the streams that are accepted; `-` precedes streams that are not. An empty list accepts any stream.
         var requirements: [[String: [String]]] = []
         /// Names of packages, by profile.
         var profiles: [String: [String]] = [:]
-        /// Whether the context was given by people, and is not one of chance.
+        /// Whether a person chose the context; otherwise it is random.
         var hasStaticContext = false
 
-        /// `name:stream`, as people write it.
+        /// `name:stream`, as it is written in `packages`.
         var nameStream: String { "\(module):\(stream)" }
     }
 
-    /// What a module has when nobody says otherwise.
+    /// The default stream and the default profiles of a module.
     struct Defaults: Hashable, Sendable {
         /// `nil`: none is the default.
         var stream: String?
@@ -41,15 +41,15 @@ struct ModuleMetadata: Sendable {
         var profiles: [String: Set<String>] = [:]
         /// Later ones replace earlier ones.
         var modified: UInt64 = 0
-        /// Repositories disagree on the stream: there is none then, and no further repository makes it one.
+        /// Whether repositories disagree on the stream; then there is none, whatever further repositories say.
         fileprivate var isContested = false
     }
 
-    /// What is wrong with a part of the metadata, which does not count then.
+    /// What is wrong with a part of the metadata, which is ignored then.
     struct Remark: Hashable, Sendable, CustomStringConvertible {
         /// The document's number, counted from 1, and its first line; `nil`: it is about several.
         var place: (document: Int, line: Int)?
-        /// What the document is about, as far as it can be told.
+        /// The module or stream that the document is about, as far as it names one.
         var subject: String?
         var text: String
 
@@ -70,9 +70,11 @@ struct ModuleMetadata: Sendable {
 
     init() {}
 
-    /// - Throws: `YamlError` when it is not YAML. Documents of other kinds are skipped, those that are wrong left out with a remark.
+    /// Documents of other kinds are skipped; faulty documents are left out with a remark.
+    ///
+    /// - Throws: `YamlError` when the text is not YAML.
     init(yaml: String) throws {
-        // Nothing but texts is read; telling numbers from dates would take longer than all else.
+        // Read strings only: telling numbers from dates would take longer than everything else.
         var documents = try Yams.compose_all(yaml: yaml.first == "\u{feff}" ? String(yaml.dropFirst()) : yaml, .basic)
         var known: [String: Int] = [:]
         var number = 0
@@ -82,7 +84,7 @@ struct ModuleMetadata: Sendable {
                 switch try ModuleDocument(document) {
                 case .stream(let stream):
                     if let first = known[stream.nsvca].map({ streams[$0] }) {
-                        guard first.hasContent(of: stream) else { throw ModuleDocument.Defect("an earlier '\(stream.nsvca)' has other content") }
+                        guard first.hasContent(of: stream) else { throw ModuleDocumentError("an earlier '\(stream.nsvca)' has other content") }
                     } else {
                         known[stream.nsvca] = streams.count
                         streams.append(stream)
@@ -93,20 +95,20 @@ struct ModuleMetadata: Sendable {
                         remarks.append(
                             Remark(
                                 place: (number, document.mark?.line ?? 0), subject: module,
-                                text: "there are earlier defaults of this module that say otherwise; the last ones count"))
+                                text: "earlier defaults of this module differ; the last ones count"))
                     }
                 case .other: continue
                 }
-            } catch let defect as ModuleDocument.Defect {
+            } catch let error as ModuleDocumentError {
                 let data = document["data"]
                 let names = [data?["name"] ?? data?["module"], data?["stream"]].compactMap { $0?.scalar?.string }
                 remarks.append(
                     Remark(
                         place: (number, document.mark?.line ?? 0), subject: names.isEmpty ? nil : names.joined(separator: ":"),
-                        text: "\(defect.reason); the document is left out"))
+                        text: "\(error.reason); the document is left out"))
             }
         }
-        // Where Yams cannot go on it ends: what comes after would be missing, and packages of hidden streams be seen.
+        // Yams stops at an error. Later documents would be missing then, and packages of hidden streams would be visible.
         if let error = documents.error { throw error }
         nameContexts()
     }
@@ -125,15 +127,17 @@ struct ModuleMetadata: Sendable {
                 remarks.append(
                     Remark(
                         subject: module,
-                        text: "its default stream is '\(second)' here and '\(first)' in an earlier repository, and neither is newer; it has none"))
+                        text:
+                            "its default stream is '\(second)' here and '\(first)' in an earlier repository, and neither is newer; the module has no default stream"
+                    ))
             }
             defaults[module] = merged
         }
         nameContexts()
     }
 
-    /// Contexts of chance are replaced by what they stand for (libdnf's addVersion2Modules), so that they match across versions: by the
-    /// static context of the same stream with the same requirements, where there is one.
+    /// Replaces random contexts by what they stand for (libdnf's addVersion2Modules), so that they match across versions: by the static
+    /// context of the same stream with the same requirements if there is one, or else by the requirements.
     private mutating func nameContexts() {
         var known: [String: String] = [:]
         func key(_ stream: Stream) -> String { "\(stream.nameStream) \(stream.requirementsAsContext)" }
@@ -145,7 +149,7 @@ struct ModuleMetadata: Sendable {
 }
 
 extension ModuleMetadata.Defaults {
-    /// As libmodulemd merges them (modulemd_defaults_v1_merge): the newer word counts, and of two that are equally old and disagree none.
+    /// Merges like libmodulemd (modulemd_defaults_v1_merge): newer defaults win, and when defaults of the same age disagree, neither counts.
     fileprivate func merged(with other: Self) -> Self {
         var merged = self
         let isNewer = other.modified > modified
@@ -171,10 +175,10 @@ extension ModuleMetadata.Defaults {
 }
 
 extension ModuleMetadata.Stream {
-    /// What tells a version of a stream from all others.
+    /// Identifies a version of a stream.
     fileprivate var nsvca: String { "\(nameStream):\(version):\(originalContext):\(architecture)" }
 
-    /// Whether another document of the same name says the same of packages, in whatever order.
+    /// Whether another document of the same name says the same about packages, in any order.
     fileprivate func hasContent(of other: Self) -> Bool {
         func sorted(_ one: Self) -> Self {
             var one = one

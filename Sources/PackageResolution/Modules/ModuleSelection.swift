@@ -1,8 +1,8 @@
 import ConfigurationTree
 import Foundation
 
-/// The module streams that lines of `packages` enable, as `dnf install @module:stream` would (dnf/module/module_base.py); in any order
-/// of lines.
+/// The module streams that lines of `packages` enable, as `dnf install @module:stream` would (dnf/module/module_base.py). The order of the
+/// lines does not matter.
 struct ModuleSelection {
     /// What one line means within one module.
     struct Choice {
@@ -17,9 +17,9 @@ struct ModuleSelection {
     /// The stream of each module that a line asks for.
     private(set) var enabled: [String: String] = [:]
     private(set) var choices: [Choice] = []
-    /// Lines that cannot be had.
-    private(set) var problems: [ResolutionProblem] = []
-    /// The lines that mean modules: none of them means a group.
+    /// What is wrong with the lines.
+    private(set) var diagnostics: [ResolutionDiagnostic] = []
+    /// The lines that name modules, and so no groups.
     private(set) var requests: Set<PackageRequest> = []
 
     /// - Parameters:
@@ -35,11 +35,11 @@ struct ModuleSelection {
             guard candidates.contains(where: { runs(modules.streams[$0].architecture) }) else {
                 let others = Set(candidates.map { modules.streams[$0].architecture }).sorted()
                 let lines = modules.lines(like: spec, where: runs)
-                problems.append(
-                    ResolutionProblem(
+                diagnostics.append(
+                    ResolutionDiagnostic(
                         at: [request.location],
-                        "'@\(request.spec)' is there for \(others.list) only, and the machine is \(architecture)"
-                            + (lines.isEmpty ? "" : "; \(lines.alternatives) would be right")))
+                        "'@\(request.spec)' exists only for \(others.list), but the machine is \(architecture)"
+                            + (lines.isEmpty ? "" : "; use \(lines.alternatives)")))
                 continue
             }
             for (module, members) in Dictionary(grouping: candidates, by: { modules.streams[$0].module }).sorted(by: { $0.key < $1.key }) {
@@ -48,12 +48,12 @@ struct ModuleSelection {
                 if streams.count == 1, let stream = streams.first { enable(stream, choice) } else { open.append(choice) }
             }
         }
-        // What leaves a choice takes what is enabled, and otherwise the default.
+        // A line that leaves a choice takes the enabled stream, or else the default one.
         for choice in open {
             let streams = Set(choice.candidates.map { modules.streams[$0].stream })
             let stream = enabled[choice.module] ?? modules.defaults[choice.module]?.stream
             guard let stream, streams.contains(stream) else {
-                problems.append(Self.ambiguous(choice, streams, used: stream, among: modules, where: runs))
+                diagnostics.append(Self.ambiguous(choice, streams, used: stream, among: modules, where: runs))
                 continue
             }
             var narrowed = choice
@@ -67,11 +67,11 @@ struct ModuleSelection {
         choice.stream = stream
         if let other = enabled[choice.module], other != stream {
             let places = choices.filter { $0.module == choice.module }.map(\.request.location)
-            problems.append(
-                ResolutionProblem(
+            diagnostics.append(
+                ResolutionDiagnostic(
                     at: [choice.request.location] + places,
-                    "two streams of the module '\(choice.module)' are asked for: '\(choice.module):\(stream)', and "
-                        + "'\(choice.module):\(other)' in \(places.first.map { "\($0)" } ?? "another line"); one of them would be right"))
+                    "two streams of the module '\(choice.module)' are requested: '\(choice.module):\(stream)' here and "
+                        + "'\(choice.module):\(other)' in \(places.first.map { "\($0)" } ?? "another line"); keep one of them"))
             return
         }
         enabled[choice.module] = stream
@@ -80,21 +80,21 @@ struct ModuleSelection {
 
     private static func ambiguous(
         _ choice: Choice, _ streams: Set<String>, used: String?, among modules: ModuleMetadata, where runs: (String) -> Bool
-    ) -> ResolutionProblem {
+    ) -> ResolutionDiagnostic {
         let module = choice.module
         let reason = used.map { "'\(module):\($0)' is used" } ?? "none of its streams is the default"
         var spec = choice.spec
         (spec.name, spec.stream) = (module, nil)
         let lines = modules.lines(like: spec, streams, where: runs)
-        return ResolutionProblem(
+        return ResolutionDiagnostic(
             at: [choice.request.location],
-            "'@\(choice.request.spec)' leaves open which stream of the module '\(module)' is meant, and \(reason)"
-                + (lines.isEmpty ? "" : "; \(lines.alternatives) would be right"))
+            "'@\(choice.request.spec)' does not say which stream of the module '\(module)' is meant, and \(reason)"
+                + (lines.isEmpty ? "" : "; use \(lines.alternatives)"))
     }
 }
 
 extension ModuleMetadata {
-    /// Where a line that names a module nobody has may have gone wrong; `nil`: it does not look like a module.
+    /// A hint for a line that names an unknown module; `nil` when the line does not look like a module.
     ///
     /// - Parameter runs: whether packages of an architecture can be installed.
     func hint(for text: String, where runs: (String) -> Bool) -> String? {
@@ -102,10 +102,10 @@ extension ModuleMetadata {
         guard let spec, spec.stream != nil else { return text.contains(":") ? hint(forForm: text, where: runs) : nil }
         guard streams.contains(where: { $0.module == spec.name }) else { return "no repository has the module '\(spec.name)'" + near(spec.name) }
         let lines = lines(like: spec, where: runs)
-        return "no repository has this of the module '\(spec.name)'" + (lines.isEmpty ? "" : "; there is \(lines.list)")
+        return "no repository has such a stream of the module '\(spec.name)'" + (lines.isEmpty ? "" : "; there is \(lines.list)")
     }
 
-    /// Of texts such as `nodejs:`, `nodejs::18` and `nodejs: 18`.
+    /// For texts such as `nodejs:`, `nodejs::18` and `nodejs: 18`.
     private func hint(forForm text: String, where runs: (String) -> Bool) -> String {
         let halves = text.split(separator: "/", maxSplits: 1).map { half in
             half.split(separator: ":").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
@@ -120,7 +120,7 @@ extension ModuleMetadata {
         if halves.count > 1 { meant.profile = halves[1].first }
         let exact = Set(streams.lazy.filter(meant.fits).map(\.stream))
         let lines = exact.isEmpty ? lines(like: meant, where: runs) : lines(like: meant, exact, where: runs)
-        return rule + (lines.isEmpty ? "" : "; \(lines.alternatives) would be right")
+        return rule + (lines.isEmpty ? "" : "; use \(lines.alternatives)")
     }
 
     private func near(_ name: String) -> String {
@@ -129,12 +129,13 @@ extension ModuleMetadata {
         return near.isEmpty ? "" : "; did you mean \(near.alternatives)?"
     }
 
-    /// The newest version of `name:stream` whose architecture will do.
+    /// The newest version of `name:stream` that runs on the machine.
     func newest(_ nameStream: String, where runs: (String) -> Bool) -> Stream? {
         streams.filter { $0.nameStream == nameStream && runs($0.architecture) }.max { $0.version < $1.version }
     }
 
-    /// What stands behind the `@` of a line that enables a stream: with a profile where it has no default one; `nil`: it has none at all.
+    /// The text after the `@` of a line that enables a stream. It names a profile if the stream has no default one; `nil` when the stream has no
+    /// profiles.
     func line(for stream: Stream, profile: String? = nil) -> String? {
         if let profile, stream.profiles[profile] != nil { return "\(stream.nameStream)/\(profile)" }
         let usual = defaults[stream.module]?.profiles[stream.stream] ?? []
@@ -143,7 +144,7 @@ extension ModuleMetadata {
         return one.map { "\(stream.nameStream)/\($0)" }
     }
 
-    /// Lines, in quotes, that can be had of the module that `spec` names: of all its streams, or of those that are given.
+    /// Lines, in quotes, that enable streams of the module that `spec` names: all streams, or the given ones.
     fileprivate func lines(like spec: ModuleSpec, _ chosen: Set<String>? = nil, where runs: (String) -> Bool) -> FewNames {
         var newest: [String: Stream] = [:]
         for one in streams where one.module == spec.name && chosen?.contains(one.stream) ?? true && runs(one.architecture) {
@@ -153,16 +154,16 @@ extension ModuleMetadata {
         return FewNames(lines.keys, like: spec.stream) { "'@\(lines[$0] ?? $0)'" }
     }
 
-    /// The packages of the profiles that a choice means, by profile.
+    /// The packages of the profiles that a choice means.
     ///
-    /// - Parameter version: the one whose profiles count.
-    /// - Throws: `ResolutionProblem`'s text, as a `ResolutionError`, when there is no such profile.
+    /// - Parameter version: the version whose profiles count.
+    /// - Throws: `ResolutionError` when there is no such profile.
     func packages(of choice: ModuleSelection.Choice, in version: Stream) throws -> [String] {
         let names = version.profiles.keys.sorted()
         let alternatives = FewNames(names, like: choice.spec.profile) { "'@\(version.nameStream)/\($0)'" }.alternatives
         func fail(_ message: String) -> ResolutionError {
-            let hint = names.isEmpty ? "it has no profiles" : "\(alternatives) would be right"
-            return ResolutionError([ResolutionProblem(at: [choice.request.location], "\(message); \(hint)")])
+            let hint = names.isEmpty ? "it has no profiles" : "use \(alternatives)"
+            return ResolutionError([ResolutionDiagnostic(at: [choice.request.location], "\(message); \(hint)")])
         }
         let wanted: [String]
         if let pattern = choice.spec.profile {

@@ -1,10 +1,10 @@
 import Glibc
 
-/// What `@nodejs:18/common` says: `name:stream:version:context:architecture/profile`, all but the name optional and `::` before an
-/// architecture that stands alone; libdnf's NSVCAP (libdnf/nsvcap.cpp), glob patterns included.
+/// The parts of a line such as `@nodejs:18/common`: `name:stream:version:context:architecture/profile`. All but the name are optional, and `::`
+/// precedes an architecture that follows nothing else. This is libdnf's NSVCAP (libdnf/nsvcap.cpp), glob patterns included.
 struct ModuleSpec: Hashable {
     var name: String
-    /// `nil`: any; so are those below.
+    /// `nil`: any; the same for the properties below.
     var stream: String?
     var version: String?
     var context: String?
@@ -14,11 +14,11 @@ struct ModuleSpec: Hashable {
 
     init(name: String) { self.name = name }
 
-    /// - Returns: `nil` for a text that cannot be one, such as a group's name with blanks.
+    /// - Returns: `nil` for a text that is not of this form, such as a group's name with spaces.
     init?(_ text: String) {
         let halves = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         var parts = halves[0].split(separator: ":", omittingEmptySubsequences: false).map(String.init)
-        // Where the empty part is tells what comes after it; a full one may have it too.
+        // An empty part is only allowed before a final architecture.
         if let gap = parts.firstIndex(of: "") {
             guard gap > 0, gap == parts.count - 2 else { return nil }
             architecture = parts.removeLast()
@@ -36,7 +36,7 @@ struct ModuleSpec: Hashable {
         guard isVersion, [name, stream, context, architecture, profile].allSatisfy({ $0.map(Self.isName) ?? true }) else { return nil }
     }
 
-    /// Whether a version of a stream is meant.
+    /// Whether a version of a stream fits.
     func fits(_ one: ModuleMetadata.Stream) -> Bool {
         func fits(_ pattern: String?, _ value: String) -> Bool { pattern.map { fnmatch($0, value, 0) == 0 } ?? true }
         return fits("\(name):\(stream ?? "*")", one.nameStream) && fits(version, String(one.version))

@@ -1,19 +1,18 @@
-// Modular filtering, as libdnf's module excludes do it (libdnf/dnf-sack.cpp, setModuleExcludes): packages of streams that are
-// not active are hidden, and so is what would compete with the packages of an active stream.
+// Modular filtering like libdnf's module excludes (libdnf/dnf-sack.cpp, setModuleExcludes): packages of streams that are not active are
+// hidden, and so are packages that would compete with those of an active stream.
 internal import CSolv
 import ConfigurationTree
-import Glibc
 import SystemPackage
 import Yams
 
-/// What modules do to the packages of a set of repositories.
+/// The effect of modules on the packages of a set of repositories.
 struct ModuleFilter {
     var active = ActiveModules()
-    /// Packages of streams that are not active, and what competes with those that are.
+    /// Packages of streams that are not active, and packages that compete with active streams.
     var hidden: [Id] = []
 }
 
-/// A package of a profile that a line asks for, and that is not to be seen.
+/// A package of a requested profile that no repository has or that is hidden.
 struct AbsentMember {
     var name: String
     var request: PackageRequest
@@ -36,7 +35,7 @@ extension PackagePool {
             }
             let remarks = modules.remarks[known...]
             for remark in remarks.prefix(Self.mostRemarks) { report("\(place): \(remark)") }
-            if remarks.count > Self.mostRemarks { report("\(place): \(remarks.count - Self.mostRemarks) more such documents") }
+            if remarks.count > Self.mostRemarks { report("\(place): \(remarks.count - Self.mostRemarks) more such messages") }
         }
         moduleMetadata = modules
         return modules
@@ -44,7 +43,7 @@ extension PackagePool {
 
     private static let mostRemarks = 20
 
-    /// Needs the index of provides, without anything hidden.
+    /// Needs an up-to-date index of provides and a pool in which nothing is hidden.
     func moduleFilter(_ modules: ModuleMetadata, platform: String?, enabled: [String: String]) throws -> ModuleFilter {
         var filter = ModuleFilter()
         guard !modules.streams.isEmpty else { return filter }
@@ -64,7 +63,7 @@ extension PackagePool {
             let ordinary = demodularized[stream.nameStream] ?? []
             for artifact in stream.artifacts where !artifact.hasSuffix(".src") && !artifact.hasSuffix(".nosrc") {
                 let name = Self.name(ofArtifact: artifact)
-                let id = pool_str2id(pool, name, 1)
+                let id = id(of: name)
                 modularNames.insert(id)
                 if isActive {
                     visible.insert(artifact)
@@ -77,27 +76,19 @@ extension PackagePool {
         let hotfixes = hotfixRepositories
         func isExempt(_ id: Id) -> Bool { repositoryName(of: id).map { $0 == localRepositoryID || hotfixes.contains($0) } ?? true }
         var hidden: Set<Id> = []
-        for id in 2..<pool.pointee.nsolvables where modularNames.contains(pool.pointee.solvables[Int(id)].name) {
-            let nevra = artifactName(of: id)
+        for id in solvableIDs where modularNames.contains(nameID(of: id)) {
+            let nevra = nevraWithEpoch(id)
             if visible.contains(nevra) || isExempt(id) { continue }
-            if modular.contains(nevra) || visibleNames.contains(pool.pointee.solvables[Int(id)].name) {
-                hidden.insert(id)
-            }
+            if modular.contains(nevra) || visibleNames.contains(nameID(of: id)) { hidden.insert(id) }
         }
-        for name in visibleNames {
-            var place = Int(pool_whatprovides(pool, name))
-            while case let id = pool.pointee.whatprovidesdata[place], id != 0 {
-                if !visible.contains(artifactName(of: id)) && !isExempt(id) { hidden.insert(id) }
-                place += 1
-            }
-        }
+        for id in visibleNames.lazy.flatMap(providers(of:)) where !visible.contains(nevraWithEpoch(id)) && !isExempt(id) { hidden.insert(id) }
         filter.hidden = hidden.sorted()
         return filter
     }
 
     private var hotfixRepositories: Set<String> { Set(repositories.filter(\.repository.moduleHotfixes).map(\.repository.id)) }
 
-    /// What of modules hides each package that is hidden by modules.
+    /// How modules hide each package that they hide.
     func moduleCauses() -> [Id: HiddenPackages.Cause.Kind] {
         guard let modules = moduleMetadata, !currentModules.hidden.isEmpty else { return [:] }
         let active = currentModules.active.indices.sorted().map { modules.streams[$0] }
@@ -108,7 +99,7 @@ extension PackagePool {
         for stream in active { for artifact in stream.artifacts { owners[Self.name(ofArtifact: artifact)] = stream.nameStream } }
         var causes: [Id: HiddenPackages.Cause.Kind] = [:]
         for id in currentModules.hidden {
-            if let own = streams[artifactName(of: id)] {
+            if let own = streams[nevraWithEpoch(id)] {
                 causes[id] = .module(own.nameStream, used: used[own.module])
             } else {
                 causes[id] = .competesWithModule(owners[name(of: id)] ?? active.first?.nameStream ?? "")
@@ -117,26 +108,26 @@ extension PackagePool {
         return causes
     }
 
-    /// Asks for the packages of the profiles that a selection means (dnf's ModuleBase.install).
+    /// Adds the packages of the selected profiles to the job (dnf's ModuleBase.install).
     ///
     /// - Parameter absent: gets the packages of profiles that no repository has, or that are hidden.
-    /// - Returns: what is wrong with it besides.
+    /// - Returns: what else is wrong with the selection.
     func add(
         _ selection: ModuleSelection, to job: inout SolverJob, absent: inout [AbsentMember], _ configuration: YumConfiguration
-    ) throws -> [ResolutionProblem] {
+    ) throws -> [ResolutionDiagnostic] {
         let modules = try modules()
-        var problems = selection.problems
-        if let conflict = conflict(in: selection) { problems.append(conflict) }
+        var diagnostics = selection.diagnostics
+        if let conflict = conflict(in: selection) { diagnostics.append(conflict) }
         var artifacts: Set<String> = []
         var wanted: [(name: String, request: PackageRequest)] = []
         for choice in selection.choices {
             let versions = choice.candidates.filter(currentModules.active.indices.contains).map { modules.streams[$0] }
             guard let newest = versions.max(by: { $0.version < $1.version }) else {
                 if currentModules.active.conflicts.isEmpty {
-                    problems.append(
-                        ResolutionProblem(
+                    diagnostics.append(
+                        ResolutionDiagnostic(
                             at: [choice.request.location],
-                            "what '@\(choice.request.spec)' means is not the version of '\(choice.module):\(choice.stream)' that is used"))
+                            "'@\(choice.request.spec)' means another version of '\(choice.module):\(choice.stream)' than the one that is used"))
                 }
                 continue
             }
@@ -145,26 +136,26 @@ extension PackagePool {
                 for name in try modules.packages(of: choice, in: newest) where !wanted.contains(where: { $0.name == name }) {
                     wanted.append((name, choice.request))
                 }
-            } catch let error as ResolutionError { problems += error.problems }
+            } catch let error as ResolutionError { diagnostics += error.diagnostics }
         }
         let hotfixes = hotfixRepositories
         for (name, request) in wanted {
             let all = solvables(fitting: PackageSpec(name: name))
-            let own = all.filter { artifacts.contains(artifactName(of: $0)) || repositoryName(of: $0).map(hotfixes.contains) ?? false }
+            let own = all.filter { artifacts.contains(nevraWithEpoch($0)) || repositoryName(of: $0).map(hotfixes.contains) ?? false }
             guard !all.isEmpty else {
                 absent.append(AbsentMember(name: name, request: request))
                 continue
             }
-            // A package of a profile can be an ordinary one, or of another stream.
+            // A package of a profile can be an ordinary package, or one of another stream.
             install(own.isEmpty ? all : own, &job, for: .member(name, of: request), configuration)
         }
-        return problems
+        return diagnostics
     }
 
-    /// Whether the line means a module, and no group.
+    /// Whether the line names a module rather than a group.
     func namesModule(_ line: PackageRequest) -> Bool { !streams(of: line).isEmpty }
 
-    /// What would stand behind the `@` of a line for each profile of the stream that this line does not ask for.
+    /// The text after the `@` for each profile of the stream that this line does not ask for.
     func otherProfiles(_ line: PackageRequest) -> [String] {
         guard let modules = moduleMetadata, let spec = ModuleSpec(line.spec) else { return [] }
         let usable = streams(of: line).filter { currentModules.active.indices.contains($0) }.map { modules.streams[$0] }
@@ -180,10 +171,7 @@ extension PackagePool {
         return modules.streams.indices.filter { spec.fits(modules.streams[$0]) }
     }
 
-    /// Whether packages of an architecture can be installed.
-    func runs(_ architecture: String) -> Bool { pool_arch2score(pool, pool_str2id(pool, architecture, 1)) != 0 }
-
-    private func conflict(in selection: ModuleSelection) -> ResolutionProblem? {
+    private func conflict(in selection: ModuleSelection) -> ResolutionDiagnostic? {
         let reasons = currentModules.active.conflicts
         guard !reasons.isEmpty else { return nil }
         func name(_ choice: ModuleSelection.Choice) -> String { "'\(choice.module):\(choice.stream)'" }
@@ -191,45 +179,14 @@ extension PackagePool {
         let choices = named.isEmpty ? selection.choices : named
         var names: [String] = []
         for choice in choices where !names.contains(name(choice)) { names.append(name(choice)) }
-        return ResolutionProblem(
+        return ResolutionDiagnostic(
             at: choices.map(\.request.location),
             names.count == 1
                 ? "the module stream \(names[0]) cannot be enabled" : "the module streams \(names.list) cannot be enabled together",
             because: reasons)
     }
 
-    /// `name-epoch:version-release.arch`, with an epoch even where it is 0, as module metadata writes it.
-    private func artifactName(of id: Id) -> String {
-        let solvable = pool.pointee.solvables[Int(id)]
-        let evr = String(cString: pool_id2str(pool, solvable.evr))
-        return "\(String(cString: pool_id2str(pool, solvable.name)))-\(evr.contains(":") ? evr : "0:" + evr)."
-            + String(cString: pool_id2str(pool, solvable.arch))
-    }
-
     private static func name(ofArtifact artifact: String) -> String {
         artifact.split(separator: "-", omittingEmptySubsequences: false).dropLast(2).joined(separator: "-")
     }
-
-    /// A metadata file, decompressed; `nil` when the repository has none of that type.
-    func text(_ type: String, of metadata: RepositoryMetadata) throws -> String? {
-        guard let path = try store.file(type, of: metadata) else { return nil }
-        guard let stream = solv_xfopen(path.string, "r") else {
-            throw ResolutionError(problems: ["\(path) cannot be opened: \(String(cString: strerror(errno)))"])
-        }
-        defer { fclose(stream) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
-        while case let count = fread(&chunk, 1, chunk.count, stream), count > 0 {
-            bytes += chunk[..<count]
-            guard bytes.count <= Self.longestText else {
-                throw ResolutionError(problems: [
-                    "\(type) of \(metadata.repository.id) is more than \(Self.longestText >> 20) MiB when it is unpacked; nobody's is"
-                ])
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    /// Of groups and modules, which are read into memory as a whole: Fedora's are 20 MiB, and three megabytes of gzip can be three gigabytes of blanks.
-    private static let longestText = 256 << 20
 }

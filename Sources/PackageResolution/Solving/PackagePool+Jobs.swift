@@ -1,4 +1,4 @@
-// What the solver is told for a request: libdnf's selectors (python/hawkey/__init__.py, dnf/base.py) as libsolv's jobs.
+// Turns a request into the solver's job, as libdnf's selectors do (python/hawkey/__init__.py, dnf/base.py).
 internal import CSolv
 import ConfigurationTree
 
@@ -6,10 +6,10 @@ extension PackagePool {
     /// The solver's job for a request. `prepare` must have been called for it.
     ///
     /// - Parameters:
-    ///   - modules: what lines say of modules.
-    ///   - unknown: gets the requests that nothing fits.
-    ///   - report: told what is left out without being an error.
-    /// - Throws: `DownloadError`, `ResolutionError` for comps groups that cannot be had or read.
+    ///   - modules: the module streams that lines enable.
+    ///   - unknown: gets the requests that no package or group fits.
+    ///   - report: called with everything that is left out without an error.
+    /// - Throws: `DownloadError`, `ResolutionError` for comps groups that cannot be fetched or read.
     func job(
         for request: ResolutionRequest, local: [Id], modules: ModuleSelection, unknown: inout [PackageRequest], report: (String) -> Void
     ) throws -> SolverJob {
@@ -44,14 +44,14 @@ extension PackagePool {
                 job.add(SOLVER_SOLVABLE | SOLVER_EXCLUDEFROMWEAK, id, for: .policy)
             }
         }
-        // These may be there in several versions at once: nothing else makes libsolv allow it.
+        // Only this makes libsolv install several versions of a package at once.
         for provide in configuration.installOnlyPackages {
-            job.add(SOLVER_SOLVABLE_PROVIDES | SOLVER_MULTIVERSION, pool_str2id(pool, provide, 1), for: .policy)
+            job.add(SOLVER_SOLVABLE_PROVIDES | SOLVER_MULTIVERSION, id(of: provide), for: .policy)
         }
         return job
     }
 
-    /// - Returns: whether anything fits.
+    /// - Returns: whether any package fits.
     private func add(
         _ spec: String, to job: inout SolverJob, for origin: SolverJob.Origin, _ configuration: YumConfiguration
     ) -> Bool {
@@ -63,8 +63,8 @@ extension PackagePool {
         }
         let withObsoletes = configuration.obsoletes && match.spec?.isNameOnly == true
         let isPattern = spec.isGlob && !spec.hasPrefix("/") && !spec.hasPrefix("*/")
-        // A pattern asks for every name that it matches; anything else for one package, whatever its name.
-        let wanted = isPattern ? grouped(match.ids) { pool.pointee.solvables[Int($0)].name } : [match.ids]
+        // A pattern asks for every name that it matches; any other text asks for one package of any name.
+        let wanted = isPattern ? grouped(match.ids, by: nameID(of:)) : [match.ids]
         for ids in wanted {
             install(ids + (withObsoletes ? obsoleters(of: ids) : []), &job, for: origin, configuration)
         }
@@ -94,18 +94,16 @@ extension PackagePool {
     private func installEachArchitecture(
         _ ids: [Id], _ job: inout SolverJob, for origin: SolverJob.Origin, _ configuration: YumConfiguration
     ) {
-        for ids in grouped(ids, by: { pool.pointee.solvables[Int($0)].name }) {
-            // noarch first, then the best: the order in which dnf asks, and in which libsolv knows the architectures.
-            let perArchitecture = grouped(ids) { pool.pointee.solvables[Int($0)].arch }.sorted {
-                pool.pointee.solvables[Int($0[0])].arch < pool.pointee.solvables[Int($1[0])].arch
-            }
+        for ids in grouped(ids, by: nameID(of:)) {
+            // noarch first, then the best: this is dnf's order, and libsolv's order of architectures.
+            let perArchitecture = grouped(ids, by: architectureID(of:)).sorted { architectureID(of: $0[0]) < architectureID(of: $1[0]) }
             for ids in perArchitecture {
                 install(ids + (configuration.obsoletes ? obsoleters(of: ids) : []), &job, for: origin, configuration)
             }
         }
     }
 
-    /// One of these shall be installed.
+    /// Asks for one of these packages.
     func install(
         _ ids: [Id], _ job: inout SolverJob, for origin: SolverJob.Origin, _ configuration: YumConfiguration
     ) {
@@ -114,7 +112,7 @@ extension PackagePool {
         defer { queue_free(&choices) }
         for id in Set(ids).sorted() { queue_push(&choices, id) }
         let how = SOLVER_SOLVABLE_ONE_OF | SOLVER_SETARCH | SOLVER_SETEVR | flags(configuration)
-        job.add(how, pool_queuetowhatprovides(pool, &choices), for: origin)
+        job.add(how, pool_queuetowhatprovides(handle, &choices), for: origin)
     }
 
     private func flags(_ configuration: YumConfiguration) -> Int32 {

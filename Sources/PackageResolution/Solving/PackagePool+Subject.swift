@@ -1,5 +1,5 @@
-// Which packages a line of `packages`, an exclude or a lock means. The rules are libdnf's (Query::filterSubject in
-// libdnf/sack/query.cpp, Subject._get_best_selectors in python/hawkey): readings as a NEVRA first, then provides, then files.
+// Finds the packages that a line of `packages`, an exclude or a lock means. The rules are libdnf's (Query::filterSubject in
+// libdnf/sack/query.cpp, Subject._get_best_selectors in python/hawkey): the text is read as a NEVRA first, then as a provide, then as a file.
 internal import CSolv
 import Glibc
 
@@ -14,7 +14,7 @@ extension PackagePool {
     /// The packages that are not hidden and that the text means.
     ///
     /// - Parameters:
-    ///   - contents: whether it may be a provide or a file as well; it may not in excludes.
+    ///   - contents: whether the text may also be a provide or a file; in excludes it may not.
     func match(_ text: String, contents: Bool) -> Match {
         for spec in PackageSpec.readings(of: text) {
             let ids = solvables(fitting: spec)
@@ -22,7 +22,7 @@ extension PackagePool {
         }
         if text.isGlob {
             let withEpoch = text.contains(":")
-            let ids = visible.filter { fnmatch(text, nevra(of: $0, withEpoch: withEpoch), 0) == 0 }
+            let ids = visible.filter { fnmatch(text, withEpoch ? nevraWithEpoch($0) : nevra($0), 0) == 0 }
             if !ids.isEmpty { return Match(ids: ids) }
         }
         guard contents else { return Match() }
@@ -31,37 +31,31 @@ extension PackagePool {
         return Match(ids: text.namesFile ? owners(ofFile: text) : [])
     }
 
-    /// Whether `match` needs more of the lists of files for this text than is there.
-    func needsFilelists(_ text: String) -> Bool {
-        text.isOutsidePrimary && !(text.isGlob ? filelists == .complete : filelists.know(text.withoutTrailingSlash))
-    }
-
     /// The packages that are not hidden and have that name, version, release and architecture, globs allowed.
     func solvables(fitting spec: PackageSpec) -> [Id] {
         var ids: [Id]
         if !spec.name.isGlob {
-            let name = pool_str2id(pool, spec.name, 0)
-            guard name != 0 else { return [] }
+            guard let name = knownID(of: spec.name) else { return [] }
             // Every RPM provides its own name.
-            ids = providers(of: name).filter { pool.pointee.solvables[Int($0)].name == name && isVisible($0) }
+            ids = providers(of: name).filter { nameID(of: $0) == name && isVisible($0) }
         } else if spec.name == "*" {
             ids = visible
         } else {
             var fits: [Id: Bool] = [:]
             ids = visible.filter { id in
-                let name = pool.pointee.solvables[Int(id)].name
+                let name = nameID(of: id)
                 if let known = fits[name] { return known }
-                let fitting = fnmatch(spec.name, pool_id2str(pool, name), 0) == 0
+                let fitting = matches(name, spec.name)
                 fits[name] = fitting
                 return fitting
             }
         }
         if let architecture = spec.architecture, architecture != "*" {
-            ids.removeAll { fnmatch(architecture, pool_id2str(pool, pool.pointee.solvables[Int($0)].arch), 0) != 0 }
+            ids.removeAll { !matches(architectureID(of: $0), architecture) }
         }
         guard spec.epoch != nil || spec.version != nil else { return ids }
         return ids.filter { id in
-            let evr = EpochVersionRelease(String(cString: pool_id2str(pool, pool.pointee.solvables[Int(id)].evr)))
+            let evr = EpochVersionRelease(self.evr(of: id))
             func fits(_ pattern: String?, _ value: String) -> Bool {
                 pattern.map { $0 == "*" || fnmatch($0, value, 0) == 0 } ?? true
             }
@@ -70,13 +64,29 @@ extension PackagePool {
         }
     }
 
-    /// The packages, not hidden, that obsolete one of these; as rpm has it, by name and version alone.
+    /// What obsoletes packages, by the name that is obsoleted.
+    struct ObsoletesIndex {
+        var byName: [Id: [(solvable: Id, dependency: Id)]] = [:]
+        /// The first solvable that the index does not have yet.
+        var end: Id = 2
+    }
+
+    private func updateObsoletes() {
+        for id in obsoletesIndex.end..<max(obsoletesIndex.end, endOfSolvables) where isSolvable(id) && hasObsoletes(id) {
+            for dependency in dependencies(of: id, SOLVABLE_OBSOLETES) {
+                obsoletesIndex.byName[nameID(ofDependency: dependency), default: []].append((id, dependency))
+            }
+        }
+        obsoletesIndex.end = endOfSolvables
+    }
+
+    /// The packages, not hidden, that obsolete one of these. As in rpm, obsoletes match name and version alone.
     func obsoleters(of targets: [Id]) -> [Id] {
+        updateObsoletes()
         var found: Set<Id> = []
-        let index = obsoletes()
         for target in targets {
-            for (id, dependency) in index[pool.pointee.solvables[Int(target)].name] ?? []
-            where isVisible(id) && pool_match_nevr(pool, pool.pointee.solvables + Int(target), dependency) != 0 {
+            for (id, dependency) in obsoletesIndex.byName[nameID(of: target)] ?? []
+            where isVisible(id) && matchesNameAndVersion(target, dependency) {
                 found.insert(id)
             }
         }
@@ -88,9 +98,9 @@ extension PackagePool {
             var fits: [Id: Bool] = [:]
             return visible.filter { id in
                 dependencies(of: id, SOLVABLE_PROVIDES).contains { dependency in
-                    let name = nameID(of: dependency)
+                    let name = nameID(ofDependency: dependency)
                     if let known = fits[name] { return known }
-                    let fitting = fnmatch(text, pool_id2str(pool, name), 0) == 0
+                    let fitting = matches(name, text)
                     fits[name] = fitting
                     return fitting
                 }
@@ -102,10 +112,7 @@ extension PackagePool {
 
     /// `name`, `name >= 1.0`, or a boolean dependency; `nil` when it is none of them.
     func dependency(_ text: String) -> Id? {
-        if text.hasPrefix("(") {
-            let id = pool_parserpmrichdep(pool, text)
-            return id == 0 ? nil : id
-        }
+        if text.hasPrefix("(") { return richDependency(text) }
         let name = String(text.prefix { !$0.isWhitespace })
         let rest = text.dropFirst(name.count).drop(while: \.isWhitespace)
         let sign = String(rest.prefix { "<=>".contains($0) })
@@ -117,17 +124,17 @@ extension PackagePool {
         case "=", "==": relation = REL_EQ
         case ">=": relation = REL_GT | REL_EQ
         case ">": relation = REL_GT
-        default: return pool_str2id(pool, text, 1)
+        default: return id(of: text)
         }
         guard !version.isEmpty else { return nil }
-        return pool_rel2id(pool, pool_str2id(pool, name, 1), pool_str2id(pool, version, 1), relation, 1)
+        return pool_rel2id(handle, id(of: name), id(of: version), relation, 1)
     }
 
     private func owners(ofFile path: String) -> [Id] {
         let path = path.withoutTrailingSlash
         var iterator = Dataiterator()
         let how = SEARCH_FILES | (path.isGlob ? SEARCH_GLOB : SEARCH_STRING)
-        dataiterator_init(&iterator, pool, nil, 0, Id(SOLVABLE_FILELIST.rawValue), path, Int32(how))
+        dataiterator_init(&iterator, handle, nil, 0, Id(SOLVABLE_FILELIST.rawValue), path, Int32(how))
         defer { dataiterator_free(&iterator) }
         var ids: Set<Id> = []
         while dataiterator_step(&iterator) != 0 {
@@ -137,40 +144,10 @@ extension PackagePool {
         return ids.sorted()
     }
 
-    /// All packages that are not hidden, source packages left out.
-    private var visible: [Id] { (2..<max(2, pool.pointee.nsolvables)).filter(isVisible) }
+    /// All packages that are not hidden, without source packages.
+    private var visible: [Id] { solvableIDs.filter(isVisible) }
 
-    private func isVisible(_ id: Id) -> Bool {
-        let solvable = pool.pointee.solvables[Int(id)]
-        guard solvable.repo != nil, solvable.arch != Id(ARCH_SRC.rawValue) else { return false }
-        return isConsidered(id)
-    }
-
-    func nameID(of dependency: Id) -> Id {
-        var (id, name, evr): (Id, Id, Id) = (dependency, 0, 0)
-        while discographer_relation(pool, id, &name, &evr) != 0 { id = name }
-        return id
-    }
-
-    private func nevra(of id: Id, withEpoch: Bool) -> String {
-        let solvable = pool.pointee.solvables[Int(id)]
-        let evr = String(cString: pool_id2str(pool, solvable.evr))
-        return String(cString: pool_id2str(pool, solvable.name)) + "-"
-            + (withEpoch && !evr.contains(":") ? "0:" : "") + evr + "."
-            + String(cString: pool_id2str(pool, solvable.arch))
-    }
-}
-
-extension String {
-    fileprivate var namesFile: Bool { hasPrefix("/") || hasPrefix("*/") }
-
-    /// Whether it is a path, or a pattern, that createrepo leaves out of primary.xml.
-    var isOutsidePrimary: Bool {
-        namesFile && !hasPrefix("/etc/") && !contains("bin/") && self != "/usr/lib/sendmail"
-    }
-
-    /// As lists of files name a folder.
-    var withoutTrailingSlash: String { count > 1 && hasSuffix("/") ? String(dropLast()) : self }
+    private func isVisible(_ id: Id) -> Bool { isSolvable(id) && !isSource(id) && isConsidered(id) }
 }
 
 /// `[epoch:]version[-release]`, taken apart.

@@ -5,21 +5,21 @@ import HostSystem
 import Synchronization
 public import SystemPackage
 
-/// Finds out what has to be installed. One pool serves all machines of a batch that use the same repositories.
+/// Finds the packages to install. One pool serves all machines of a batch that use the same repositories.
 public struct PackageResolver: Sendable {
     private let store: MetadataStore
 
-    /// - Parameter cachePath: metadata is kept in its `repositories` folder.
+    /// - Parameter cachePath: the cache, whose `repositories` folder keeps metadata.
     public init(cachePath: FilePath, access: RepositoryAccess = RepositoryAccess()) {
         store = MetadataStore(folder: cachePath.appending("repositories"), access: access)
     }
 
-    /// The transactions of several machines, in the order of `requests`; a machine's failure is its own.
+    /// The transactions of several machines, in the order of `requests`; each machine has a result of its own.
     ///
     /// - Parameters:
-    ///   - ordered: whether the packages have to be in the order of installation, which takes its time; else they are in any order.
-    ///   - progress: told how far the fetching of metadata is.
-    ///   - report: told what is worth a line in the log, and the index of the request that it is about; `nil`: it is about all.
+    ///   - ordered: whether to sort the packages by order of installation, which takes time; otherwise they are in any order.
+    ///   - progress: called with the progress of fetching metadata.
+    ///   - report: called with warnings, and with the index of the request that each is about; `nil`: it is about all requests.
     /// - Throws: `CancellationError`, `Errno` when the cache cannot be written.
     public func resolve(
         _ requests: [ResolutionRequest], ordered: Bool = true,
@@ -32,10 +32,11 @@ public struct PackageResolver: Sendable {
         return results.all
     }
 
-    /// The transactions, and why each package is in them: of large batches there are too many to keep.
+    /// Finds the transactions and why each package is in them. They are handed out one by one, because those of a large batch would take too
+    /// much memory.
     ///
     /// - Parameters:
-    ///   - ordered: whether the packages have to be in the order of installation, which takes its time; else they are in any order.
+    ///   - ordered: whether to sort the packages by order of installation, which takes time; otherwise they are in any order.
     ///   - each: called in the order of `requests`, on a thread that may block, with the request's index.
     public func explain(
         _ requests: [ResolutionRequest], ordered: Bool = true,
@@ -47,7 +48,7 @@ public struct PackageResolver: Sendable {
         }
     }
 
-    /// Why each machine's transaction has the packages that the specs name, or has not.
+    /// Why each machine's transaction has the packages that the specs name, or why it does not have them.
     public func reasons(
         for specs: [String], in requests: [ResolutionRequest],
         progress: @escaping @Sendable (FetchProgress) -> Void = { _ in }, report: @escaping @Sendable (Int?, String) -> Void
@@ -63,7 +64,7 @@ public struct PackageResolver: Sendable {
     func packages(named names: Set<String>, _ request: ResolutionRequest) async throws -> [TransactionPackage] {
         let results = Results<[TransactionPackage]>(count: 1)
         try await solve([request], ordered: false, { _ in }, { _, _ in }, each: results.put) { pool, _, _ in
-            (2..<pool.pool.pointee.nsolvables)
+            pool.solvableIDs
                 .filter { pool.isPackage($0) && names.contains(pool.name(of: $0)) }
                 .map { pool.package($0, reason: .dependency) }
         }
@@ -80,19 +81,19 @@ public struct PackageResolver: Sendable {
         store.progress = progress
         try createDirectories(store.folder)
         let repositories = Set(requests.flatMap(\.configuration.repositories))
-        var metadata = try await load(repositories, anew: false, store) { report(nil, $0) }
+        var metadata = try await load(repositories, refresh: false, store) { report(nil, $0) }
         let done = try await store.blocking { [store, metadata] in
             try solve(requests, from: 0, metadata, store, ordered: ordered, mayBeStale: true, report, each: each, body)
         }
         guard done < requests.count else { return }
-        // The repositories have moved on since their repomd.xml was seen, and other files of that state are gone: once more, from now.
-        metadata = try await load(repositories, anew: true, store) { report(nil, $0) }
+        // The repositories have changed since the cached repomd.xml, and files that it lists are gone: load it again and continue.
+        metadata = try await load(repositories, refresh: true, store) { report(nil, $0) }
         _ = try await store.blocking { [store, metadata] in
             try solve(requests, from: done, metadata, store, ordered: ordered, mayBeStale: false, report, each: each, body)
         }
     }
 
-    /// - Parameter mayBeStale: whether to stop at metadata that belongs to a repomd.xml of an earlier run and cannot be had.
+    /// - Parameter mayBeStale: whether to stop when metadata that a repomd.xml of an earlier run lists cannot be fetched.
     /// - Returns: how many of the requests have their results.
     private func solve<Value: Sendable>(
         _ requests: [ResolutionRequest], from first: Int, _ metadata: LoadedMetadata, _ store: MetadataStore, ordered: Bool,
@@ -101,7 +102,7 @@ public struct PackageResolver: Sendable {
         _ body: (PackagePool, ResolutionRequest, (String) -> Void) throws -> Value
     ) throws -> Int {
         let sets = Dictionary(grouping: requests.indices) { PoolKey(requests[$0]) }
-        // Results leave in the order of the requests; most batches have one set of repositories, and then none waits.
+        // Results are handed out in the order of the requests. Most batches have one set of repositories, and then no result waits.
         var waiting: [Int: Result<Value, any Error>] = [:]
         var next = first
         for (key, members) in sets.sorted(by: { $0.value[0] < $1.value[0] }) {
@@ -134,7 +135,7 @@ public struct PackageResolver: Sendable {
 
     private typealias LoadedMetadata = [Repository: Result<RepositoryMetadata?, any Error>]
 
-    /// Results that are all wanted at once.
+    /// Collects the results of all requests.
     private final class Results<Value: Sendable>: Sendable {
         private let results: Mutex<[Result<Value, any Error>?]>
 
@@ -145,14 +146,14 @@ public struct PackageResolver: Sendable {
         var all: [Result<Value, any Error>] { results.withLock { $0.compactMap(\.self) } }
     }
 
-    /// All repositories' repomd.xml, at the same time.
+    /// Loads repomd.xml of all repositories at the same time.
     private func load(
-        _ repositories: Set<Repository>, anew: Bool, _ store: MetadataStore, report: @escaping @Sendable (String) -> Void
+        _ repositories: Set<Repository>, refresh: Bool, _ store: MetadataStore, report: @escaping @Sendable (String) -> Void
     ) async throws -> LoadedMetadata {
         try await withThrowingTaskGroup(of: (Repository, Result<RepositoryMetadata?, any Error>).self) { group in
             for repository in repositories {
                 group.addTask {
-                    do { return (repository, .success(try await store.load(repository, anew: anew, report: report))) } catch {
+                    do { return (repository, .success(try await store.load(repository, refresh: refresh, report: report))) } catch {
                         try Task.checkCancellation()
                         return (repository, .failure(error))
                     }
@@ -187,12 +188,12 @@ public struct PackageResolver: Sendable {
 }
 
 extension ResolutionRequest {
-    /// What it asks for that only lists of files know.
+    /// The requested paths that only lists of files have.
     fileprivate var paths: [String] { requests.filter { $0.kind == .install && $0.spec.isOutsidePrimary }.map(\.spec) }
 }
 
 extension PackagePool {
-    /// - Throws: `ResolutionError` with every problem in words.
+    /// - Throws: `ResolutionError` with a diagnostic for each reason.
     func solution(for request: ResolutionRequest, report: (String) -> Void) throws -> SolvedTransaction {
         let paths = request.paths.filter(needsFilelists)
         if !paths.isEmpty { try loadFilelists(of: paths) }
@@ -218,9 +219,9 @@ extension PackagePool {
         var absent: [AbsentMember] = []
         var modular = try add(modules, to: &job, absent: &absent, request.configuration)
         if !request.configuration.strict {
-            // dnf.conf(5), strict: what nobody has is left out rather than an error.
-            for problem in problems(unknown: unknown, request) + problems(absent: absent, request) + modular {
-                report("\(problem.locations.first.map { "\($0): " } ?? "")\(problem.message); left out (strict=0)")
+            // dnf.conf(5), strict: packages that no repository has are left out instead of being an error.
+            for one in diagnostics(unknown: unknown, request) + diagnostics(absent: absent, request) + modular {
+                report("\(one.locations.first.map { "\($0): " } ?? "")\(one.message); left out (strict=0)")
             }
             (unknown, absent, modular) = ([], [], [])
         }
@@ -230,12 +231,12 @@ extension PackagePool {
             if !request.configuration.strict { reportLeftOut(of: solved, request, report) }
             return solved
         } catch let error as ResolutionError {
-            let absences = problems(unknown: unknown, request) + problems(absent: absent, request)
-            throw ResolutionError((modular + absences + error.problems).inOrderOfLines)
+            let absences = diagnostics(unknown: unknown, request) + diagnostics(absent: absent, request)
+            throw ResolutionError((modular + absences + error.diagnostics).inOrderOfLines)
         }
     }
 
-    /// With strict=0 a request that cannot be met is no error; it is not silent either.
+    /// With strict=0, a request that cannot be met is reported instead of being an error.
     private func reportLeftOut(
         of solved: SolvedTransaction, _ request: ResolutionRequest, _ report: (String) -> Void
     ) {
@@ -252,7 +253,7 @@ extension PackagePool {
 
     private func solve(_ job: inout SolverJob, _ request: ResolutionRequest) throws -> SolvedTransaction {
         var decisions = try decisions(on: &job, request)
-        let askers = job.askers(in: pool)
+        let askers = job.askers(in: self)
         for (index, id) in decisions.ids.enumerated() {
             if let askers = askers[id] { decisions.packages[index].reason = askers.allSatisfy(\.isMember) ? .group : .user }
         }
@@ -260,7 +261,7 @@ extension PackagePool {
             transaction: Transaction(packages: decisions.packages), ids: decisions.ids, askers: askers)
     }
 
-    /// What the solver decides; machines that ask for the same, as those of a group often do, are not solved twice.
+    /// The solver's decisions. Machines with the same question, such as those of a group, are solved only once.
     private func decisions(on job: inout SolverJob, _ request: ResolutionRequest) throws -> SolverDecisions {
         let question = SolverQuestion(job, in: self, installsWeakDependencies: request.configuration.installsWeakDependencies)
         if let known = lastDecisions, known.question == question { return known.decisions }
@@ -273,16 +274,16 @@ extension PackagePool {
     private func solve(
         _ job: inout SolverJob, _ question: SolverQuestion, _ request: ResolutionRequest
     ) throws -> SolverDecisions {
-        guard let solver = solver_create(pool) else { throw Errno.noMemory }
+        guard let solver = solver_create(handle) else { throw Errno.noMemory }
         var isFreed = false
         defer { if !isFreed { solver_free(solver) } }
         solver.setInstallationFlags()
         solver_set_flag(solver, SOLVER_FLAG_IGNORE_RECOMMENDED, question.installsWeakDependencies ? 0 : 1)
-        // They are for finding ids of texts, which the solver does not; the next text that is looked for brings them back. The
-        // solver's own data is what a run needs most memory for.
-        pool_freeidhashes(pool)
+        // Free the hash tables for look-ups of texts, which the solver does not need; the next look-up makes them again. A run needs most
+        // memory while the solver works.
+        pool_freeidhashes(handle)
         guard solver_solve(solver, &job.queue) == 0 else {
-            throw ResolutionError(problems(of: solver, job, request))
+            throw ResolutionError(diagnostics(of: solver, job, request))
         }
         guard let transaction = solver_create_transaction(solver) else { throw Errno.noMemory }
         if ordersTransactions { transaction_order(transaction, 0) }

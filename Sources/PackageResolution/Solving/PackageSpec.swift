@@ -1,8 +1,8 @@
-/// The ways in which a line such as `bash-5.1-2.x86_64` can be read: libdnf's forms of a NEVRA (libdnf/nevra.cpp), glob patterns included.
+/// One way to read a line such as `bash-5.1-2.x86_64`: libdnf's forms of a NEVRA (libdnf/nevra.cpp), glob patterns included.
 struct PackageSpec: Hashable {
     var name: String
     var epoch: Int?
-    /// `nil`: any; so are the other two.
+    /// `nil`: any; the same for the other two.
     var version: String?
     var release: String?
     var architecture: String?
@@ -61,11 +61,11 @@ struct PackageSpec: Hashable {
         return (String(text[..<place]), String(text[text.index(after: place)...]))
     }
 
-    /// No part of a NEVRA has these.
+    /// Whether the text can be a part of a NEVRA.
     private static func isPlain(_ text: String) -> Bool { !text.isEmpty && !text.contains { ":(/=<> ".contains($0) } }
 }
 
 extension String {
-    /// What makes a glob of a text for dnf: braces do not.
+    /// Whether dnf reads the text as a glob pattern; braces alone do not make one.
     var isGlob: Bool { contains { "*[?".contains($0) } }
 }

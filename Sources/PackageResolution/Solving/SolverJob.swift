@@ -2,9 +2,9 @@ internal import CSolv
 import ConfigurationTree
 import SystemPackage
 
-/// What the solver is asked to do, and who asked for it: problems name the line of `packages`, not the solver's rule.
+/// The solver's job with the origin of each element, so that messages name the line of `packages`, not the solver's rule.
 struct SolverJob: ~Copyable {
-    /// Who asked.
+    /// Where an element comes from.
     enum Origin: Hashable {
         case request(PackageRequest)
         /// A package of the comps group that the request names.
@@ -12,7 +12,7 @@ struct SolverJob: ~Copyable {
         /// `setup`, which every root gets.
         case always(String)
         case local(FilePath)
-        /// What no user asked for: how the solver has to behave.
+        /// A rule for the solver that no user asked for.
         case policy
 
         var isMember: Bool { if case .member = self { true } else { false } }
@@ -20,7 +20,7 @@ struct SolverJob: ~Copyable {
 
     /// libsolv's job: pairs of how and what.
     var queue = Queue()
-    /// One a pair.
+    /// One for each pair.
     private(set) var origins: [Origin] = []
 
     init() { queue_init(&queue) }
@@ -35,33 +35,30 @@ struct SolverJob: ~Copyable {
         origins.append(origin)
     }
 
-    /// Who asked for the element that a rule or a solution names.
+    /// The origin of the element that a rule or a solution names.
     ///
     /// - Parameter index: of the pair's first half in `queue`.
     func origin(at index: Int) -> Origin? {
         origins.indices.contains(index / 2) ? origins[index / 2] : nil
     }
 
-    /// Who asked for each solvable that an installation may take.
-    func askers(in pool: UnsafeMutablePointer<Pool>) -> [Id: [Origin]] {
+    /// The origins that ask for each solvable.
+    func askers(in pool: SolvPool) -> [Id: [Origin]] {
         let elements = queue.ids
         var askers: [Id: [Origin]] = [:]
         for (index, origin) in origins.enumerated() where origin != .policy {
-            var found = Queue()
-            queue_init(&found)
-            defer { queue_free(&found) }
-            pool_job2solvables(pool, &found, elements[index * 2], elements[index * 2 + 1])
-            for id in found.ids { askers[id, default: []].append(origin) }
+            let ids = Queue.ids { pool_job2solvables(pool.handle, &$0, elements[index * 2], elements[index * 2 + 1]) }
+            for id in ids { askers[id, default: []].append(origin) }
         }
         return askers
     }
 }
 
-/// What the solver found, with its own numbers: good as long as the pool is not prepared anew.
+/// The solver's transaction with libsolv's ids, which are valid until the pool is prepared again.
 struct SolvedTransaction {
     var transaction: Transaction
     /// The solvables of `transaction.packages`.
     var ids: [Id]
-    /// Of solvables that are in the transaction and of others.
+    /// Of solvables in the transaction and of others.
     var askers: [Id: [SolverJob.Origin]]
 }

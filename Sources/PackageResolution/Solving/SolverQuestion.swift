@@ -1,8 +1,8 @@
 internal import CSolv
 
-/// All that the solver's answer depends on, as long as the pool holds the same packages.
+/// Everything that the solver's answer depends on, as long as the pool holds the same packages.
 struct SolverQuestion: Hashable {
-    /// The job: how, and the solvables or the dependency that it is about.
+    /// The job: what to do, and the solvables or the dependency that it is about.
     private var elements: [[Id]]
     private var considered: [UInt8]?
     private var solvableCount: Id
@@ -14,11 +14,11 @@ struct SolverQuestion: Hashable {
         elements = stride(from: 0, to: queue.count - 1, by: 2).map { index in
             let (how, what) = (queue[index], queue[index + 1])
             guard how & SOLVER_SELECTMASK == SOLVER_SOLVABLE_ONE_OF else { return [how, what] }
-            // Where the list lies is another place each time.
+            // The list is in another place each time, so its content counts.
             return [how] + pool.providers(at: Int(what))
         }
         considered = pool.consideredBits
-        solvableCount = pool.pool.pointee.nsolvables
+        solvableCount = pool.endOfSolvables
         filelists = pool.filelists
         self.installsWeakDependencies = installsWeakDependencies
     }
@@ -27,6 +27,6 @@ struct SolverQuestion: Hashable {
 /// The solver's answer.
 struct SolverDecisions {
     var ids: [Id]
-    /// The same as values; none is known to have been asked for.
+    /// The same as values; their reasons do not say yet which packages were requested.
     var packages: [TransactionPackage]
 }

@@ -33,15 +33,15 @@ public struct TransactionPackage: Hashable, Codable, Sendable {
     }
 }
 
-/// What will be installed, in libsolv's order: dependencies first where there is no cycle.
+/// The packages to install, in libsolv's order: dependencies first where there is no cycle.
 public struct Transaction: Hashable, Codable, Sendable {
     public var packages: [TransactionPackage]
 
     public init(packages: [TransactionPackage]) { self.packages = packages }
 
-    /// The packages as dnf hands them to librpm, whose own order depends on it where dependencies leave a choice: repository by repository,
-    /// and of each by the name of the file, as createrepo_c lists them. Local packages come last. Whatever the transaction was made from,
-    /// the same set has the same order.
+    /// The packages in the order in which dnf hands them to librpm: repository by repository, each sorted by file name, as createrepo_c lists
+    /// them, and local packages last. librpm's own order depends on it where dependencies leave a choice. The same set of packages always has
+    /// the same order.
     ///
     /// - Parameter repositories: as the yum configuration has them.
     public func packages(inOrderOf repositories: [Repository]) -> [TransactionPackage] {
@@ -57,7 +57,7 @@ public struct Transaction: Hashable, Codable, Sendable {
     public var installedSize: ByteCount { ByteCount(packages.reduce(0) { $0 + $1.installedSize.bytes }) }
 }
 
-/// What one machine asks for.
+/// The request of one machine.
 public struct ResolutionRequest: Sendable {
     public var requests: [PackageRequest]
     public var localPackages: [FilePath]

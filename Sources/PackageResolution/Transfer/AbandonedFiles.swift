@@ -4,15 +4,15 @@ import Glibc
 import HostSystem
 public import SystemPackage
 
-/// What fetches that were killed left in the stores of packages and metadata. A file that the next fetch goes on with stays for some time.
+/// Files that killed fetches left in the stores of packages and metadata. They stay for a while, because the next fetch continues them.
 public enum AbandonedFiles {
-    /// A week, in seconds: who has not come back by then fetches anew.
+    /// A week, in seconds. Later fetches begin again.
     static let age = 7 * 24 * 60 * 60
 
-    /// Removes what is older than that and that nobody writes to.
+    /// Removes files older than `age` that no process is writing.
     ///
-    /// - Parameter cachePath: the cache; its `packages` and `repositories` are looked through.
-    /// - Returns: how much was removed.
+    /// - Parameter cachePath: the cache, whose `packages` and `repositories` are searched.
+    /// - Returns: how many bytes were removed.
     @discardableResult
     public static func remove(from cachePath: FilePath) -> ByteCount {
         var bytes: UInt64 = 0
@@ -25,7 +25,7 @@ public enum AbandonedFiles {
         return ByteCount(bytes)
     }
 
-    /// As `PartialFile`, `SolvFile` and `MetadataStore` name them.
+    /// Whether `PartialFile`, `SolvFile` or `MetadataStore` gives such names to unfinished files.
     private static func isTemporary(_ name: String) -> Bool {
         name.hasSuffix(".partial") || name.contains(".partial.") || name.contains(".solv.new.") || name.hasPrefix("mirrors-")
             || name.hasPrefix("repomd-")

@@ -1,15 +1,15 @@
-/// A download, and which of its places are left to try.
+/// A download and the places that are left to try for it.
 struct Attempt {
-    /// Among the downloads of its fetch.
+    /// Its index among the downloads of the fetch.
     let index: Int
     let download: Download
-    /// What is left to try in this round.
+    /// Places that are left to try in this round.
     private(set) var places: [Download.Place]
-    private(set) var problems: [String] = []
-    /// Those that may do better next time.
+    private(set) var failures: [String] = []
+    /// Places that may work in the next round.
     private var again: [Download.Place] = []
     private var rounds = 0
-    /// By mirror that has failed.
+    /// When each failed mirror may be asked again.
     private var pauses: [String: ContinuousClock.Instant] = [:]
     var notBefore = ContinuousClock.now
 
@@ -23,13 +23,15 @@ struct Attempt {
         self.places = places
     }
 
-    /// Whether a mirror that has failed was left alone for long enough; another one is asked at once.
+    /// Whether the place may be asked now: a failed mirror only after its pause.
     func mayAsk(_ place: Download.Place, _ now: ContinuousClock.Instant) -> Bool { pauses[place.mirror].map { $0 <= now } ?? true }
 
-    /// After the last place of a round the next begins with those that may do better. None of them is asked again before a pause, which
-    /// doubles each time.
-    mutating func failed(at place: Download.Place, _ problem: String, mayPass: Bool, _ now: ContinuousClock.Instant) {
-        if !problems.contains(problem) { problems.append(problem) }
+    /// Notes that a place failed. After the last place of a round the next round begins, with the places that may work then. A failed mirror
+    /// gets a pause, which doubles with each round.
+    ///
+    /// - Parameter mayPass: whether the place may work in the next round.
+    mutating func failed(at place: Download.Place, _ failure: String, mayPass: Bool, _ now: ContinuousClock.Instant) {
+        if !failures.contains(failure) { failures.append(failure) }
         places.removeAll { $0 == place }
         pauses[place.mirror] = now + Self.firstPause * (1 << min(rounds, Self.longestDoubling))
         if mayPass { again.append(place) }

@@ -2,21 +2,21 @@ import BuildStore
 import Synchronization
 import SystemPackage
 
-/// One file that is wanted.
+/// One file to fetch.
 struct Download: Sendable {
-    /// Where it may be had.
+    /// A place to fetch the file from.
     struct Place: Hashable, Sendable {
-        /// What fails or serves as one: the base URL.
+        /// The base URL, which works or fails as a whole.
         var mirror: String
         var url: String
     }
 
-    /// For people: the package or the metadata file.
+    /// The name in messages: that of a package or a metadata file.
     var name: String
     /// In order of preference.
     var places: [Place]
     var destination: FilePath
-    /// Any one of them is right; none only for what has no known checksum: repomd.xml, mirror lists and keys.
+    /// The file has to have one of them. Empty only for files without a known checksum: repomd.xml, mirror lists and keys.
     var checksums: [Checksum]
     var size: UInt64?
     var options: TransferOptions
@@ -46,7 +46,7 @@ struct Download: Sendable {
             destination: destination, checksums: checksums, size: size, options: options)
     }
 
-    /// Repositories name files as they are; a URL has no blanks, no `#` and no `?` in its path (RFC 3986 §3.3).
+    /// Repositories do not escape file names, but the path of a URL has no spaces, no `#` and no `?` (RFC 3986 §3.3).
     static func escaped(_ location: String) -> String {
         var escaped = ""
         for byte in location.utf8 {
@@ -62,20 +62,20 @@ struct Download: Sendable {
     }
 }
 
-/// What could not be fetched: each file with each mirror's reason.
+/// Files that could not be fetched, each with the reason of each mirror.
 public struct DownloadError: Error, CustomStringConvertible {
     public var failures: [String]
 
     public var description: String { failures.joined(separator: "\n") }
 }
 
-/// How far a fetch is.
+/// The progress of a fetch.
 public struct FetchProgress: Hashable, Sendable {
     public var files: Int
     public var totalFiles: Int
-    /// Bytes that are here, those of unfinished files included.
+    /// Bytes that have arrived, including those of unfinished files.
     public var bytes: UInt64
-    /// Of the files whose size is known.
+    /// The sum for all files of known size.
     public var totalBytes: UInt64
     /// The file that was just finished.
     public var finished: String?

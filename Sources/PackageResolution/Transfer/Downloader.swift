@@ -1,26 +1,25 @@
-// Getting files over http, https, ftp and file through libcurl: several at once, over several mirrors, each file from wherever
-// its right bytes can be had.
+// Fetches files over http, https, ftp and file with libcurl: several at once, each from any mirror that has the right content.
 import BuildStore
 internal import CCurl
 import Glibc
 import HostSystem
 import SystemPackage
 
-/// Fetches files. A destination holds the whole, right content or does not exist.
+/// Fetches files. A destination has the whole, correct content or does not exist.
 struct Downloader: Sendable {
-    /// Nothing but `file:` is asked then.
+    /// Whether only `file:` URLs may be fetched.
     var offline = false
     var cancellation = Cancellation()
 
-    /// What keeps libcurl from being used. It is loaded once, by whoever first needs it: before any other thread uses the library, as
-    /// curl_global_init(3) asks for.
-    static let problem: String? = discographer_curl_load().map { String(cString: $0) }
+    /// Why libcurl cannot be used; `nil` when it can. The first use loads it, before any other thread uses the library, as curl_global_init(3)
+    /// requires.
+    static let loadError: String? = discographer_curl_load().map { String(cString: $0) }
 
-    /// Blocks until all is there.
+    /// Blocks until all files are there.
     ///
     /// - Parameter progress: called a few times a second, and with each finished file.
-    /// - Returns: the mirror that each file came from; `nil` where it was there already.
-    /// - Throws: `DownloadError` with everything that could not be had, `CancellationError`.
+    /// - Returns: the mirror that each file came from; `nil` for a file that was there already.
+    /// - Throws: `DownloadError` with every file that could not be fetched, `CancellationError`.
     @discardableResult
     func fetch(_ downloads: [Download], progress: (FetchProgress) -> Void = { _ in }) throws -> [String?] {
         guard !downloads.isEmpty else { return [] }
@@ -30,7 +29,7 @@ struct Downloader: Sendable {
         progress(run.progress())
         try run.copyLocalFiles(cancellation, progress)
         if !run.isDone {
-            if let problem = Self.problem { throw DownloadError(failures: [problem]) }
+            if let loadError = Self.loadError { throw DownloadError(failures: [loadError]) }
             run.multi = discographer_curl_multi_init()
         }
         while !run.isDone {
@@ -43,19 +42,19 @@ struct Downloader: Sendable {
                 reported = now
                 progress(run.progress())
             }
-            // Where some ended others may begin: without waiting for the network.
+            // If a transfer has just ended, start the next one before polling.
             if active || !someEnded { discographer_curl_multi_poll(run.multi, Self.pollingMilliseconds) }
         }
         guard run.failures.isEmpty else { throw DownloadError(failures: run.failures) }
         return run.mirrors
     }
 
-    /// Also how long a cancelled fetch goes on.
+    /// A cancelled fetch ends after this time at the latest.
     private static let pollingMilliseconds: Int32 = 100
     private static let reportingInterval = Duration.milliseconds(250)
 }
 
-/// The state of one fetch: what waits, what runs, and how the mirrors did.
+/// The state of one fetch: waiting downloads, running transfers, and the record of each mirror.
 private struct FetchRun {
     private let downloads: [Download]
     /// libcurl's; `nil` until it is needed.
@@ -79,9 +78,9 @@ private struct FetchRun {
             if places.isEmpty {
                 let reason =
                     if let special = allowed.first { "\(SecretMask(download.options.secrets)(special.url)) is not a regular file" } else if offline {
-                        "it is not in the cache, and --offline forbids to ask for it"
+                        "it is not in the cache, and --offline forbids fetching it"
                     } else {
-                        "no place is known for it"
+                        "no URL is known for it"
                     }
                 failures.append("\(download.name): \(reason)")
             } else {
@@ -99,7 +98,7 @@ private struct FetchRun {
             finished: name)
     }
 
-    /// Files of this host's, as many at once as there are cores. What cannot be had like that waits for libcurl.
+    /// Copies files of this host, as many at once as there are cores. Files that cannot be copied wait for libcurl.
     mutating func copyLocalFiles(_ cancellation: Cancellation, _ report: (FetchProgress) -> Void) throws {
         let copies = waiting.enumerated().compactMap { position, attempt in
             LocalCopy(attempt.download).map { (position: position, copy: $0) }
@@ -119,10 +118,10 @@ private struct FetchRun {
         waiting = waiting.indices.filter { !made.contains($0) }.map { waiting[$0] }
     }
 
-    /// Enough for all cores, and few enough for a cancelled fetch to end soon.
+    /// Enough for all cores, but few enough that a cancelled fetch ends soon.
     private static let copiesAtOnce = 16
 
-    /// Begins as many of the waiting transfers as the options allow.
+    /// Starts as many of the waiting transfers as the options allow.
     mutating func start(_ now: ContinuousClock.Instant) {
         var later: [Attempt] = []
         for (position, attempt) in waiting.enumerated() {
@@ -139,8 +138,8 @@ private struct FetchRun {
         waiting = later
     }
 
-    /// The best of the places that are left: those whose mirror serves come before those whose mirror fails, and none gets more
-    /// transfers at once than it should while there are others. `nil`: later.
+    /// The best place that is left: mirrors that work come before mirrors that fail, and a mirror gets at most `transfersPerMirror`
+    /// transfers at once while there are others. `nil` when the download has to wait.
     private func place(for attempt: Attempt, _ now: ContinuousClock.Instant) -> Download.Place? {
         let isAlone = attempt.download.places.count == 1
         var lastChoice: Download.Place?
@@ -153,7 +152,7 @@ private struct FetchRun {
         return lastChoice
     }
 
-    /// - Returns: the attempt when it has to wait: another build fetches the same file.
+    /// - Returns: the attempt when it has to wait, because another build is fetching the same file.
     private mutating func begin(_ attempt: Attempt, _ place: Download.Place, _ now: ContinuousClock.Instant) -> Attempt? {
         var attempt = attempt
         let download = attempt.download
@@ -169,9 +168,9 @@ private struct FetchRun {
                 finish(download)
                 return nil
             }
-            // Whole already, or too long to be a beginning of the right bytes: either way there is nothing to add to it.
+            // It is complete, or too long to be the beginning of the right file: there is nothing to append.
             if file.size > 0, file.size >= download.size ?? .max {
-                if try isRight(file.path, download) {
+                if try hasExpectedChecksum(file.path, download) {
                     try file.commit()
                     finish(download)
                     return nil
@@ -193,7 +192,7 @@ private struct FetchRun {
         finishedBytes += download.size ?? 0
     }
 
-    private func isRight(_ path: FilePath, _ download: Download) throws -> Bool {
+    private func hasExpectedChecksum(_ path: FilePath, _ download: Download) throws -> Bool {
         try download.checksums.contains { try Checksum($0.algorithm, ofFile: path) == $0 }
     }
 
@@ -203,7 +202,7 @@ private struct FetchRun {
         return active > 0
     }
 
-    /// Takes care of the transfers that ended.
+    /// Handles the transfers that have ended.
     ///
     /// - Returns: whether there were any.
     mutating func collect(_ now: ContinuousClock.Instant, _ report: (FetchProgress) -> Void) -> Bool {
@@ -214,72 +213,74 @@ private struct FetchRun {
             guard let (attempt, place, transfer) = running.removeValue(forKey: handle) else { continue }
             someEnded = true
             standings[place.mirror]?.running -= 1
-            guard let problem = problem(of: transfer, result, attempt.download) else {
+            guard let failure = failure(of: transfer, result, attempt.download) else {
                 standings[place.mirror]?.succeeded()
                 mirrors[attempt.index] = place.mirror
                 finish(attempt.download)
                 report(progress(finished: attempt.download.name))
                 continue
             }
-            failed(attempt, place, transfer, problem, now)
+            failed(attempt, place, transfer, failure, now)
         }
         return someEnded
     }
 
-    /// Checks what came and puts it in place, or says what is wrong with it.
-    private func problem(of transfer: Transfer, _ result: CURLcode, _ download: Download) -> TransferProblem? {
-        if let problem = transfer.problem(result) { return problem }
+    /// Checks the file and moves it to its destination.
+    ///
+    /// - Returns: why that is not possible; `nil` when it was done.
+    private func failure(of transfer: Transfer, _ result: CURLcode, _ download: Download) -> TransferFailure? {
+        if let failure = transfer.failure(result) { return failure }
         let file = transfer.file
         if let size = download.size, file.size < size {
-            // A server may also answer a wish for the rest with nothing at all.
-            if transfer.resumedAt == file.size && file.size > 0 { return TransferProblem(.resumption, "") }
-            return TransferProblem(.passing, "it ends after \(file.size) of \(size) bytes")
+            // A server may answer a request for the rest with nothing at all.
+            if transfer.resumedAt == file.size && file.size > 0 { return TransferFailure(.resumption, "") }
+            return TransferFailure(.passing, "it ends after \(file.size) of \(size) bytes")
         }
         do {
-            if !download.checksums.isEmpty, !(try isRight(file.path, download)) {
-                // The beginning may be another mirror's, or an older build's.
-                if transfer.resumedAt > 0 { return TransferProblem(.resumption, "") }
+            if !download.checksums.isEmpty, !(try hasExpectedChecksum(file.path, download)) {
+                // The beginning may come from another mirror or an older build.
+                if transfer.resumedAt > 0 { return TransferFailure(.resumption, "") }
                 let expected = download.checksums.map(\.description).joined(separator: " or ")
                 let found = try Checksum(download.checksums[0].algorithm, ofFile: file.path)
-                return TransferProblem(.mirror, "wrong bytes: the checksum is \(found), the metadata says \(expected)")
+                return TransferFailure(.mirror, "wrong content: the checksum is \(found); expected \(expected)")
             }
             try file.commit()
             return nil
         } catch {
-            return TransferProblem(.host, "\(file.path): \(error)")
+            return TransferFailure(.host, "\(file.path): \(error)")
         }
     }
 
     private mutating func failed(
-        _ attempt: Attempt, _ place: Download.Place, _ transfer: Transfer, _ problem: TransferProblem,
+        _ attempt: Attempt, _ place: Download.Place, _ transfer: Transfer, _ failure: TransferFailure,
         _ now: ContinuousClock.Instant
     ) {
         let file = transfer.file
-        // What broke off is a beginning for whoever comes next, and a mirror that sent nothing has spoilt nothing.
+        // Keep the bytes of an interrupted transfer, so that the next one continues there. A mirror that sent nothing has not changed them.
         let isOfUse =
-            file.size > 0 && (problem.kind == .passing || problem.kind == .mirror && file.size == transfer.resumedAt)
+            file.size > 0 && (failure.kind == .passing || failure.kind == .mirror && file.size == transfer.resumedAt)
         if !isOfUse || attempt.download.checksums.isEmpty { file.remove() }
         let mask = SecretMask(attempt.download.options.secrets)
-        switch problem.kind {
+        switch failure.kind {
         case .resumption:
-            // No mirror's fault: the same place again, from the beginning.
+            // Not the mirror's fault: try the same place again from the beginning.
             waiting.insert(attempt, at: 0)
             return
         case .host:
-            failures.append("\(attempt.download.name): \(mask(problem.words))")
+            failures.append("\(attempt.download.name): \(mask(failure.words))")
             return
         case .passing, .mirror:
-            standings[place.mirror]?.failed(hard: problem.kind == .passing)
+            standings[place.mirror]?.failed(hard: failure.kind == .passing)
             var attempt = attempt
-            attempt.failed(at: place, mask("\(place.url): \(problem.words)"), mayPass: problem.kind == .passing, now)
+            attempt.failed(at: place, mask("\(place.url): \(failure.words)"), mayPass: failure.kind == .passing, now)
             guard attempt.places.isEmpty else { return waiting.append(attempt) }
             failures.append(
                 "\(attempt.download.name) cannot be fetched:\n"
-                    + attempt.problems.map { "  \($0)" }.joined(separator: "\n"))
+                    + attempt.failures.map { "  \($0)" }.joined(separator: "\n"))
         }
     }
 
-    /// Frees everything; what was fetched so far of unfinished files stays for the next build.
+    /// Frees everything. Unfinished files stay for the next build.
     mutating func end() {
         for (handle, one) in running {
             discographer_curl_multi_remove_handle(multi, handle)
@@ -290,17 +291,17 @@ private struct FetchRun {
     }
 }
 
-/// How a mirror did during one fetch.
+/// The record of a mirror during one fetch.
 private struct MirrorStanding {
     var running = 0
     private var failures = 0
 
-    /// librepo leaves a mirror after as many failures without a success (LRO_ALLOWEDMIRRORFAILURES).
+    /// librepo gives up a mirror after this many failures without a success (LRO_ALLOWEDMIRRORFAILURES).
     private static let allowedFailures = 4
 
     var isBad: Bool { failures >= Self.allowedFailures }
 
-    /// - Parameter hard: it does not answer or breaks off, rather than that it lacks a file.
+    /// - Parameter hard: whether the mirror does not answer or breaks off, rather than lacks a file.
     mutating func failed(hard: Bool) { failures += hard ? Self.allowedFailures : 1 }
 
     mutating func succeeded() { failures = 0 }

@@ -8,14 +8,14 @@ struct KeyStore: Sendable {
     var folder: FilePath
     var downloader: Downloader
 
-    /// Seconds after which a key is asked for again: keys change seldom, and the machines of a batch share them.
+    /// Seconds after which a key is fetched again. Keys change rarely, and the machines of a batch share them.
     private static let lifetime = 3600
     private static let beginning = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
     private static let end = "-----END PGP PUBLIC KEY BLOCK-----"
 
-    /// The repositories' keys, fetched; each path once. Blocks.
+    /// Fetches the keys of repositories; each path is returned once. Blocks.
     ///
-    /// - Throws: `DownloadError` with every key that cannot be had and is not known from before.
+    /// - Throws: `DownloadError` with every key that cannot be fetched and is not in the cache.
     func keys(of repositories: [Repository]) throws -> [FilePath] {
         var paths: [FilePath] = []
         var failures: [String] = []
@@ -33,7 +33,7 @@ struct KeyStore: Sendable {
         return paths
     }
 
-    /// The text, such as an error, in which keys go by their URLs and not by where they are kept.
+    /// Replaces the cache paths of keys in a text, such as an error, by their URLs.
     func naming(keysOf repositories: [Repository], in text: String) -> String {
         repositories.reduce(into: text) { text, repository in
             for url in repository.keys {
@@ -43,7 +43,7 @@ struct KeyStore: Sendable {
         }
     }
 
-    /// Where a key is kept, and its URL for people.
+    /// Where a key is kept, and its URL without secrets for messages.
     private func place(of url: String, of repository: Repository) throws -> (path: FilePath, shown: String) {
         let shown = SecretMask(repository.transfer.secrets)(url)
         return (folder.appending(try Identity(stage: "key", version: 2, of: shown).short), shown)
@@ -60,11 +60,11 @@ struct KeyStore: Sendable {
                     name: "key of \(repository.id)", places: [.init(mirror: url, url: url)], destination: fetched,
                     checksums: [], size: nil, options: repository.transfer)
             ])
-            // One that lost its end would be kept, and be in the way for an hour.
-            if let defect = Self.defect(of: fetched) { throw DownloadError(failures: ["key of \(repository.id): \(shown) \(defect)"]) }
+            // A truncated key would stay cached for an hour.
+            if let reason = Self.invalidReason(of: fetched) { throw DownloadError(failures: ["key of \(repository.id): \(shown) \(reason)"]) }
             guard rename(fetched.string, path.string) == 0 else { throw Errno(rawValue: errno) }
-        } catch is DownloadError where Self.defect(of: path) == nil && !url.lowercased().hasPrefix("file:") {
-            // A key server's bad day is no reason not to build with the key that is known.
+        } catch is DownloadError where Self.invalidReason(of: path) == nil && !url.lowercased().hasPrefix("file:") {
+            // Use the cached key when the key server does not answer.
         }
         return path
     }
@@ -72,13 +72,13 @@ struct KeyStore: Sendable {
     private func isFresh(_ path: FilePath) -> Bool {
         var status = stat()
         guard stat(path.string, &status) == 0 else { return false }
-        return time(nil) - status.st_mtim.tv_sec < Self.lifetime && Self.defect(of: path) == nil
+        return time(nil) - status.st_mtim.tv_sec < Self.lifetime && Self.invalidReason(of: path) == nil
     }
 
-    /// What a file lacks of armoured keys (RFC 4880 section 6.2), such as one that was written when the power went.
-    private static func defect(of path: FilePath) -> String? {
+    /// Why a file is not a list of armoured keys (RFC 4880 section 6.2); `nil` when it is. A power cut may have truncated it.
+    private static func invalidReason(of path: FilePath) -> String? {
         let text = String(decoding: (try? readBytes(path)) ?? [], as: UTF8.self)
         let keys = text.ranges(of: beginning).count
-        return keys == 0 ? "is no armoured public key" : text.ranges(of: end).count == keys ? nil : "has no end"
+        return keys == 0 ? "is not an armoured public key" : text.ranges(of: end).count == keys ? nil : "is truncated"
     }
 }

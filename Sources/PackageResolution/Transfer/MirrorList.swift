@@ -1,4 +1,4 @@
-// Where a repository can be had: the lists of mirrors that mirrorlist and metalink lead to, by librepo's rules.
+// The lists of mirrors behind mirrorlist and metalink, read by librepo's rules.
 import BuildStore
 import Foundation
 import FoundationXML
@@ -7,12 +7,12 @@ import FoundationXML
 struct MirrorList: Hashable, Sendable {
     /// Base URLs in order of preference, each with a slash at its end.
     var baseURLs: [String] = []
-    /// Those that repomd.xml may have, when a metalink says; none otherwise.
+    /// The checksums that a metalink allows for repomd.xml; empty without a metalink.
     var metadataChecksums: [Checksum] = []
 
     init() {}
 
-    /// A text as mirrorlist= leads to: a base URL a line, or a metalink (yum took both there, and so does dnf).
+    /// The content of a mirrorlist URL: one base URL per line, or a metalink (yum and dnf accept both).
     ///
     /// - Throws: `MetadataError` for a metalink that cannot be read.
     init(text: String) throws {
@@ -35,21 +35,21 @@ struct MirrorList: Hashable, Sendable {
         parser.delegate = reader
         guard parser.parse(), reader.hasFile else {
             let reason = parser.parserError.map { _ in "not well-formed at line \(parser.lineNumber)" }
-            throw MetadataError(problems: [reason ?? "it says nothing of repomd.xml"])
+            throw MetadataError(reasons: [reason ?? "it does not mention repomd.xml"])
         }
         let suffix = "repodata/repomd.xml"
-        // The order of equals is the list's own: sort(by:) is not promised to keep it.
+        // Entries of equal preference keep the list's order, which sort(by:) does not promise.
         let ordered = reader.urls.enumerated().sorted { ($1.element.preference, $0.offset) < ($0.element.preference, $1.offset) }
         baseURLs = ordered.map(\.element.url).compactMap { url in
             Self.baseURL(url.hasSuffix(suffix) ? String(url.dropLast(suffix.count)) : url)
         }
         metadataChecksums = reader.versions.compactMap { hashes in
-            // The best of each version, as librepo takes it.
+            // Like librepo, take the strongest checksum of each version.
             hashes.max { Self.strength($0.algorithm) < Self.strength($1.algorithm) }
         }
     }
 
-    /// `nil` for what cannot be fetched from, such as rsync.
+    /// `nil` for schemes that cannot be fetched, such as rsync.
     private static func baseURL(_ text: String) -> String? {
         let url = text.hasPrefix("/") ? "file://" + text : text
         guard let scheme = url.range(of: "://"), ["http", "https", "ftp", "file"].contains(url[..<scheme.lowerBound].lowercased())
@@ -62,10 +62,10 @@ struct MirrorList: Hashable, Sendable {
     }
 }
 
-/// Collects what a metalink says of repomd.xml.
+/// Collects what a metalink says about repomd.xml.
 private final class MetalinkReader: NSObject, XMLParserDelegate {
     private(set) var urls: [(url: String, preference: Int)] = []
-    /// The checksums of repomd.xml, and of each of its alternates: earlier versions that are still good.
+    /// The checksums of repomd.xml, and of each of its alternates: earlier versions that are still valid.
     private(set) var versions: [[Checksum]] = []
     private(set) var hasFile = false
     private var isInFile = false
@@ -80,7 +80,7 @@ private final class MetalinkReader: NSObject, XMLParserDelegate {
         self.attributes = attributes
         switch element {
         case "file":
-            // Only the first of that name counts.
+            // Only the first file of that name counts.
             isInFile = attributes["name"] == "repomd.xml" && !hasFile
             if isInFile { (hasFile, versions) = (true, [[]]) }
         case "mm0:alternate": if isInFile { versions.append([]) }
@@ -95,7 +95,7 @@ private final class MetalinkReader: NSObject, XMLParserDelegate {
         switch element {
         case "file": isInFile = false
         case "hash":
-            // Version 4 says `sha-256`.
+            // Version 4 writes `sha-256`.
             guard let type = attributes["type"]?.lowercased().replacing("-", with: ""),
                 let algorithm = Checksum.Algorithm(rawValue: type == "sha" ? "sha1" : type)
             else { return }

@@ -5,10 +5,10 @@ import Glibc
 public import HostSystem
 public import SystemPackage
 
-/// A package that stays where it is, on this host.
+/// A package that is used in its own place on this host.
 public struct LocalPackage: Hashable, Sendable {
     public var path: FilePath
-    /// The file that had the right checksum.
+    /// Identifies the file whose checksum was checked.
     public var identity: FileIdentity
 }
 
@@ -22,7 +22,7 @@ public struct PackageFetcher: Sendable {
         metadata = MetadataStore(folder: cachePath.appending("repositories"), access: access)
     }
 
-    /// Where a package's file is once it was fetched; a local package stays where it is.
+    /// Where the file of a package is after the fetch; a local package stays in its own place.
     public func path(of package: TransactionPackage) -> FilePath {
         guard let checksum = package.checksum, let name = FilePath(package.location).lastComponent else {
             return FilePath(package.location)
@@ -31,12 +31,12 @@ public struct PackageFetcher: Sendable {
             .appending(name.kind == .regular ? name.string : package.nevra)
     }
 
-    /// Fetches what is not in the store yet, several at once; every byte is checked against the metadata's checksum.
+    /// Fetches packages that are not in the store, several at once. Every byte is checked against the metadata's checksum.
     ///
-    /// - Parameter inPlace: whether packages of repositories on this host (`file:`) stay where they are, as with dnf: copying the demo's 180
-    ///   (219 MB) took 0.4 s on two cores, which is the memory for the second copy. They are looked at anew each time.
-    /// - Returns: where those are, by their places in the store.
-    /// - Throws: `DownloadError` with every package that could not be had and each mirror's reason, `CancellationError`.
+    /// - Parameter inPlace: whether packages of repositories on this host (`file:`) stay in their own places, as with dnf. Copying the demo's
+    ///   180 packages (219 MB) took 0.4 s on two cores. Their checksums are checked each time.
+    /// - Returns: the packages that stay in their own places, by their paths in the store.
+    /// - Throws: `DownloadError` with every package that could not be fetched and each mirror's reason, `CancellationError`.
     @discardableResult public func fetch(
         _ packages: [TransactionPackage], from repositories: [Repository], inPlace: Bool = false,
         progress: @escaping @Sendable (FetchProgress) -> Void
@@ -45,7 +45,7 @@ public struct PackageFetcher: Sendable {
             let places = Dictionary(repositories.map { ($0.id, $0) }) { first, _ in first }
             let boot = try beginningOfBoot()
             let missing = Set(packages).filter { $0.checksum != nil && !isThere($0, boot: boot) }.sorted { $0.nevra < $1.nevra }
-            // A mirror list is asked once, and only when a package of its repository is missing.
+            // A mirror list is fetched once, and only when a package of its repository is missing.
             var mirrors: [String: [String]] = [:]
             for id in Set(missing.map(\.repository)) {
                 guard let repository = places[id] else { continue }
@@ -80,8 +80,8 @@ public struct PackageFetcher: Sendable {
         return Dictionary(zip(candidates, found).compactMap { candidate, local in local.map { (candidate.0, $0) } }) { first, _ in first }
     }
 
-    /// A file that lost its end or its content, such as when the power went, is fetched again. What this boot wrote the kernel has; what is older is
-    /// read once, and is as good as new then.
+    /// Whether a package is in the store; a damaged file is removed. A power cut may have damaged files of an earlier boot, so their
+    /// checksums are checked once; after that they count as files of this boot.
     private func isThere(_ package: TransactionPackage, boot: timespec) -> Bool {
         var status = stat()
         let path = path(of: package)
@@ -98,7 +98,7 @@ public struct PackageFetcher: Sendable {
         return false
     }
 
-    /// When this boot of the host first came to the store, by the clock of its file system.
+    /// When this boot of the host first used the store, by the clock of the store's file system.
     ///
     /// - Throws: `FileError`.
     private func beginningOfBoot() throws -> timespec {
@@ -113,11 +113,11 @@ public struct PackageFetcher: Sendable {
         return status.st_ctim
     }
 
-    /// In the store, what `currentBoot` was.
+    /// The file in the store that holds the last value of `currentBoot`.
     public static let bootName = "boot"
 
-    /// Makes the folder hold these packages and no others: as hard links, or as copies (that share their blocks where the file
-    /// system can) when the folder is on another file system than the store; as symbolic links those that stay where they are.
+    /// Makes the folder hold exactly these packages: hard links into the store, or copies (with shared blocks where possible) when the
+    /// folder is on another file system, and symbolic links to packages that stay in their own places.
     ///
     /// - Throws: `FileError`.
     public func link(
@@ -153,14 +153,14 @@ public struct PackageFetcher: Sendable {
         }
     }
 
-    /// The armoured public keys of the repositories that ask gpgcheck, fetched.
+    /// Fetches the armoured public keys of the repositories that have gpgcheck=1.
     ///
-    /// - Parameter all: those of all repositories: local packages are checked too (localpkg_gpgcheck).
+    /// - Parameter all: fetch those of all repositories, because local packages are checked too (localpkg_gpgcheck).
     public func keys(of repositories: [Repository], all: Bool = false) async throws -> [FilePath] {
         try await metadata.blocking { try metadata.keys.keys(of: repositories.filter { all || $0.gpgcheck }) }
     }
 
-    /// The text of an error in which keys go by their URLs, and not by where the cache has them.
+    /// Replaces the cache paths of keys in the text of an error by their URLs.
     public func naming(keysOf repositories: [Repository], in text: String) -> String {
         metadata.keys.naming(keysOf: repositories, in: text)
     }

@@ -1,5 +1,5 @@
-// A file while it is fetched. It lies beside its destination as `NAME.partial`, locked, so that two builds never write to
-// one, and stays when a build ends early: the next one goes on from there.
+// A file that is being fetched. It is beside its destination as `NAME.partial`, and locked, so that two builds never write to it at once.
+// It stays when a build ends early, and the next build continues it.
 import Glibc
 import HostSystem
 import SystemPackage
@@ -8,12 +8,12 @@ final class PartialFile {
     let path: FilePath
     private let destination: FilePath
     private let descriptor: FileDescriptor
-    /// Bytes in it.
+    /// How many bytes it has.
     private(set) var size: UInt64
 
     /// `nil` when another build is fetching it.
     ///
-    /// - Parameter resumes: whether what an earlier build left is of use; only what has a checksum can be put together from pieces.
+    /// - Parameter resumes: whether to continue a file of an earlier build. Only a file with a checksum can be put together from pieces.
     /// - Throws: `Errno` of open(2).
     init?(of destination: FilePath, resumes: Bool) throws {
         self.destination = destination
@@ -34,7 +34,7 @@ final class PartialFile {
             }
             var held = stat()
             var named = stat()
-            // Whoever held the lock before may have put the file in place, or removed it: then the lock is of nothing.
+            // The process that held the lock before may have moved or removed the file; then this lock protects nothing.
             if fstat(opened.rawValue, &held) == 0, lstat(path.string, &named) == 0, held.st_ino == named.st_ino {
                 descriptor = opened
                 size = UInt64(held.st_size)
@@ -57,7 +57,8 @@ final class PartialFile {
 
     /// Copies a regular file, by the kernel alone where the file systems allow it.
     ///
-    /// - Throws: `Errno`; `Errno.invalidArgument` for what is no file of that size, or of a size that nobody expects.
+    /// - Throws: `Errno`; `Errno.invalidArgument` when the source is not a regular file of that size or, without a size, is larger than
+    ///   `Transfer.mostBytesOfUnknownSize`.
     func fill(from source: FilePath, size wanted: UInt64?) throws {
         let input = try FileDescriptor.open(source, .readOnly, options: [.nonBlocking, .closeOnExec])
         try input.closeAfter {
@@ -71,14 +72,14 @@ final class PartialFile {
         }
     }
 
-    /// Begins anew.
+    /// Empties the file.
     func clear() throws {
         guard ftruncate(descriptor.rawValue, 0) == 0 else { throw Errno(rawValue: errno) }
         try descriptor.seek(offset: 0, from: .start)
         size = 0
     }
 
-    /// Puts the file in its place.
+    /// Moves the file to its destination.
     func commit() throws {
         guard rename(path.string, destination.string) == 0 else { throw Errno(rawValue: errno) }
     }

@@ -4,7 +4,7 @@ internal import CCurl
 import Glibc
 import SystemPackage
 
-/// Owns a handle of libcurl's easy interface; freed with this object, which must have left the multi handle then.
+/// Owns a handle of libcurl's easy interface, which is freed with this object. It must not be in the multi handle any more then.
 final class Transfer {
     let handle: UnsafeMutableRawPointer
     let file: PartialFile
@@ -12,9 +12,9 @@ final class Transfer {
     let resumedAt: UInt64
     private let mostBytes: UInt64
     private let errorBuffer = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
-    private var problem: TransferProblem?
+    private var failure: TransferFailure?
 
-    /// Without a size in the metadata: repomd.xml, mirror lists and keys are far smaller.
+    /// The limit for files without a size in the metadata: repomd.xml, mirror lists and keys are far smaller.
     static let mostBytesOfUnknownSize: UInt64 = 64 << 20
 
     /// - Throws: `Errno.noMemory`.
@@ -35,7 +35,7 @@ final class Transfer {
             }, Unmanaged.passUnretained(self).toOpaque())
         set(CURLOPT_URL, url)
         set(CURLOPT_NOSIGNAL, 1)
-        // A name that is being looked up does not keep a cancelled build waiting.
+        // A cancelled build does not wait for the look-up of a name.
         set(CURLOPT_QUICK_EXIT, 1)
         set(CURLOPT_FAILONERROR, 1)
         set(CURLOPT_FOLLOWLOCATION, 1)
@@ -104,50 +104,50 @@ final class Transfer {
 
     private func take(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard file.size + UInt64(bytes.count) <= mostBytes else {
-            problem = TransferProblem(.mirror, "more than the \(mostBytes) bytes that it should have")
+            failure = TransferFailure(.mirror, "it has more than the expected \(mostBytes) bytes")
             return false
         }
         do {
             try file.append(bytes)
             return true
         } catch {
-            problem = TransferProblem(.host, "\(file.path) cannot be written: \(error)")
+            failure = TransferFailure(.host, "\(file.path) cannot be written: \(error)")
             return false
         }
     }
 
-    /// What is wrong with a transfer that ended; `nil` when all that the server meant to send is here.
-    func problem(_ result: CURLcode) -> TransferProblem? {
-        if let problem { return problem }
+    /// Why a transfer that ended has failed; `nil` when everything that the server sent has arrived.
+    func failure(_ result: CURLcode) -> TransferFailure? {
+        if let failure { return failure }
         guard result != CURLE_OK else { return nil }
         let message = String(cString: errorBuffer)
         let words = message.isEmpty ? String(cString: discographer_curl_easy_strerror(result)) : message
         switch result {
         case CURLE_HTTP_RETURNED_ERROR:
             let code = discographer_curl_response_code(handle)
-            // Request Timeout, Too Many Requests, and what the server itself calls its own trouble (RFC 9110 §15.5, §15.6).
-            return TransferProblem(code == 408 || code == 429 || code >= 500 ? .passing : .mirror, words)
+            // Request Timeout, Too Many Requests, and errors of the server (RFC 9110 §15.5, §15.6).
+            return TransferFailure(code == 408 || code == 429 || code >= 500 ? .passing : .mirror, words)
         case CURLE_RANGE_ERROR, CURLE_BAD_DOWNLOAD_RESUME:
-            return TransferProblem(.resumption, words)
+            return TransferFailure(.resumption, words)
         case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_CONNECT, CURLE_PARTIAL_FILE,
             CURLE_OPERATION_TIMEDOUT, CURLE_GOT_NOTHING, CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_HTTP2,
             CURLE_HTTP2_STREAM, CURLE_SSL_CONNECT_ERROR:
-            return TransferProblem(.passing, words)
-        default: return TransferProblem(.mirror, words)
+            return TransferFailure(.passing, words)
+        default: return TransferFailure(.mirror, words)
         }
     }
 }
 
-/// Why a transfer did not bring its file.
-struct TransferProblem {
+/// Why a transfer failed.
+struct TransferFailure {
     enum Kind {
-        /// The same place may do better in a moment: it could not be reached, broke off or was busy.
+        /// The same place may work in a moment: it could not be reached, broke off or was busy.
         case passing
-        /// The place does not have the file, or has another.
+        /// The place does not have the file, or has another one.
         case mirror
-        /// What was there already does not go with what the place has.
+        /// The beginning that was there already does not fit the file of the place.
         case resumption
-        /// This machine's own: another place would not help.
+        /// The failure is this machine's; another place would not help.
         case host
     }
 

@@ -2,22 +2,22 @@ public import ConfigurationTree
 import SystemPackage
 
 /// One reason why a machine has no transaction, in terms of what its owner can edit.
-public struct ResolutionProblem: Hashable, Sendable, CustomStringConvertible {
-    /// The lines that asked for what cannot be had; empty when it is no line's fault.
+public struct ResolutionDiagnostic: Hashable, Sendable, CustomStringConvertible {
+    /// The lines at fault; empty when no line is.
     public var locations: [SourceLocation]
     /// What is wrong, in one line.
     public var message: String
-    /// How that came about, a sentence a step: from what was asked for down to what cannot be.
+    /// The steps that led there, one sentence each: from the request down to the contradiction.
     public var because: [String]
-    /// What would help, each alone.
+    /// What would help; each one is enough.
     public var waysOut: [String]
-    /// What hides packages that would do.
+    /// What hides suitable packages.
     var hiddenBy: [HiddenPackages.Cause] = []
-    /// Where best=1 is written, when an older version might do.
+    /// Where best=1 is written, when an older version might fit.
     var best: SourceLocation?
-    /// What the solver says would help; those that do become ways out.
+    /// The solver's proposals; those that help become ways out.
     var proposals: [Proposal] = []
-    /// What is worth a try where one of `proposals` does not help.
+    /// Proposals to try when one of `proposals` does not help.
     var otherProposals: [Proposal] = []
 
     public init(
@@ -31,7 +31,7 @@ public struct ResolutionProblem: Hashable, Sendable, CustomStringConvertible {
 
     /// `file:line: error: what is wrong`, then the steps, then the ways out.
     public var description: String {
-        // Names of packages, groups and modules are others' text: none of them makes a line of its own. What is no line's fault may have lines.
+        // Names of packages, groups and modules come from repositories and must not add lines. A message without location may have several.
         var lines = [(locations.first.map { "\($0): error: " } ?? "") + message.printable(keepingLines: locations.isEmpty)]
         lines += because.prefix(Self.mostSteps).map { "  - \($0.printable())" }
         if because.count > Self.mostSteps { lines.append("  - and \(because.count - Self.mostSteps) more steps") }
@@ -43,15 +43,15 @@ public struct ResolutionProblem: Hashable, Sendable, CustomStringConvertible {
         return lines.joined(separator: "\n")
     }
 
-    /// What a person still reads; `--json` has them all.
+    /// More steps are hard to read; `--json` has them all.
     private static let mostSteps = 24
 }
 
-extension [ResolutionProblem] {
-    /// As somebody goes through the files.
-    var inOrderOfLines: [ResolutionProblem] {
+extension [ResolutionDiagnostic] {
+    /// Sorted by file and line.
+    var inOrderOfLines: [ResolutionDiagnostic] {
         sorted { left, right in
-            func order(_ one: ResolutionProblem) -> (String, Int) {
+            func order(_ one: ResolutionDiagnostic) -> (String, Int) {
                 (one.locations.first?.file.string ?? "", one.locations.first?.line ?? 0)
             }
             return order(left) < order(right)
@@ -59,14 +59,14 @@ extension [ResolutionProblem] {
     }
 }
 
-/// Why there is no transaction; every problem at once.
+/// Why there is no transaction, with all diagnostics at once.
 public struct ResolutionError: Error, CustomStringConvertible {
-    public var problems: [ResolutionProblem]
+    public var diagnostics: [ResolutionDiagnostic]
 
-    public init(_ problems: [ResolutionProblem]) { self.problems = problems }
+    public init(_ diagnostics: [ResolutionDiagnostic]) { self.diagnostics = diagnostics }
 
-    /// Problems that are texts already.
-    public init(problems: [String]) { self.problems = problems.map { ResolutionProblem($0) } }
+    /// Diagnostics that are complete texts.
+    public init(problems: [String]) { diagnostics = problems.map { ResolutionDiagnostic($0) } }
 
-    public var description: String { problems.map(\.description).joined(separator: "\n") }
+    public var description: String { diagnostics.map(\.description).joined(separator: "\n") }
 }

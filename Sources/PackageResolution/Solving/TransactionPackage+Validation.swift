@@ -1,10 +1,10 @@
-// What metadata and locks may say of a package. Whoever wrote them may be wrong, or mean harm.
+// Checks what metadata and locks say about a package: they may be wrong or malicious.
 import ConfigurationTree
 import SystemPackage
 
 extension TransactionPackage {
-    /// Why the package can be neither fetched nor checked, or what about it cannot be true; `nil` when all is well.
-    var defect: String? {
+    /// Why the package cannot be fetched or checked, or what about it cannot be true; `nil` when it is valid.
+    var invalidReason: String? {
         let parts = [("name", name), ("version", version), ("release", release), ("architecture", architecture)]
         // They become parts of file names.
         for (part, text) in parts where text.unicodeScalars.contains(where: { $0 == "/" || $0.value <= 0x20 || $0.value == 0x7f }) {
@@ -12,16 +12,16 @@ extension TransactionPackage {
         }
         if name.isEmpty { return "it has no name" }
         for size in [downloadSize, installedSize] where size > Self.largest {
-            return "its size is said to be \(size.bytes) bytes"
+            return "its size is \(size.bytes) bytes; expected at most 256 TiB"
         }
         guard repository != localRepositoryID else { return nil }
         guard let file = FilePath(location).lastComponent, file.kind == .regular else {
-            return location.isEmpty ? "nothing says where it is (location)" : "its location '\(location)' is no file's"
+            return location.isEmpty ? "it has no location" : "its location '\(location)' is not a file name"
         }
-        return checksum == nil ? "it has no checksum, so that its bytes cannot be checked" : nil
+        return checksum == nil ? "it has no checksum, so its content cannot be checked" : nil
     }
 
-    /// 256 TiB: no file system of today takes a larger file, and thousands of such sizes can be added up.
+    /// 256 TiB: far larger than any package, and thousands of such sizes can be added without overflow.
     private static let largest = ByteCount(1 << 48)
 }
 
@@ -29,7 +29,7 @@ extension Transaction {
     /// - Throws: `ResolutionError` with every package that repositories describe wrongly.
     func checkDescriptions() throws {
         let problems = packages.compactMap { package in
-            package.defect.map { "the metadata of \(package.repository) is wrong: \(package.nevra): \($0)".printable() }
+            package.invalidReason.map { "the metadata of \(package.repository) is wrong: \(package.nevra): \($0)".printable() }
         }
         guard problems.isEmpty else { throw ResolutionError(problems: problems) }
     }

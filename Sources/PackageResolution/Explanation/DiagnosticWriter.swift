@@ -1,65 +1,64 @@
-// The solver's problems in the words of `packages` and the yum configuration.
+// Explains why there is no transaction in terms of `packages` and the yum configuration.
 internal import CSolv
 import ConfigurationTree
 import SystemPackage
 
 extension PackagePool {
-    /// Each of the solver's problems: the chain of requirements that led there, what hides the packages that would do, and the
-    /// ways out. The solver is of no use afterwards.
-    func problems(
+    /// A diagnostic for each of the solver's problems: the chain of requirements that led there, what hides suitable packages, and the ways
+    /// out. The solver cannot be used afterwards.
+    func diagnostics(
         of solver: UnsafeMutablePointer<Solver>, _ job: borrowing SolverJob, _ request: ResolutionRequest
-    ) -> [ResolutionProblem] {
+    ) -> [ResolutionDiagnostic] {
         let all = SolverFacts.all(of: solver, job, in: self)
         return withEverythingVisible { isHidden in
-            let words = ProblemWords(pool: self, request: request, isHidden: isHidden)
-            return all.map(words.problem)
+            let writer = DiagnosticWriter(pool: self, request: request, isHidden: isHidden)
+            return all.map(writer.diagnostic)
         }
     }
 
-    /// Requests that no package or group fits. Jobs and solvers are of no use afterwards.
-    func problems(unknown requests: [PackageRequest], _ request: ResolutionRequest) -> [ResolutionProblem] {
+    /// Diagnostics for requests that no package or group fits. Jobs and solvers cannot be used afterwards.
+    func diagnostics(unknown requests: [PackageRequest], _ request: ResolutionRequest) -> [ResolutionDiagnostic] {
         guard !requests.isEmpty else { return [] }
         return withEverythingVisible { isHidden in
-            let words = ProblemWords(pool: self, request: request, isHidden: isHidden)
+            let writer = DiagnosticWriter(pool: self, request: request, isHidden: isHidden)
             let names = NearMisses.Names(requests.contains { $0.kind == .install } ? packageNames : [])
             return requests.enumerated().map { number, one in
-                guard one.kind != .group else { return problem(unknownGroup: one) }
-                return words.problem(unknown: one, among: number < Self.mostSuggestions ? names : nil)
+                guard one.kind != .group else { return diagnostic(unknownGroup: one) }
+                return writer.diagnostic(unknown: one, among: number < Self.mostSuggestions ? names : nil)
             }
         }
     }
 
-    /// Packages of profiles that no repository has, or that are hidden. Jobs and solvers are of no use afterwards.
-    func problems(absent members: [AbsentMember], _ request: ResolutionRequest) -> [ResolutionProblem] {
+    /// Diagnostics for packages of profiles that no repository has or that are hidden. Jobs and solvers cannot be used afterwards.
+    func diagnostics(absent members: [AbsentMember], _ request: ResolutionRequest) -> [ResolutionDiagnostic] {
         guard !members.isEmpty else { return [] }
         return withEverythingVisible { isHidden in
-            let words = ProblemWords(pool: self, request: request, isHidden: isHidden)
-            return members.map(words.problem)
+            let writer = DiagnosticWriter(pool: self, request: request, isHidden: isHidden)
+            return members.map(writer.diagnostic)
         }
     }
 
-    /// Nobody mends so many one by one, and finding out what was meant takes a millisecond each.
+    /// Finding similar names takes a millisecond for each request, so only the first ones get suggestions.
     private static let mostSuggestions = 200
 
     /// Without groups and other things that libsolv makes solvables of.
     var packageNames: [String] {
-        Set((2..<pool.pointee.nsolvables).filter(isPackage).map { pool.pointee.solvables[Int($0)].name })
-            .map { String(cString: pool_id2str(pool, $0)) }
+        Set(solvableIDs.filter(isPackage).map(nameID(of:))).map(string)
     }
 
     /// A request for a module or a comps group that no repository has.
-    private func problem(unknownGroup one: PackageRequest) -> ResolutionProblem {
-        if let hint = moduleMetadata?.hint(for: one.spec, where: runs) { return ResolutionProblem(at: [one.location], "'@\(one.spec)': \(hint)") }
+    private func diagnostic(unknownGroup one: PackageRequest) -> ResolutionDiagnostic {
+        if let hint = moduleMetadata?.hint(for: one.spec, where: runs) { return ResolutionDiagnostic(at: [one.location], "'@\(one.spec)': \(hint)") }
         let groups = (try? groups()).map { $0.groups.map(\.id) + $0.environments.map(\.id) } ?? []
         let names = Set(groups + (moduleMetadata?.streams.map(\.module) ?? []))
         let near = NearMisses.of(one.spec, among: names).map { "'@\($0)'" }
         let hint = names.isEmpty ? "; no repository has any group" : near.isEmpty ? "" : "; did you mean \(near.alternatives)?"
-        return ResolutionProblem(at: [one.location], "no repository has the group '@\(one.spec)'\(hint)")
+        return ResolutionDiagnostic(at: [one.location], "no repository has the group '@\(one.spec)'\(hint)")
     }
 }
 
-/// Turns what the solver knows into sentences. Everything is visible in the pool while it works.
-struct ProblemWords {
+/// Turns the solver's facts into sentences. Everything is visible in the pool while it works.
+struct DiagnosticWriter {
     let pool: PackagePool
     let request: ResolutionRequest
     let hidden: HiddenPackages
@@ -72,25 +71,25 @@ struct ProblemWords {
         places = ShortPlaces(of: request)
     }
 
-    func problem(_ facts: SolverFacts) -> ResolutionProblem {
+    func diagnostic(_ facts: SolverFacts) -> ResolutionDiagnostic {
         var origins: [SolverJob.Origin] = []
         for case .asked(let origin) in facts.facts.map(\.kind) where !origins.contains(origin) { origins.append(origin) }
         origins.sort { $0.order < $1.order }
-        let steps = FactOrder(facts.facts, name: pool.name, dependencyName: pool.dependencyName).groups.map(sentence)
+        let steps = FactOrder(facts.facts, name: pool.name, dependencyName: pool.string).groups.map(sentence)
         var because: [String] = []
         for step in steps where !because.contains(step) { because.append(step) }
-        var problem = ResolutionProblem(
+        var diagnostic = ResolutionDiagnostic(
             at: origins.compactMap { $0.location(in: request) }, headline(origins, facts), because: because)
-        propose(facts.solutions, for: &problem)
-        problem.hiddenBy = causes(of: facts)
-        if facts.facts.contains(where: { $0.kind == .best }) { problem.best = bestOption?.location }
-        if problem.hiddenBy.isEmpty, let lacking = lacking(facts) {
-            problem.waysOut.append("add a repository that has '\(pool.text(lacking.dependency))'")
+        propose(facts.solutions, for: &diagnostic)
+        diagnostic.hiddenBy = causes(of: facts)
+        if facts.facts.contains(where: { $0.kind == .best }) { diagnostic.best = bestOption?.location }
+        if diagnostic.hiddenBy.isEmpty, let lacking = lacking(facts) {
+            diagnostic.waysOut.append("add a repository that has '\(pool.text(lacking.dependency))'")
         }
-        return problem
+        return diagnostic
     }
 
-    /// A requirement that nothing meets, of the newest package that has it.
+    /// A requirement that no package satisfies, of the newest package that has it.
     private func lacking(_ facts: SolverFacts) -> SolverFacts.Fact? {
         let all = facts.facts.filter { $0.kind == .nothingProvides }
         return all.first.flatMap { first in
@@ -103,7 +102,7 @@ struct ProblemWords {
         let lacking = lacking(facts).map { fact in
             let capability = "'\(pool.text(fact.dependency))'"
             return hiddenProviders(of: fact.dependency) == nil
-                ? ": nothing provides \(capability)" : ": all that provides \(capability) is kept out"
+                ? ": nothing provides \(capability)" : ": everything that provides \(capability) is hidden"
         }
         switch names.count {
         case 0: return "the packages cannot be installed together\(lacking ?? "")"
@@ -148,10 +147,10 @@ struct ProblemWords {
         case .notInstallable: return "\(subject) cannot be installed on \(request.architecture)"
         case .best:
             let place = bestOption.map { "\(places.text($0.location)): " } ?? ""
-            return "\(place)best=1 takes the newest only: \(fact.candidates.map(pool.nevra).shortList)"
+            return "\(place)best=1 accepts only the newest: \(fact.candidates.map(pool.nevra).shortList)"
         case .inferiorArchitecture: return "\(subject) is of an inferior architecture"
         case .other:
-            return fact.from > 0 ? "\(subject) is in the way" : "the packages exclude each other"
+            return fact.from > 0 ? "\(subject) prevents the installation" : "the packages exclude each other"
         }
     }
 
@@ -162,15 +161,13 @@ struct ProblemWords {
             hidden.cause(id).map { (id, $0) }
         }
         guard !causes.isEmpty else { return nil }
-        let sentences = causes.prefix(3).map { "; \(pool.described($0)) would do, but \($1.clause(places))" }
+        let sentences = causes.prefix(3).map { "; \(pool.described($0)) provides it, but \($1.clause(places))" }
         return sentences.joined() + (causes.count > 3 ? "; and \(causes.count - 3) more are hidden" : "")
     }
 
     /// Packages of the dependency's name that do not satisfy it.
     private func otherVersions(of dependency: Id) -> String {
-        let name = String(cString: pool_id2str(pool.pool, dependency))
-        let id = pool_str2id(pool.pool, name, 0)
-        guard id != 0, id != dependency else { return "" }
+        guard let id = pool.knownID(of: pool.string(dependency)), id != dependency else { return "" }
         let fitting = Set(pool.providers(of: dependency))
         let others = pool.newestFirst(pool.providers(of: id).filter { !fitting.contains($0) })
         guard !others.isEmpty else { return "" }
@@ -187,62 +184,63 @@ struct ProblemWords {
         return causes
     }
 
-    /// The way out that takes less than the best.
+    /// The way out that accepts older versions.
     static func olderVersions(_ location: SourceLocation?, _ places: ShortPlaces) -> String {
-        "let an older version do: best=0" + (location.map { " (\(places.text($0)))" } ?? "")
+        "allow an older version: best=0" + (location.map { " (\(places.text($0)))" } ?? "")
     }
 
     var bestOption: WrittenOption? { request.configuration.writtenOptions.last { $0.name == "best" } }
 }
 
-extension ProblemWords {
-    /// A request that no package fits: because it is hidden, of another architecture or version, or misspelt.
+extension DiagnosticWriter {
+    /// A diagnostic for a request that no package fits: the package is hidden, it has another architecture or version, or its name is
+    /// misspelt.
     ///
-    /// - Parameter names: the packages that it may be misspelt of; `nil`: what may be meant is not asked.
-    func problem(unknown one: PackageRequest, among names: NearMisses.Names?) -> ResolutionProblem {
+    /// - Parameter names: the names that it may be a misspelling of; `nil`: do not search for similar names.
+    func diagnostic(unknown one: PackageRequest, among names: NearMisses.Names?) -> ResolutionDiagnostic {
         let selected = pool.newestFirst(pool.match(one.spec, contents: true).ids)
         let causes = selected.compactMap { id in hidden.cause(id).map { (id, $0) } }
         if !causes.isEmpty {
-            var problem = ResolutionProblem(
+            var diagnostic = ResolutionDiagnostic(
                 at: [one.location], "'\(one.spec)' cannot be installed: \(causes[0].1.clause(places))",
                 because: hiddenCandidates(causes),
                 waysOut: ["do not ask for '\(one.spec)' (\(places.text(one.location)))"])
-            for (_, cause) in causes where !problem.hiddenBy.contains(cause) { problem.hiddenBy.append(cause) }
-            return problem
+            for (_, cause) in causes where !diagnostic.hiddenBy.contains(cause) { diagnostic.hiddenBy.append(cause) }
+            return diagnostic
         }
         let message = "no repository has '\(one.spec)'"
-        guard let names else { return ResolutionProblem(at: [one.location], message) }
+        guard let names else { return ResolutionDiagnostic(at: [one.location], message) }
         let others = pool.solvables(selecting: one.spec, flags: SELECTION_WITH_BADARCH)
         if !others.isEmpty {
-            return ResolutionProblem(
+            return ResolutionDiagnostic(
                 at: [one.location],
                 "\(message) for \(request.architecture); there is \(others.map(pool.described).shortList)")
         }
         let versions = pool.newestFirst(sameName(as: one.spec))
         if !versions.isEmpty {
-            return ResolutionProblem(at: [one.location], "\(message); there is \(versions.map(pool.described).shortList)")
+            return ResolutionDiagnostic(at: [one.location], "\(message); there is \(versions.map(pool.described).shortList)")
         }
         let near = suggestions(for: one.spec, among: names)
-        return ResolutionProblem(at: [one.location], message + (near.isEmpty ? "" : "; did you mean \(near.alternatives)?"))
+        return ResolutionDiagnostic(at: [one.location], message + (near.isEmpty ? "" : "; did you mean \(near.alternatives)?"))
     }
 
-    func problem(_ member: AbsentMember) -> ResolutionProblem {
+    func diagnostic(_ member: AbsentMember) -> ResolutionDiagnostic {
         let name = "'\(member.name)' of '@\(member.request.spec)'"
         let causes = pool.newestFirst(pool.solvables(fitting: PackageSpec(name: member.name))).compactMap { id in
             hidden.cause(id).map { (id, $0) }
         }
         guard let first = causes.first else {
-            return ResolutionProblem(
+            return ResolutionDiagnostic(
                 at: [member.request.location], "no repository has \(name); it may be in a repository that is not enabled")
         }
-        var problem = ResolutionProblem(
+        var diagnostic = ResolutionDiagnostic(
             at: [member.request.location], "\(name) cannot be installed: \(first.1.clause(places))", because: hiddenCandidates(causes))
-        for (_, cause) in causes where !problem.hiddenBy.contains(cause) { problem.hiddenBy.append(cause) }
-        problem.proposals = withoutModule(member.request)
-        return problem
+        for (_, cause) in causes where !diagnostic.hiddenBy.contains(cause) { diagnostic.hiddenBy.append(cause) }
+        diagnostic.proposals = withoutModule(member.request)
+        return diagnostic
     }
 
-    /// A sentence a cause, with the newest package that it hides.
+    /// A sentence for each cause, with the newest package that it hides.
     private func hiddenCandidates(_ candidates: [(Id, HiddenPackages.Cause)]) -> [String] {
         var said: Set<HiddenPackages.Cause> = []
         return candidates.filter { said.insert($0.1).inserted }.map { id, cause in
@@ -261,7 +259,7 @@ extension ProblemWords {
         return near
     }
 
-    /// Packages whose name is the beginning of the spec, of which the version is then unknown.
+    /// Packages whose name is the beginning of the spec; no repository has the version that follows it.
     private func sameName(as spec: String) -> [Id] {
         var name = spec[...]
         while let cut = name.lastIndex(where: { "-.<>=".contains($0) }) {
@@ -274,7 +272,7 @@ extension ProblemWords {
 }
 
 extension PackagePool {
-    /// Everything that a request could mean.
+    /// All packages that a request could mean.
     func solvables(selecting spec: String, flags: Int32) -> [Id] {
         var selection = Queue()
         queue_init(&selection)
@@ -282,39 +280,18 @@ extension PackagePool {
         let standard =
             SELECTION_NAME | SELECTION_PROVIDES | SELECTION_FILELIST | SELECTION_CANON | SELECTION_DOTARCH
             | SELECTION_REL | SELECTION_GLOB
-        guard selection_make(pool, &selection, spec, standard | flags) != 0 else { return [] }
-        var found = Queue()
-        queue_init(&found)
-        defer { queue_free(&found) }
-        selection_solvables(pool, &selection, &found)
-        return found.ids
+        guard selection_make(handle, &selection, spec, standard | flags) != 0 else { return [] }
+        return Queue.ids { selection_solvables(handle, &selection, &$0) }
     }
 
-    /// `name` of `name >= version`.
-    func dependencyName(_ dependency: Id) -> String { String(cString: pool_id2str(pool, dependency)) }
-
-    /// Whether a package's version is the higher one, whatever the names.
-    func isNewer(_ left: Id, than right: Id) -> Bool {
-        let (first, second) = (pool.pointee.solvables[Int(left)], pool.pointee.solvables[Int(right)])
-        return pool_evrcmp(pool, first.evr, second.evr, Int32(EVRCMP_COMPARE)) > 0
-    }
+    /// Whether the left package has the higher version; names do not matter.
+    func isNewer(_ left: Id, than right: Id) -> Bool { compareVersions(left, right) > 0 }
 
     /// By name, the highest version of each first.
     func newestFirst(_ ids: [Id]) -> [Id] {
         ids.sorted { left, right in
-            if pool.pointee.solvables[Int(left)].name != pool.pointee.solvables[Int(right)].name {
-                return name(of: left) < name(of: right)
-            }
+            if nameID(of: left) != nameID(of: right) { return name(of: left) < name(of: right) }
             return isNewer(left, than: right) || !isNewer(right, than: left) && left < right
         }
-    }
-
-    func architecture(of id: Id) -> String {
-        String(cString: pool_id2str(pool, pool.pointee.solvables[Int(id)].arch))
-    }
-
-    /// Not a group or another thing that libsolv makes solvables of.
-    func isPackage(_ id: Id) -> Bool {
-        pool.pointee.solvables[Int(id)].repo != nil && !name(of: id).contains(":")
     }
 }

@@ -1,11 +1,11 @@
-// The parts of sentences about problems, and their order.
+// The parts of sentences in diagnostics, and their order.
 internal import CSolv
 import ConfigurationTree
 import SystemPackage
 
-/// Facts in the order in which a person follows them: what was asked for, what that requires, and so on down to what cannot be.
+/// Facts in the order of an explanation: what was requested, what that requires, and so on down to the contradiction.
 struct FactOrder {
-    /// Facts that one sentence says.
+    /// Each group of facts becomes one sentence.
     private(set) var groups: [[SolverFacts.Fact]] = []
 
     init(_ facts: [SolverFacts.Fact], name: (Id) -> String, dependencyName: (Id) -> String) {
@@ -24,7 +24,7 @@ struct FactOrder {
             groups.append([fact])
             reached.formUnion(fact.candidates)
         }
-        // Requirements level by level, then what cannot be.
+        // Requirements level by level, then the contradiction.
         while true {
             let level = take { $0.kind == .requires && reached.contains($0.from) }
             guard !level.isEmpty else { break }
@@ -61,7 +61,7 @@ struct FactOrder {
 }
 
 extension SolverJob.Origin {
-    /// What was asked for, without quotes.
+    /// What was requested, without quotes.
     var spec: String {
         switch self {
         case .request(let request): request.spec
@@ -71,13 +71,13 @@ extension SolverJob.Origin {
         }
     }
 
-    /// What was asked for.
+    /// What was requested.
     var words: String {
         if case .member(let name, let group) = self { return "'\(name)' of '@\(group.spec)'" }
         return "'\(spec)'"
     }
 
-    /// Who asks, up to the verb.
+    /// The beginning of a sentence about the request, up to its verb.
     func subject(_ places: ShortPlaces, _ request: ResolutionRequest) -> String {
         switch self {
         case .request(let one): "\(places.text(one.location)) asks for"
@@ -88,14 +88,14 @@ extension SolverJob.Origin {
         }
     }
 
-    /// How to ask no longer.
+    /// The way out that withdraws the request.
     func withdrawal(_ places: ShortPlaces, _ request: ResolutionRequest) -> String {
         switch self {
         case .request(let one): "do not ask for '\(one.spec)' (\(places.text(one.location)))"
         case .member(let name, let group):
-            "do without '\(name)' of '@\(group.spec)': a line '-\(name)' in \(places.text(SourceLocation(file: group.location.file)))"
-        case .always(let name): "forbid '\(name)': a line '-\(name)' in packages"
-        case .local(let path): "take \(path) away"
+            "leave out '\(name)' of '@\(group.spec)': add a line '-\(name)' to \(places.text(SourceLocation(file: group.location.file)))"
+        case .always(let name): "forbid '\(name)': add a line '-\(name)' to packages"
+        case .local(let path): "remove \(path)"
         case .policy: ""
         }
     }
@@ -125,7 +125,7 @@ extension [String] {
     /// `a`, `a or b`, `a, b or c`.
     var alternatives: String { joined(lastBefore: "or") }
 
-    /// At most three of them, and how many there are besides.
+    /// All of at most four items, or the first three and the number of the others.
     var shortList: String {
         count > 4 ? prefix(3).joined(separator: ", ") + " and \(count - 3) more" : list
     }

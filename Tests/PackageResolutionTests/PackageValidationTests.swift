@@ -7,7 +7,7 @@ import Testing
 @testable import PackageResolution
 
 /// Metadata that describes packages as they cannot be: refused before anything is fetched, and never a crash.
-struct PackageDefectTests {
+struct PackageValidationTests {
     private let folder: ScratchFolder
 
     init() throws { folder = try ScratchFolder() }
@@ -36,10 +36,10 @@ struct PackageDefectTests {
     }
 
     private static let changes: [(String, String, String)] = [
-        ("size package=\"1\"", "size package=\"-5\"", "size is said to be 18446744073709551611"),
-        ("installed=\"1\"", "installed=\"99999999999999999999\"", "size is said to be"),
-        ("<location href=\"0.rpm\"/>", "", "nothing says where it is"),
-        ("href=\"0.rpm\"", "href=\"x/..\"", "'x/..' is no file's"),
+        ("size package=\"1\"", "size package=\"-5\"", "size is 18446744073709551611 bytes"),
+        ("installed=\"1\"", "installed=\"99999999999999999999\"", "expected at most 256 TiB"),
+        ("<location href=\"0.rpm\"/>", "", "it has no location"),
+        ("href=\"0.rpm\"", "href=\"x/..\"", "'x/..' is not a file name"),
         ("<name>a</name>", "<name>../../../etc/a</name>", "its name has a '/'"),
         ("ver=\"1\"", "ver=\"1/../..\"", "its version has a '/'"),
     ]
@@ -55,7 +55,7 @@ struct PackageDefectTests {
     @Test func aPackageWithoutAChecksumIsRefused() async throws {
         let result = try await resolve { $0.replacing(/<checksum[^>]*>[0-9a-f]*<\/checksum>/, with: "") }
         let error = #expect(throws: ResolutionError.self) { try result.get() }
-        #expect(error?.problems.count == 2 && "\(error as Any)".contains("a-1-1.noarch: it has no checksum"), "\(error as Any)")
+        #expect(error?.diagnostics.count == 2 && "\(error as Any)".contains("a-1-1.noarch: it has no checksum"), "\(error as Any)")
     }
 
     @Test func aLockThatSaysSuchThingsIsRefusedWithItsLine() {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import PackageResolution
 
-struct ResolutionProblemTests {
+struct ResolutionDiagnosticTests {
     @Test func placesAreAsShortAsCanBeToldApart() {
         let places = ShortPlaces(["/t/g/packages", "/t/g/machines/web/packages", "/t/g/machines/web/yum/yum.conf.template"])
         #expect(places.text(SourceLocation(file: "/t/g/packages", line: 3)) == "g/packages:3")
@@ -14,11 +14,11 @@ struct ResolutionProblemTests {
     }
 
     @Test func theFirstLineIsOneThatEditorsLink() {
-        let problem = ResolutionProblem(
+        let diagnostic = ResolutionDiagnostic(
             at: [SourceLocation(file: "/t/packages", line: 3)], "'a' cannot be installed", because: ["b", "c"],
             waysOut: ["do not ask for 'a'"])
         #expect(
-            problem.description == """
+            diagnostic.description == """
                 /t/packages:3: error: 'a' cannot be installed
                   - b
                   - c
@@ -27,11 +27,11 @@ struct ResolutionProblemTests {
     }
 
     @Test func namesOfOthersAreNoCommandsOfTerminals() {
-        let problem = ResolutionProblem(
+        let diagnostic = ResolutionDiagnostic(
             at: [SourceLocation(file: "/t/packages", line: 3)], "'a\u{1b}[2J' is\n/t/packages:1: error: b", because: ["c\u{9b}2J"],
             waysOut: ["\u{202e}d"])
         #expect(
-            problem.description == """
+            diagnostic.description == """
                 /t/packages:3: error: 'a\\u{1B}[2J' is\\n/t/packages:1: error: b
                   - c\\u{009B}2J
                   way out: \\u{202E}d

@@ -1,18 +1,18 @@
-// What the solver proposes, in words: a package that nobody asks for any longer, an older version, another architecture.
+// Puts the solver's proposals into words: withdraw a request, allow an older version or another architecture.
 internal import CSolv
 import ConfigurationTree
 import SystemPackage
 
-extension ProblemWords {
-    func propose(_ solutions: [SolverFacts.Solution], for problem: inout ResolutionProblem) {
+extension DiagnosticWriter {
+    func propose(_ solutions: [SolverFacts.Solution], for diagnostic: inout ResolutionDiagnostic) {
         for solution in solutions {
             let groups = solution.groups
             let modules = groups.filter(pool.namesModule)
-            // A profile's packages are wanted all together: a line that forbids one of them would be the next error.
+            // All packages of a profile are wanted: a line that forbids one of them would be the next error.
             let proposals = modules.isEmpty ? [proposal(solution)] : modules.flatMap(withoutModule)
-            for one in proposals where !problem.proposals.contains(one) { problem.proposals.append(one) }
-            for one in groups.map(withdrawal) where modules.isEmpty && !problem.otherProposals.contains(one) {
-                problem.otherProposals.append(one)
+            for one in proposals where !diagnostic.proposals.contains(one) { diagnostic.proposals.append(one) }
+            for one in groups.map(withdrawal) where modules.isEmpty && !diagnostic.otherProposals.contains(one) {
+                diagnostic.otherProposals.append(one)
             }
         }
     }
@@ -22,7 +22,7 @@ extension ProblemWords {
         var edits: [Proposal.Edit] = []
         let isForbidden = solution.elements.contains { if case .drop(.always) = $0 { true } else { false } }
         for element in solution.elements {
-            // Who forbids what every machine gets cannot ask for it.
+            // When 'setup', which every machine gets, is to be forbidden, a line that asks for it has to go.
             if isForbidden, case .drop(.request(let one)) = element, one.spec == "setup" {
                 edits.append(.remove(one))
                 continue
@@ -39,12 +39,12 @@ extension ProblemWords {
             }
             if !parts.contains(part) { parts.append(part) }
         }
-        // To forbid is more than not to ask: others may need the package. All else is what the solver itself has tried.
+        // Other packages may need a forbidden one, so forbidding has to be tried. The other edits are the solver's own proposals.
         let forbids = edits.contains { if case .add = $0 { true } else { false } }
         return Proposal(text: parts.joined(separator: ", and "), edits: forbids ? edits : [])
     }
 
-    /// Other profiles of the stream that a line asks for, and to do without the line.
+    /// Proposals to take another profile of the stream that a line asks for, or to remove the line.
     func withoutModule(_ line: PackageRequest) -> [Proposal] {
         let others = pool.otherProfiles(line).map { other in
             Proposal(
