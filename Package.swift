@@ -57,7 +57,7 @@ let package = Package(
         .executableTarget(
             name: "discographer",
             dependencies: [
-                "BuildPipeline", "Appliances", "DiskImages", "PackageResolution", "ConfigurationTree", "HostSystem",
+                "BuildPipeline", "BuildGraph", "BuildStore", "Appliances", "DiskImages", "PackageResolution", "ConfigurationTree", "HostSystem",
                 arguments, system,
             ],
             swiftSettings: settings, linkerSettings: linking),

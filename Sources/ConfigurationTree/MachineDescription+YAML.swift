@@ -146,19 +146,7 @@ private struct YAMLReader {
     }
 
     func size(_ node: Node, _ what: String) -> ByteCount? {
-        let units: [(String, UInt64)] = [
-            ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("kB", 1000), ("MB", 1_000_000),
-            ("GB", 1_000_000_000),
-            ("TB", 1_000_000_000_000), ("B", 1),
-        ]
-        let text = (node.string ?? "").filter { $0 != " " }
-        for (unit, factor) in units where text.hasSuffix(unit) {
-            if let count = UInt64(digits: String(text.dropLast(unit.count))) {
-                let (bytes, overflow) = count.multipliedReportingOverflow(by: factor)
-                if !overflow && bytes > 0 { return ByteCount(bytes) }
-            }
-            break
-        }
+        if let size = ByteCount(node.string ?? "") { return size }
         fail(
             node, "'\(node.string ?? "?")' is no \(what)",
             "a whole number with B, KiB, MiB, GiB, TiB, kB, MB, GB or TB, such as '2GiB'")

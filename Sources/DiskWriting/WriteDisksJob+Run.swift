@@ -1,7 +1,7 @@
 import ConfigurationTree
 public import DiskImages
 public import HostSystem
-public import SystemPackage
+import SystemPackage
 
 /// Fills the planned file systems of raw images from a root. All writers get images that have their partition tables and empty file systems.
 protocol DiskWriter {
