@@ -30,7 +30,7 @@ struct OVFDescriptorTests {
     }
 
     @Test(
-        "the DMTF's schema finds every kind of machine valid",
+        "every kind of machine is valid by the DMTF's schema",
         .enabled(if: exists(schema) && exists(xmllint.path), "the DMTF's schemas (DISCOGRAPHER_MATERIAL) and xmllint"),
         arguments: Hardware.DiskController.allCases, [1, 4])
     func valid(_ controller: Hardware.DiskController, _ disks: Int) async throws {
@@ -44,7 +44,7 @@ struct OVFDescriptorTests {
 
     /// What importers go by: CIM resource types 5 (IDE), 6 (SCSI), 20 (other storage: SATA).
     @Test(
-        "the controller is one that importers know and that has room for the disks",
+        "the controller is known to importers and has room for the disks",
         arguments: [
             (Hardware.DiskController.virtio, 1, "5", "PIIX4"), (.virtio, 3, "20", "AHCI"), (.nvme, 2, "5", "PIIX4"), (.sata, 1, "20", "AHCI"),
             (.scsi, 4, "6", "lsilogic"), (.ide, 5, "20", "AHCI"),

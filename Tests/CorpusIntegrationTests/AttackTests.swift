@@ -23,7 +23,7 @@ struct AttackTests {
         }
     }
 
-    @Test("nothing of the host's kernel, devices, processes, network or environment is within reach")
+    @Test("a scriptlet cannot reach the host's kernel, devices, processes, network and environment")
     func probing() async throws {
         try await Self.attack("probing") { result, root in
             #expect(result.failure == nil, "\(result.failure?.message ?? "")")
@@ -65,7 +65,7 @@ struct AttackTests {
         }
     }
 
-    @Test("daemons do not outlive their scriptlet, and are named")
+    @Test("daemons do not outlive their scriptlet; a warning names them")
     func daemon() async throws {
         try await Self.attack("daemon") { result, _ in
             #expect(result.failure == nil)
@@ -77,7 +77,7 @@ struct AttackTests {
         }
     }
 
-    @Test("a fork bomb ends, and is said", .enabled(if: CorpusBench.asksAll, "DISCOGRAPHER_TEST_ALL=1: it keeps the host busy"))
+    @Test("a fork bomb is stopped and reported", .enabled(if: CorpusBench.asksAll, "DISCOGRAPHER_TEST_ALL=1: it keeps the host busy"))
     func bomb() async throws {
         try await Self.attack("bomb") { result, _ in
             #expect(result.failure?.kind == .scriptlet)
@@ -86,7 +86,7 @@ struct AttackTests {
         }
     }
 
-    @Test("a scriptlet that does not end is ended", arguments: ["sleeper", "spinning-lua"])
+    @Test("a scriptlet that does not end is stopped", arguments: ["sleeper", "spinning-lua"])
     func endless(_ name: String) async throws {
         try await Self.attack(name, seconds: 1) { result, _ in
             #expect(result.failure?.kind == .scriptlet)
@@ -95,7 +95,7 @@ struct AttackTests {
         }
     }
 
-    @Test("of 100 MB of output, the beginning and the end are kept")
+    @Test("the beginning and the end of 100 MB of output are kept")
     func loud() async throws {
         try await Self.attack("loud") { result, _ in
             #expect(result.failure == nil)
@@ -104,14 +104,14 @@ struct AttackTests {
         }
     }
 
-    @Test("a scriptlet that deletes everything harms its root alone, and that root is not taken for a good one")
+    @Test("a scriptlet that deletes everything harms only its root, and that root is not used")
     func eraser() async throws {
         try await Self.attack("eraser") { result, _ in
             #expect(result.failure?.message.contains("a scriptlet has deleted it") == true, "\(result.failure?.message ?? "")")
         }
     }
 
-    @Test("a scriptlet that fills the disk fails with the program's words; the next build has the room again")
+    @Test("a scriptlet that fills the disk fails with the program's message; the next build has the space again")
     func filler() async throws {
         try await CorpusBench.with { folder in
             let disk = folder.appending("disk")

@@ -23,7 +23,7 @@ struct BadPackagesTests {
         (["corpus-refused-long-1-1.noarch.rpm"], "transaction", ["corpus-refused-long", "File name too long"]),
     ]
 
-    @Test("are refused as rpm refuses them, with the package and the reason", arguments: BadPackagesTests.refused.indices)
+    @Test("are refused as by rpm, with the package and the reason", arguments: BadPackagesTests.refused.indices)
     func refuses(_ index: Int) async throws {
         let (names, kind, words) = Self.refused[index]
         try await CorpusBench.with { folder in
@@ -40,7 +40,7 @@ struct BadPackagesTests {
     }
 
     /// rpm of this host leaves the form out too; Debian builds it without.
-    @Test("a form of the package database that librpm does not write is refused, with the file that asks for it")
+    @Test("a database backend that librpm cannot write is refused, with the macro file")
     func databaseForm() async throws {
         try await CorpusBench.with { folder in
             let result = try await CorpusBench.install(["tools", "database-ndb"], into: folder.appending("root"))
@@ -58,7 +58,7 @@ struct BadPackagesTests {
         ("wrong-signature.rpm", false, ["wrong-signature", "BAD"]),
     ]
 
-    @Test("with gpgcheck=1: unsigned, of another key, tampered", arguments: BadPackagesTests.signatures.indices)
+    @Test("with gpgcheck=1, unsigned packages, other keys and changed packages are refused", arguments: BadPackagesTests.signatures.indices)
     func checksSignatures(_ index: Int) async throws {
         let (name, isGood, words) = Self.signatures[index]
         try await CorpusBench.with { folder in
@@ -80,7 +80,7 @@ struct BadPackagesTests {
         ["corpus-refused-through-link-1-1.noarch.rpm", "corpus-refused-link-1-1.noarch.rpm"],
     ]
 
-    @Test("cannot write outside the root, by '..' or by symlinks", arguments: BadPackagesTests.escapes.indices)
+    @Test("cannot write outside the root by '..' or symlinks", arguments: BadPackagesTests.escapes.indices)
     func staysInside(_ index: Int) async throws {
         try await CorpusBench.with { folder in
             let before = try await CorpusBench.host()
@@ -112,7 +112,7 @@ struct BadPackagesTests {
     ]
 
     @Test(
-        "a failing scriptlet of every kind fails the installation, with package, kind, status and output; the list of machine.yaml tolerates it",
+        "a failing scriptlet of any kind fails the installation, with package, kind, status and output, unless machine.yaml tolerates it",
         arguments: BadPackagesTests.failing.indices)
     func failingScriptlets(_ index: Int) async throws {
         let (package, scriptlet, how, mayBeTolerated) = Self.failing[index]

@@ -31,7 +31,7 @@ struct GoodPackagesTests {
         }
     }
 
-    @Test("every kind of file is as rpm makes it")
+    @Test("every kind of file is installed as by rpm")
     func files() async throws {
         try await Self.compare(Self.content, prepare: "mkdir linked; echo old > linked/old") { root in
             let facts = try await CorpusBench.shell(
@@ -64,7 +64,7 @@ struct GoodPackagesTests {
         }
     }
 
-    @Test("every kind of scriptlet runs when rpm runs it, by sh, bash and Lua; those of removals and checks never")
+    @Test("every kind of scriptlet runs when rpm runs it, in sh, bash and Lua; those of removals and checks never run")
     func scriptlets() async throws {
         try await Self.compare(Self.scriptlets) { root in
             let log = try readText(root.appending("log"))
@@ -79,7 +79,7 @@ struct GoodPackagesTests {
         }
     }
 
-    @Test("what scriptlets print is theirs, Lua's too")
+    @Test("output is attributed to its scriptlet, including Lua's")
     func output() async throws {
         try await CorpusBench.with { folder in
             let result = try await CorpusBench.install(Self.scriptlets, into: folder.appending("root"))
@@ -91,7 +91,7 @@ struct GoodPackagesTests {
         }
     }
 
-    @Test("files in /tmp, /dev, /proc and /sys, which are mounted over meanwhile, are as rpm makes them")
+    @Test("files in /tmp, /dev, /proc and /sys, which are mounted over, are installed as by rpm")
     func places() async throws {
         try await Self.compare(["places"], bare: true) { root in
             let facts = try await CorpusBench.shell(
@@ -102,7 +102,7 @@ struct GoodPackagesTests {
 
     /// rpm itself is told the place; it must find everything, and nothing changed.
     @Test(
-        "the package database is where the packages' macros say",
+        "the package database is where the packages' macros put it",
         arguments: [("image", "/usr/lib/sysimage/rpm"), ("place", "/var/packages"), ("accounts", "/var/lib/rpm")])
     func database(_ package: String, _ place: String) async throws {
         let name = package == "accounts" ? package : "database-\(package)"
@@ -122,7 +122,7 @@ struct GoodPackagesTests {
         }
     }
 
-    @Test("what scriptlets leave in /tmp is removed; what packages and underlays have there stays, and scriptlets see it")
+    @Test("files of scriptlets in /tmp are removed; those of packages and underlays stay, and scriptlets see them")
     func temporary() async throws {
         try await CorpusBench.with { folder in
             let root = folder.appending("root")
@@ -137,7 +137,7 @@ struct GoodPackagesTests {
     }
 
     /// The second time as on a build host with little memory.
-    @Test("temporary folders in which packages have nothing are as the packages have them", arguments: [true, false])
+    @Test("temporary folders without files of packages have owner and mode of their package", arguments: [true, false])
     func temporaryFolders(inMemory: Bool) async throws {
         try await CorpusBench.with { folder in
             let root = folder.appending("root")
@@ -165,7 +165,7 @@ struct GoodPackagesTests {
         }
     }
 
-    @Test("files that are reached through a link of a folder that is seen itself")
+    @Test("files below a link to a folder are installed as by rpm")
     func links() async throws {
         try await CorpusBench.with { folder in
             _ = try await CorpusBench.shell(
@@ -190,7 +190,7 @@ struct GoodPackagesTests {
         }
     }
 
-    @Test("a FIFO, on which rpm 4.18 hangs")
+    @Test("a FIFO, on which rpm 4.18 hangs, is installed")
     func fifo() async throws {
         try await CorpusBench.with { folder in
             let result = try await CorpusBench.install(["fifo"], into: folder.appending("root"))
@@ -199,7 +199,7 @@ struct GoodPackagesTests {
         }
     }
 
-    @Test("of two colours of a program, the machine's own stays, whatever the order")
+    @Test("of two colours of a program the machine's own is kept, whatever the order")
     func colours() async throws {
         for names in [
             ["corpus-colours-1-1.i686.rpm", "corpus-colours-1-1.x86_64.rpm"], ["corpus-colours-1-1.x86_64.rpm", "corpus-colours-1-1.i686.rpm"],
@@ -211,7 +211,7 @@ struct GoodPackagesTests {
         }
     }
 
-    @Test("a file over 4 GiB", .enabled(if: CorpusBench.asksAll, "DISCOGRAPHER_TEST_ALL=1"))
+    @Test("a file of more than 4 GiB is installed", .enabled(if: CorpusBench.asksAll, "DISCOGRAPHER_TEST_ALL=1"))
     func large() async throws {
         try await CorpusBench.with { folder in
             try await CorpusBench.program(CorpusBench.corpus.appending("make-packages")).run([

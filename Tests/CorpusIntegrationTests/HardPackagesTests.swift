@@ -24,7 +24,7 @@ struct HardPackagesTests {
     }
 
     @Test(
-        "each installs or is refused as with plain rpm, and what is installed is the same", arguments: CorpusBench.asksAll ? [false, true] : [false])
+        "each is installed or refused as by plain rpm, with the same result", arguments: CorpusBench.asksAll ? [false, true] : [false])
     func asRPM(gpgcheck: Bool) async throws {
         let differences = try Self.differences()
         let paths = try await CorpusBench.shell("find \"$1\" -name '*.rpm' | sort", CorpusBench.hardPackages.string)

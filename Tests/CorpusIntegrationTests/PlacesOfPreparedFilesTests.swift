@@ -47,7 +47,7 @@ struct PlacesOfPreparedFilesTests {
         ),
     ]
 
-    @Test("are the same as librpm's own", arguments: PlacesOfPreparedFilesTests.variants.indices)
+    @Test("are the same as librpm's", arguments: PlacesOfPreparedFilesTests.variants.indices)
     func same(_ index: Int) async throws {
         let (change, count) = Self.variants[index]
         let packages = try await Self.packages("same-")
@@ -85,7 +85,7 @@ struct PlacesOfPreparedFilesTests {
         }
     }
 
-    @Test("are refused as librpm refuses its own", arguments: ["dangling", "folder-wanted", "file-wanted"])
+    @Test("are refused as by librpm", arguments: ["dangling", "folder-wanted", "file-wanted"])
     func refused(_ kind: String) async throws {
         var messages: [String] = []
         try await Self.inBothWays("refused-\(kind)") { _, failure in messages.append(failure?.message ?? "") }
@@ -94,7 +94,7 @@ struct PlacesOfPreparedFilesTests {
         #expect(messages[0] == messages[1])
     }
 
-    @Test("stay out when a scriptlet says so before the first package")
+    @Test("are left out when a scriptlet excludes them before the first package")
     func macros() async throws {
         try await Self.inBothWays("macros") { root, failure in
             #expect(failure == nil)
@@ -103,7 +103,7 @@ struct PlacesOfPreparedFilesTests {
         }
     }
 
-    @Test("are nowhere but in the root: a name that leads out of it")
+    @Test("are only in the root, also for a name that leads out of it")
     func outside() async throws {
         var beside: [String] = []
         try await Self.inBothWays("slash") { root, failure in

@@ -41,7 +41,7 @@ struct PreparedFilesTests {
         return Set(lines.split(separator: "\n"))
     }
 
-    @Test("are in the root as librpm makes them, to the byte and the second", arguments: PreparedFilesTests.variants.indices)
+    @Test("are the same as librpm's, to the byte and the second", arguments: PreparedFilesTests.variants.indices)
     func same(_ index: Int) async throws {
         let (change, count) = Self.variants[index]
         try await CorpusBench.with { folder in
@@ -79,7 +79,7 @@ struct PreparedFilesTests {
         }
     }
 
-    @Test("go nowhere that librpm does not go: a link that is a user's")
+    @Test("do not follow a link that librpm does not follow: one of an ordinary user")
     func users() async throws {
         try await CorpusBench.with { folder in
             for (seconds, prepares) in [(0, false), (2, true)] {
@@ -93,7 +93,7 @@ struct PreparedFilesTests {
         }
     }
 
-    @Test("are not below what is mounted over meanwhile: as librpm's own, the file is gone with the mount")
+    @Test("are lost with the mount in a folder that is mounted over, as librpm's")
     func covered() async throws {
         try await CorpusBench.with { folder in
             for (seconds, prepares) in [(0, false), (2, true)] {

@@ -31,7 +31,7 @@ struct ExtFileSystemTests {
         try FileDescriptor.open(path, .readWrite, options: [.create, .truncate], permissions: .ownerReadWrite)
     }
 
-    @Test("files with holes, long links, large attributes, devices, early and late times, thousands of names")
+    @Test("files with holes, long links, large attributes, devices, early and late times and thousands of names are readable by e2fsprogs")
     func everything() async throws {
         try await withImage(64 << 20) { folder, image in
             let system = try ExtFileSystem(image: image, offset: 0, name: "/", epoch: 1_600_000_000)

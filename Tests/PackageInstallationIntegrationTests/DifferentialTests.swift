@@ -8,17 +8,17 @@ import Testing
 /// The same packages, installed by dnf and by us, make the same root and the same database.
 @Suite("Against dnf --installroot", .enabled(if: InstallBench.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"), .serialized)
 struct DifferentialTests {
-    @Test("the base set")
+    @Test("the base set is installed as by dnf")
     func base() async throws { try await compare(["base"]) }
 
     @Test(
-        "the sets that need more time", .enabled(if: InstallBench.asksAll, "DISCOGRAPHER_TEST_ALL=1"),
+        "the larger sets are installed as by dnf", .enabled(if: InstallBench.asksAll, "DISCOGRAPHER_TEST_ALL=1"),
         arguments: ["web", "db", "app"])
     func others(set: String) async throws { try await compare(["base", set]) }
 
     /// The stand-ins of the packages that are missing there have no contents, so that some scriptlets fail: the same ones as under dnf.
     @Test(
-        "CentOS 7.6, @core and kernel: Lua, triggers, capabilities, setuid files",
+        "CentOS 7.6's @core and kernel (Lua, triggers, capabilities, setuid files) are installed as by dnf",
         .enabled(if: InstallBench.asksAll, "DISCOGRAPHER_TEST_ALL=1"),
         .enabled(
             if: exists(InstallBench.material.appending("centos76-minimal")),
@@ -50,7 +50,7 @@ struct DifferentialTests {
         }
     }
 
-    @Test("without documentation, with one language, without a path: files and their states in the database are rpm's")
+    @Test("without documentation, languages or a path, files and their states in the database are as by rpm")
     func parts() async throws {
         try await InstallBench.with { bench in
             let begin = Int(Date().timeIntervalSince1970)
@@ -83,7 +83,7 @@ struct DifferentialTests {
 
     /// Judged by CentOS's own rpm, inside the root.
     @Test(
-        "CentOS 7.6: its rpm reads only Berkeley DB, and gets one",
+        "CentOS 7.6, whose rpm reads only Berkeley DB, gets a Berkeley DB",
         .enabled(if: InstallBench.asksAll, "DISCOGRAPHER_TEST_ALL=1"),
         .enabled(
             if: exists(InstallBench.material.appending("centos76-minimal")),

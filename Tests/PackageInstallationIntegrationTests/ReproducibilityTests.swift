@@ -11,11 +11,11 @@ struct ReproducibilityTests {
         "openssh-server", "passwd", "rsyslog", "sudo", "systemd", "systemd-sysv", "udev", "util-linux",
     ]
 
-    @Test("another day, another environment: every file, time and byte of the database is the same")
+    @Test("on another day and in another environment every file, time and byte of the database is the same")
     func again() async throws { try await again(Self.specs) }
 
     @Test(
-        "the whole base set, with kernel and initramfs", .enabled(if: InstallBench.asksAll, "DISCOGRAPHER_TEST_ALL=1"))
+        "the whole base set, including kernel and initramfs, is the same", .enabled(if: InstallBench.asksAll, "DISCOGRAPHER_TEST_ALL=1"))
     func base() async throws { try await again(try InstallBench.packages(of: ["base"])) }
 
     private func again(_ specs: [String]) async throws {

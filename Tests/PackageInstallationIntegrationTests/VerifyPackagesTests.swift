@@ -7,7 +7,7 @@ import Testing
 /// What is refused before an installation begins, judged by `rpmkeys --checksig`.
 @Suite("Verification of packages", .enabled(if: InstallBench.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"), .serialized)
 struct VerifyPackagesTests {
-    @Test("takes what rpmkeys takes, refuses what it refuses, and says all of it")
+    @Test("accepts and refuses the same packages as rpmkeys, and reports all refusals")
     func asRPM() async throws {
         try await InstallBench.with { bench in
             let key = try #require(TestRepository.demo.key)
@@ -48,7 +48,7 @@ struct VerifyPackagesTests {
         }
     }
 
-    @Test("of payloads goes on while others are installed: nothing of a bad one comes into the root, and all bad ones are told")
+    @Test("of payloads runs during the installation: nothing of a bad package gets into the root, and all bad ones are reported")
     func badPayloads() async throws {
         try await InstallBench.with { bench in
             let packages = try ["setup", "filesystem", "netbase", "tzdata"].map { name in
@@ -65,7 +65,7 @@ struct VerifyPackagesTests {
     }
 
     /// It is looked at when the package's files are in the root already: a SHA-256 digest has said that they are the right ones.
-    @Test("a package of which the MD5 digest alone is wrong is refused, as rpm refuses it")
+    @Test("refuses a package whose MD5 digest alone is wrong, as rpm does")
     func badMD5() async throws {
         try await InstallBench.with { bench in
             let packages = try ["setup", "filesystem", "netbase"].map { name in
@@ -82,7 +82,7 @@ struct VerifyPackagesTests {
     }
 
     /// Of a repository on this host; with a good package, whose signature is right.
-    @Test("a package in whose place another one is put meanwhile is refused")
+    @Test("refuses a package that is replaced during the build")
     func replaced() async throws {
         try await InstallBench.with { bench in
             var packages = try ["setup", "filesystem", "netbase"].map { try Self.package($0, in: bench) { _ in } }
@@ -98,7 +98,7 @@ struct VerifyPackagesTests {
         }
     }
 
-    @Test("of headers comes before everything: no scriptlet runs when one of them is bad")
+    @Test("of headers comes first: no scriptlet runs if a header is bad")
     func badHeader() async throws {
         try await InstallBench.with { bench in
             let packages = try ["setup", "filesystem", "tzdata"].map { name in

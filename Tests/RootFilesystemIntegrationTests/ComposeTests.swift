@@ -4,9 +4,9 @@ import RootFilesystem
 import SystemPackage
 import Testing
 
-@Suite("Devices, /init and the last touches", .enabled(if: Bench.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"))
+@Suite("Devices, /init and the last changes", .enabled(if: Bench.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"))
 struct ComposeTests {
-    @Test("devices have their numbers, owner and exact modes; /init is the machine's, byte for byte")
+    @Test("devices have their numbers, owner and exact modes; /init is a copy of the machine's")
     func devices() async throws {
         try await Bench.with(
             #"""
@@ -39,7 +39,7 @@ struct ComposeTests {
         }
     }
 
-    @Test("every device that cannot be made is named with its line")
+    @Test("every device that cannot be made is reported with its line")
     func obstacles() async throws {
         try await Bench.with(
             #"""
@@ -66,7 +66,7 @@ struct ComposeTests {
         GeneratedFile(path: "/boot/grub/grub.cfg", text: "menu\n", mode: 0o600, replaces: true),
     ]
 
-    @Test("generated files replace a package's, never an overlay's")
+    @Test("generated files replace a package's, but not an overlay's")
     func generated() async throws {
         try await Bench.with(
             #"""
@@ -96,7 +96,7 @@ struct ComposeTests {
         }
     }
 
-    @Test("with a list, every other file loses the bit; without one, none")
+    @Test("with a whitelist every other file loses the bit; without one, none does")
     func setIDs() async throws {
         try await Bench.with(
             #"chmod 2755 "$installed/var/log"; cp -p "$installed/usr/bin/su" "$installed/usr/lib/su""#
@@ -118,7 +118,7 @@ struct ComposeTests {
         }
     }
 
-    @Test("leftovers of chance go, unless an overlay brought them; folders have no later time than SOURCE_DATE_EPOCH")
+    @Test("random files of packages are removed, but not those of overlays; times are at most SOURCE_DATE_EPOCH")
     func leftovers() async throws {
         try await Bench.with(
             #"""

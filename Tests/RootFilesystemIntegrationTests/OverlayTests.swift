@@ -33,7 +33,7 @@ struct OverlayTests {
     }
 
     @Test(
-        "folders of the root keep mode and owner; what is new is root's with the layer's mode, also below a setgid folder"
+        "folders of the root keep mode and owner; new files belong to root with the layer's mode, also below a setgid folder"
     )
     func modes() async throws {
         try await Bench.with(
@@ -62,7 +62,7 @@ struct OverlayTests {
         }
     }
 
-    @Test("a folder goes through the root's links to folders, and those never lead out of the root")
+    @Test("a folder follows the root's links to folders, which never lead out of the root")
     func links() async throws {
         try await Bench.with(
             #"""
@@ -145,7 +145,7 @@ struct OverlayTests {
         }
     }
 
-    @Test("permissions: names of the root's own accounts, numbers, setuid bits, capabilities")
+    @Test("permissions take names of the root's own accounts, numbers, setuid bits and capabilities")
     func permissions() async throws {
         try await Bench.with(
             #"""

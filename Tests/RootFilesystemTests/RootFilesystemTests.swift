@@ -10,7 +10,7 @@ struct AccountsTests {
         passwd: "root:x:0:0::/:/bin/sh\nwww:x:4711:33::/:\n\nbroken\nodd:x:many:0::/:\nwww:x:1:1::/:\n12:x:77:77::/:\n",
         group: "root:x:0:\nadm:x:4:www\nbig:x:4294967294:\n")
 
-    @Test("names, of which the first line counts")
+    @Test("the first line of a name counts")
     func names() {
         #expect(accounts.user("www") == 4711)
         #expect(accounts.group("adm") == 4)
@@ -20,7 +20,7 @@ struct AccountsTests {
         #expect(accounts.user("broken") == nil)
     }
 
-    @Test("numbers, but a name that looks like one first, as chown(1) has it")
+    @Test("a name that looks like a number comes before the number, as in chown(1)")
     func numbers() {
         #expect(accounts.user("1000") == 1000)
         #expect(accounts.user("12") == 77)
@@ -31,7 +31,7 @@ struct AccountsTests {
         #expect(accounts.user("4294967295") == nil)
     }
 
-    @Test("an empty root has root")
+    @Test("an empty root has the user and group root")
     func empty() {
         #expect(Accounts(passwd: "", group: "").user("root") == 0)
         #expect(Accounts(passwd: "", group: "").group("root") == 0)
@@ -84,7 +84,7 @@ struct KernelFinderTests {
         try body(FilePath(folder.path))
     }
 
-    @Test("the newest first, the rescue kernel last, each with its initramfs by any distribution's name")
+    @Test("are sorted newest first, the rescue kernel last, each with its initramfs by any distribution's name")
     func order() throws {
         try root([
             "boot/vmlinuz-5.14.0-70.el9.x86_64", "boot/initramfs-5.14.0-70.el9.x86_64.img",
@@ -106,7 +106,7 @@ struct KernelFinderTests {
         }
     }
 
-    @Test("of /usr/lib/modules where /boot has none")
+    @Test("are taken from /usr/lib/modules if /boot does not have one")
     func modules() throws {
         try root([
             "usr/lib/modules/6.5.6-300.fc39/vmlinuz", "usr/lib/modules/6.5.6-300.fc39/initrd",
@@ -132,7 +132,7 @@ struct KernelFinderTests {
         }
     }
 
-    @Test("none")
+    @Test("a root may be without a kernel")
     func none() throws {
         #expect(KernelFinder.kernels(in: "/no/such/root").isEmpty)
     }
