@@ -72,6 +72,8 @@ public struct Batch: Sendable {
     /// - Throws: `CancellationError`, and what keeps every machine from being built, such as a cache that cannot be written.
     public func build() async throws -> [String] {
         try checkCache()
+        let stores = try await SharedStoresLock.forUse(in: options.paths.cachePath)
+        defer { withExtendedLifetime(stores) {} }
         let begin = ContinuousClock.now
         for member in members { listener(.stageStarted(machine: member.machine.fullName, .resolve)) }
         let store = try LocalStageStore(cachePath: options.paths.cachePath, tools: options.tools, keepsFailures: options.keepsFailedRoots)
