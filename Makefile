@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo test release unit-test integration-test lint bench format install clean differential-test host-packages repository large-repository build
+.PHONY: help demo test release unit-test integration-test lint bench format install clean differential-test build-packages host-packages repository large-repository build
 
 PREFIX ?= /usr/local
 SWIFT_BUILD = swift build
@@ -10,7 +10,9 @@ SWIFT_TEST = env -u http_proxy -u https_proxy -u HTTPS_PROXY -u all_proxy -u ALL
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
-demo: build repository ## build three appliances and boot one
+# The program and the repository at once: for half of its time the compiler keeps one core busy.
+demo: ## build three appliances and boot one
+	@$(MAKE) --no-print-directory --jobs=2 release repository
 	scripts/demo
 
 test: lint release unit-test integration-test differential-test ## everything, as root, at most 25 minutes
@@ -27,7 +29,7 @@ integration-test: demo ## real packages, loop devices and boots, as root
 	DISCOGRAPHER_INTEGRATION=1 DISCOGRAPHER_DEMO_REPOSITORY="$$(Tests/Repository/build --print-path)" \
 		$(SWIFT_TEST) --filter IntegrationTests --no-parallel
 
-differential-test: build repository ## compare resolution with dnf's, request by request
+differential-test: build repository host-packages ## compare resolution with dnf's, request by request
 	Tests/Differential/resolve-with-dnf "$$(swift build --show-bin-path)/discographer"
 
 lint: host-packages ## formatting of the Swift sources, and the shell functions
@@ -44,16 +46,19 @@ bench: release repository large-repository ## measure against dnf, zypper and rp
 format: ## format the Swift sources in place
 	swift format format --in-place --recursive --parallel Package.swift Sources Tests
 
-build: host-packages
+build: build-packages
 	$(SWIFT_BUILD)
 
-release: host-packages ## the optimised build for installation, with Swift's libraries linked in
+release: build-packages ## the optimised build for installation, with Swift's libraries linked in
 	$(SWIFT_BUILD) -c release --static-swift-stdlib
+
+build-packages:
+	@scripts/install-host-packages host-packages Tests/Repository/host-packages
 
 host-packages:
 	@scripts/install-host-packages host-packages Tests/host-packages Tests/Repository/host-packages
 
-repository: host-packages
+repository: build-packages
 	Tests/Repository/build
 
 large-repository: host-packages

@@ -16,7 +16,6 @@ let settings: [SwiftSetting] =
 
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
-let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -50,7 +49,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
@@ -59,7 +57,7 @@ let package = Package(
         .executableTarget(
             name: "discographer",
             dependencies: [
-                "BuildPipeline", "Appliances", "DiskImages", "PackageResolution", "ConfigurationTree", "HostSystem",
+                "BuildPipeline", "BuildGraph", "BuildStore", "Appliances", "DiskImages", "PackageResolution", "ConfigurationTree", "HostSystem",
                 arguments, system,
             ],
             swiftSettings: settings, linkerSettings: linking),
@@ -72,9 +70,10 @@ let package = Package(
         library(
             "BuildPipeline",
             [
-                "Appliances", "DiskImages", "PackageInstallation", "PackageResolution", "RootFilesystem",
+                "Appliances", "BuildGraph", "DiskImages", "PackageInstallation", "PackageResolution", "RootFilesystem",
                 "ConfigurationTree", "BuildStore", "HostSystem",
             ]),
+        library("BuildGraph", ["BuildStore", "HostSystem"]),
         library("Appliances", ["CXML2", "ConfigurationTree", "DiskImages", "BuildStore", "HostSystem", subprocess]),
         library("DiskImages", ["ConfigurationTree", "BuildStore", "HostSystem"]),
         library("DiskWriting", ["CExt2FS", "CGuestfs", "DiskImages", "ConfigurationTree", "HostSystem"]),
@@ -83,12 +82,13 @@ let package = Package(
             "PackageResolution", ["CSolv", "CCurl", "ConfigurationTree", "BuildStore", "HostSystem", yams]),
         library("RootFilesystem", ["CCap", "CSELinux", "ConfigurationTree", "BuildStore", "HostSystem"]),
         library("ConfigurationTree", [yams]),
-        library("BuildStore", [crypto, "HostSystem"]),
+        library("BuildStore", ["CCrypto", "HostSystem"]),
         library("HostSystem", ["CLinux", subprocess]),
 
         // C libraries: each is imported by exactly one target above.
         .target(name: "CLinux", dependencies: ["LibSeccomp"]),
         .systemLibrary(name: "LibSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CRPM", pkgConfig: "rpm", providers: [.apt(["librpm-dev"])]),
         .systemLibrary(name: "CSolv", pkgConfig: "libsolvext", providers: [.apt(["libsolvext-dev"])]),
         .systemLibrary(name: "CExt2FS", pkgConfig: "ext2fs", providers: [.apt(["libext2fs-dev"])]),
@@ -104,7 +104,7 @@ let package = Package(
 
         // Unit tests: no privileges, no network, no images; all of them in under a minute.
         tests("ConfigurationTree", []),
-        tests("BuildStore", []),
+        tests("BuildStore", [subprocess]),
         tests("HostSystem", []),
         tests("DiskImages", ["DiskWriting", "ConfigurationTree", "HostSystem"]),
         tests("Appliances", ["ConfigurationTree", "HostSystem"]),

@@ -1,3 +1,4 @@
+import BuildGraph
 public import ConfigurationTree
 public import PackageResolution
 public import SystemPackage
@@ -75,17 +76,16 @@ extension Batch {
         }
     }
 
-    private var names: [String] { members.map { "\($0.group.name)/\($0.machine.name)" } }
+    private var names: [String] { members.map(\.machine.fullName) }
 
     private var report: @Sendable (Int?, String) -> Void {
         { [listener, names] index, text in
-            listener(.warning(machine: index.map { names[$0] } ?? names.joined(separator: ", "), text))
+            listener(.warning(machines: index.map { [names[$0]] } ?? names, text))
         }
     }
 
     private var progress: @Sendable (FetchProgress) -> Void {
-        let all = names.joined(separator: ", ")
-        return { [listener] in listener(.transfer(machine: all, .resolve, $0)) }
+        { [listener, names] in listener(.transfer(machines: names, .resolve, TransferProgress($0))) }
     }
 
     private func lockedTransaction(of machine: Machine, _ request: ResolutionRequest) throws -> Transaction {

@@ -1,12 +1,15 @@
+import BuildGraph
+import BuildStore
 public import ConfigurationTree
 import Glibc
 import HostSystem
 import PackageResolution
+import Synchronization
 import SystemPackage
 
-/// Several machines, built together: walk → resolve → fetch → install → compose → disks → convert.
+/// Several machines, built together: the tree is resolved, each machine becomes a plan, the plans share one graph of stages, and the graph's results are published.
 ///
-/// Resolution is shared by the machines; then each goes its own way, and a machine that fails leaves the others alone.
+/// What several machines have in common is done once. A stage that fails fails the machines that need it, and leaves the others alone.
 public struct Batch: Sendable {
     let tree: ConfigurationTree
     let options: BuildOptions
@@ -28,13 +31,13 @@ public struct Batch: Sendable {
         var unknown = options.acceptedRollbacks
         for (group, machine) in members {
             unknown.subtract(configuration(of: machine, in: group, &diagnostics).repositories.map(\.id))
-            diagnostics += MachineBuild.problems(of: machine)
+            diagnostics += MachinePlan.problems(of: machine)
         }
         for id in unknown.sorted() {
             diagnostics.append(
                 Diagnostic(
                     .error, at: SourceLocation(file: tree.path), "no machine has the repository '\(id)' of --accept-rollback",
-                    hint: "the id of an enabled repository would be right"))
+                    hint: "expected the id of an enabled repository"))
         }
         var seen: Set<Diagnostic> = []
         return diagnostics.filter { seen.insert($0).inserted }
@@ -50,17 +53,17 @@ public struct Batch: Sendable {
             diagnostics: &diagnostics)
     }
 
-    /// - Throws: `BuildProblem` with the path, for a cache that cannot be written, or not be mounted.
+    /// - Throws: `StageError` with the path, for a cache that cannot be written, or not be mounted.
     private func checkCache() throws {
         let path = options.paths.cachePath
         do {
             try createDirectories(path)
             guard access(path.string, W_OK) == 0 else { throw FileError(path, Errno(rawValue: errno)) }
         } catch let error as FileError {
-            throw BuildProblem("\(error.path): error: the cache cannot be written: \(error.errno)")
+            throw StageError("\(error.path): error: the cache cannot be written: \(error.errno)")
         }
         if let obstacle = LayeredRoot.obstacle(at: path) {
-            throw BuildProblem("\(path): error: no machine's layers can be in this cache: \(obstacle)")
+            throw StageError("\(path): error: no machine's layers can be in this cache: \(obstacle)")
         }
     }
 
@@ -69,50 +72,101 @@ public struct Batch: Sendable {
     /// - Throws: `CancellationError`, and what keeps every machine from being built, such as a cache that cannot be written.
     public func build() async throws -> [String] {
         try checkCache()
+        let stores = try await SharedStoresLock.forUse(in: options.paths.cachePath)
+        defer { withExtendedLifetime(stores) {} }
         let begin = ContinuousClock.now
-        for member in members {
-            listener(.stageStarted(machine: "\(member.group.name)/\(member.machine.name)", .resolve))
+        for member in members { listener(.stageStarted(machine: member.machine.fullName, .resolve)) }
+        let store = try LocalStageStore(cachePath: options.paths.cachePath, tools: options.tools, keepsFailures: options.keepsFailedRoots)
+        let planned = try await plan(store) { machine in
+            let seconds = begin.duration(to: .now) / .seconds(1)
+            listener(.stageFinished(machine: machine, .resolve, StageEnd(isCached: false, seconds: seconds)))
         }
-        let resolved = try await resolve()
-        let seconds = begin.duration(to: .now).inSeconds
-        var builds: [MachineBuild] = []
-        var failed: [String] = []
-        for (member, result) in zip(members, resolved) {
-            let build = MachineBuild(
-                group: member.group, machine: member.machine, configuration: result.configuration, options: options,
+        var failed = planned.failures.map(\.machine)
+        for failure in planned.failures { tell(failure) }
+        failed += try await build(planned, store)
+        try await collect(store)
+        return failed.sorted()
+    }
+
+    private func build(_ planned: PlannedBatch, _ store: LocalStageStore) async throws -> [String] {
+        guard let context = planned.context else { return [] }
+        var machines: [String: MachineProgress] = [:]
+        for plan in planned.plans {
+            machines[plan.name] = MachineProgress(
+                machine: plan.name, logFile: MachineFolder(plan.machine, options.paths).logFile, nodes: planned.graph.nodes(of: plan.name),
                 listener: listener)
-            switch result.transaction {
-            case .success(let transaction):
-                listener(.stageFinished(machine: build.name, .resolve, cached: false, seconds: seconds))
-                builds.append(build.with(transaction))
-            case .failure(let error):
-                let failure = BuildFailure(
-                    machine: build.name, stage: .resolve, cause: "\(error)", log: build.logFile)
-                // The log that is named is this build's, not that of an earlier one.
-                // Where it cannot be written the cause is said all the same.
-                try? createDirectories(build.logFile.removingLastComponent())
-                try? writeAtomically("\(failure)\n".utf8, to: build.logFile)
-                listener(.failed(machine: build.name, failure))
-                failed.append(build.name)
+        }
+        let progress = machines
+        let active = ActiveMachines()
+        let scheduler = Scheduler(
+            planned.graph, store: store, resources: ResourcePool(limits: options.limits), verifies: options.verifies,
+            group: { $0.users.first.map { String($0.prefix { $0 != "/" }) } ?? "" }
+        ) { node, event in
+            let users = node.users.filter(active.contains)
+            for user in users { progress[user]?.take(node, event, owner: users[0]) }
+        }
+        let builds = planned.plans.compactMap { plan in
+            progress[plan.name].map {
+                MachineBuild(plan: plan, graph: planned.graph, scheduler: scheduler, context: context, progress: $0, listener: listener)
             }
         }
+        if options.explains { explain(planned, context) }
+        let current = try await offPool { concurrently(builds) { $0.isCurrent() } }
+        let waiting = zip(builds, current).filter { !$1 }.map(\.0)
+        active.set(waiting.map(\.plan.name))
+        return try await run(inTurns(waiting))
+    }
+
+    /// Machines of large groups do not come before all of those of small ones.
+    private func inTurns(_ builds: [MachineBuild]) -> [MachineBuild] {
+        var ranks: [String: Int] = [:]
+        let ranked = builds.map { build in
+            ranks[build.plan.group.name, default: 0] += 1
+            return (rank: ranks[build.plan.group.name] ?? 0, build: build)
+        }
+        return ranked.enumerated().sorted { ($0.element.rank, $0.offset) < ($1.element.rank, $1.offset) }.map(\.element.build)
+    }
+
+    private func run(_ builds: [MachineBuild]) async throws -> [String] {
         try await withThrowingTaskGroup(of: String?.self) { group in
+            var failed: [String] = []
             var waiting = builds[...]
-            let atOnce = OpenFiles.machinesAtOnce(options.jobs)
-            for build in waiting.prefix(atOnce) {
-                group.addTask { try await build.run() ? nil : build.name }
-            }
+            // Each has a lock and a log open; what runs at once is the resources' matter.
+            let atOnce = OpenFiles.machinesAtOnce(max(builds.count, 1))
+            func add(_ build: MachineBuild) { group.addTask { try await build.run() ? nil : build.plan.name } }
+            waiting.prefix(atOnce).forEach(add)
             waiting = waiting.dropFirst(atOnce)
             while let name = try await group.next() {
                 if let name { failed.append(name) }
                 try Task.checkCancellation()
-                if let next = waiting.popFirst() { group.addTask { try await next.run() ? nil : next.name } }
+                if let next = waiting.popFirst() { add(next) }
             }
+            return failed
         }
-        return failed.sorted()
+    }
+
+    /// The log that is named is this build's, not that of an earlier one. Where it cannot be written the cause is said all the same.
+    private func tell(_ failure: BuildFailure) {
+        try? createDirectories(failure.log.removingLastComponent())
+        try? writeAtomically("\(failure)\n".utf8, to: failure.log)
+        listener(.failed(machine: failure.machine, failure))
+    }
+
+    /// Keeps the store to the size that the settings allow.
+    private func collect(_ store: LocalStageStore) async throws {
+        guard let limit = options.cacheLimit else { return }
+        var rule = StageCollection.Rule()
+        rule.mostBytes = limit
+        let references = CacheCleaning(options: options, onWait: { _ in }).references
+        _ = try await StageCollection(store).collect(rule, references: references, isDryRun: false)
     }
 }
 
-extension Duration {
-    var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
+/// The machines for which stages run: others are not told of them.
+private final class ActiveMachines: Sendable {
+    private let names = Mutex<Set<String>>([])
+
+    func set(_ names: [String]) { self.names.withLock { $0 = Set(names) } }
+
+    func contains(_ name: String) -> Bool { names.withLock { $0.contains(name) } }
 }

@@ -1,42 +1,70 @@
-public import ConfigurationTree
+public import BuildGraph
 public import SystemPackage
 
-/// The stages of DESIGN section 4 that a person waits for, in order.
-public enum Stage: String, Hashable, Codable, Sendable, CaseIterable {
-    case resolve, fetch, install, compose, disks, convert
+/// Which stage of a machine an event is about.
+public struct StageLabel: Hashable, Sendable, CustomStringConvertible {
+    /// Such as `image`; `resolve` is the one that is no stage of the graph: it is shared by the whole batch.
+    public var name: String
+    /// Which of several, such as `system.qcow2`; empty where there is one.
+    public var subject: String
+
+    public init(_ name: String, _ subject: String = "") {
+        self.name = name
+        self.subject = subject
+    }
+
+    init(_ node: BuildGraph.Node) { self.init(node.name, node.stage.subject) }
+
+    public static let resolve = StageLabel("resolve")
+
+    /// The artefacts' exchange.
+    public static let publish = StageLabel("publish")
+
+    public var description: String { subject.isEmpty ? name : "\(name) \(subject)" }
 }
 
-/// Something that happened in a build. One stream of these; the terminal, `--json` and the logs are its listeners.
+/// How a stage ended well.
+public struct StageEnd: Hashable, Sendable {
+    /// The result was there.
+    public var isCached: Bool
+    public var seconds: Double
+    /// The machine for which it was done, when that is another one of the same batch.
+    public var sharedWith: String?
+
+    public init(isCached: Bool, seconds: Double, sharedWith: String? = nil) {
+        self.isCached = isCached
+        self.seconds = seconds
+        self.sharedWith = sharedWith
+    }
+}
+
+/// Something that happened in a build. One stream of these; the terminal, `--json` and the logs are its listeners. Machines are named `group/machine`.
 public enum BuildEvent: Sendable {
-    case stageStarted(machine: String, Stage)
-    case progress(machine: String, Stage, completed: Int, total: Int, item: String)
-    /// A few times a second while files are fetched.
-    case transfer(machine: String, Stage, bytes: ByteCount, total: ByteCount, files: Int, totalFiles: Int)
-    case stageFinished(machine: String, Stage, cached: Bool, seconds: Double)
+    case stageStarted(machine: String, StageLabel)
+    case progress(machine: String, StageLabel, completed: Int, total: Int, item: String)
+    /// A few times a second while files are fetched, for all machines that wait for them.
+    case transfer(machines: [String], StageLabel, TransferProgress)
+    case stageFinished(machine: String, StageLabel, StageEnd)
     case output(machine: String, source: String, text: String)
-    case warning(machine: String, String)
-    case finished(machine: String, artefacts: [Artefact], seconds: Double)
+    case warning(machines: [String], String)
+    /// Asked for with `--explain`, before the machine's first stage.
+    case planned(machine: String, [StageForecast])
+    /// `folder`: where the artefacts are.
+    case finished(machine: String, folder: FilePath, [Artefact], seconds: Double)
     case failed(machine: String, BuildFailure)
-}
-
-/// A file that was asked for.
-public struct Artefact: Hashable, Codable, Sendable {
-    public var path: FilePath
-    public var format: String
-    public var size: ByteCount
 }
 
 /// Why a machine was not built.
 public struct BuildFailure: Error, Sendable, CustomStringConvertible {
     public var machine: String
-    public var stage: Stage
+    public var stage: StageLabel
     public var cause: String
     public var log: FilePath
     /// Where the root is kept as it stood, when that was asked for.
     public var keptRoot: FilePath?
 
     public var description: String {
-        "\(machine): \(stage.rawValue) failed: \(cause)\n  the log is \(log)"
+        "\(machine): \(stage) failed: \(cause)\n  the log is \(log)"
             + (keptRoot.map { "\n  the root as it stood is \($0); 'discographer shell \(machine)' enters it" } ?? "")
     }
 }

@@ -1,4 +1,4 @@
-import BuildStore
+public import BuildStore
 public import ConfigurationTree
 import Foundation
 import HostSystem
@@ -15,49 +15,88 @@ public struct CacheCleaning: Sendable {
         case everything
     }
 
+    /// What was removed, or would be.
+    public struct Report: Sendable {
+        /// As GROUP/MACHINE.
+        public var machines: [String] = []
+        public var stages: [StageCollection.Candidate] = []
+    }
+
     private let options: BuildOptions
-    private let onWait: @Sendable (_ machine: String) -> Void
+    private let onWait: @Sendable (_ what: String) -> Void
     private static let sharedStores = ["packages", "repositories"]
     private static let lockName = "lock"
+    /// Folders of the cache that are no group's.
+    private static let ownFolders: Set = ["packages", "repositories", "stages", "digests"]
     /// What builds put into a machine's folder.
-    private static let results: Set = ["minimal-appliance", "artefacts", "artefacts.new", "artefacts.old", "yum"]
+    private static let results: Set = ["minimal-appliance", "artefacts", "published.json", "stages.json", "yum"]
 
-    /// - Parameter onWait: called when another build of a machine has to end first.
-    public init(options: BuildOptions, onWait: @escaping @Sendable (_ machine: String) -> Void) {
+    /// - Parameter onWait: called with who has to end first, such as `the build of web/www1`.
+    public init(options: BuildOptions, onWait: @escaping @Sendable (_ what: String) -> Void) {
         self.options = options
         self.onWait = onWait
     }
 
-    /// Cleans after the selected machines, or, when none are, after all that the cache knows: those that left the tree too.
+    /// Cleans after the selected machines, or, when none are, after all that the cache knows: those that left the tree too. Results of stages that other machines
+    /// refer to stay, and so do those that running builds and shells use.
     ///
-    /// - Returns: the machines that something was removed of, as GROUP/MACHINE.
-    /// - Throws: `HostSystemError`, `Errno`.
-    public func clean(_ selectors: [MachineSelector], _ extent: Extent) async throws -> [String] {
-        var cleaned: [String] = []
+    /// - Throws: `HostSystemError`, `FileError`, `CancellationError`.
+    public func clean(_ selectors: [MachineSelector], _ extent: Extent, isDryRun: Bool = false) async throws -> Report {
+        var report = Report()
+        let before = references
+        var given: Set<Identity> = []
         for folder in machineFolders(selectors) {
             let name = folder.components.suffix(2).map(\.string).joined(separator: "/")
-            let lock = try await offPool { [onWait] in
-                try FileLock(folder.appending(Self.lockName)) { onWait(name) }
-            }
+            let machine = MachineFolder(folder)
+            let lock = try await FileLock.wait(for: folder.appending(Self.lockName)) { [onWait] in onWait("the build of \(name)") }
             defer { withExtendedLifetime(lock) {} }
+            given.formUnion(machine.links.values)
             // The lock stays: another build may be waiting for it.
             let wanted = extent == .everything ? Self.results : ["minimal-appliance"]
-            let names = entries(folder).filter(wanted.contains)
-            if !names.isEmpty { cleaned.append(name) }
-            try await remove(names.map { folder.appending($0) })
+            let names = entries(folder).filter { wanted.contains($0) || extent == .everything && $0.hasPrefix("artefacts.") }
+            if !names.isEmpty { report.machines.append(name) }
+            if !isDryRun { try await remove(names.map { folder.appending($0) }) }
         }
-        AbandonedFiles.remove(from: options.paths.cachePath)
-        return cleaned
+        let store = try LocalStageStore(cachePath: options.paths.cachePath, tools: options.tools)
+        var rule = StageCollection.Rule()
+        rule.unreferenced = true
+        let left = isDryRun ? before.subtracting(given).union(references(except: selectors)) : references
+        let only = selectors.isEmpty ? nil : given
+        report.stages = try await StageCollection(store).collect(rule, references: left, among: only, isDryRun: isDryRun)
+        if !isDryRun { AbandonedFiles.remove(from: options.paths.cachePath) }
+        return report
     }
 
-    /// Removes the stores of packages and repository metadata that all machines share. No build may run meanwhile.
+    /// Removes results of stages by a rule; machines keep their artefacts and logs.
     ///
-    /// - Throws: `BuildProblem` when a folder of that name holds something else, `HostSystemError`.
+    /// - Throws: `HostSystemError`, `FileError`, `CancellationError`.
+    public func collect(_ rule: StageCollection.Rule, isDryRun: Bool) async throws -> Report {
+        let store = try LocalStageStore(cachePath: options.paths.cachePath, tools: options.tools)
+        var report = Report()
+        report.stages = try await StageCollection(store).collect(rule, references: references, isDryRun: isDryRun)
+        return report
+    }
+
+    /// The results of stages that machines refer to.
+    var references: Set<Identity> { references(of: machineFolders([])) }
+
+    private func references(except selectors: [MachineSelector]) -> Set<Identity> {
+        let selected = Set(machineFolders(selectors))
+        return references(of: machineFolders([]).filter { !selected.contains($0) })
+    }
+
+    private func references(of folders: [FilePath]) -> Set<Identity> { Set(folders.flatMap { MachineFolder($0).links.values }) }
+
+    /// Removes the stores of packages and repository metadata that all machines share, when no build uses them any more.
+    ///
+    /// - Throws: `StageError` when a folder of that name holds something else, `HostSystemError`, `FileError`, `CancellationError`.
     public func cleanSharedStores() async throws {
+        let lock = try await SharedStoresLock.forRemoval(in: options.paths.cachePath) { [onWait] in onWait("another build") }
+        defer { withExtendedLifetime(lock) {} }
         let stores = Self.sharedStores.map { options.paths.cachePath.appending($0) }.filter(exists)
         for store in stores {
             guard let foreign = entries(store).first(where: { !Self.isOfStore($0) }) else { continue }
-            throw BuildProblem("\(store): error: this is no store of a cache: it holds '\(foreign)'; nothing of it was removed")
+            throw StageError("\(store): error: this is not a store of a cache: it holds '\(foreign)'; nothing of it was removed")
         }
         try await remove(stores)
     }
@@ -71,7 +110,7 @@ public struct CacheCleaning: Sendable {
     }
 
     private func machineFolders(_ selectors: [MachineSelector]) -> [FilePath] {
-        let groups = entries(options.paths.cachePath).filter { !Self.sharedStores.contains($0) }
+        let groups = entries(options.paths.cachePath).filter { !Self.ownFolders.contains($0) }
         return groups.flatMap { group in
             entries(options.paths.cachePath.appending(group)).filter { machine in
                 selectors.isEmpty || selectors.contains { $0.group == group && ($0.machine ?? machine) == machine }

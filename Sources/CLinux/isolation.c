@@ -227,11 +227,19 @@ int discographer_isolate(discographer_isolation *isolation, int lifeline, const 
     if (isolation->new_user_namespace && map_caller(user, group) < 0) return -1;
 
     *failed_step = "starting the isolated process (fork)";
+    // The monitor keeps its end of the pipe until it dies. getppid(2) cannot tell: a parent outside the pid namespace is always 0.
+    int alive[2];
+    if (pipe2(alive, O_CLOEXEC) < 0) return -1;
     pid_t child = fork();
     if (child < 0) return -1;
     if (child > 0) monitor(child, lifeline);
 
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) return -1;
+    // A monitor that died before this line sends no signal.
+    close(alive[1]);
+    struct pollfd parent = {.fd = alive[0]};
+    if (poll(&parent, 1, 0) != 0) _exit(128 + SIGKILL);
+    close(alive[0]);
     // What this process starts must not read the lifeline.
     if (lifeline == STDIN_FILENO) {
         *failed_step = "opening /dev/null";

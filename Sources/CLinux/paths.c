@@ -22,6 +22,10 @@ int discographer_open_in_root_without_links(int root, const char *path, int flag
     return open_in_root(root, path, flags, RESOLVE_NO_SYMLINKS);
 }
 
+int discographer_exchange_names(const char *first, const char *second) {
+    return (int)syscall(SYS_renameat2, AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE);
+}
+
 int discographer_move_to_free_name(int from, const char *name, int to, const char *free_name) {
     return renameat2(from, name, to, free_name, RENAME_NOREPLACE);
 }

@@ -14,7 +14,7 @@ public struct ConfigurationTree: Sendable {
 
     private static let reservedNames: Set<String> = ["templates", "cache", "functions", "paths"]
     /// Folders that the cache has beside the groups' (DESIGN section 4): a group of that name would write into them.
-    private static let sharedStores: Set<String> = ["packages", "repositories"]
+    private static let sharedStores: Set<String> = ["packages", "repositories", "stages", "digests"]
 
     /// Reads the tree and changes nothing.
     ///

@@ -68,7 +68,9 @@ private struct YAMLReader {
     }
 
     /// Calls the reader of each key; unknown keys are errors with the known ones named.
-    func map(_ node: Node, _ what: String, _ keys: KeyValuePairs<String, (Node) -> Void>) {
+    ///
+    /// - Parameter note: called with each known key and its line.
+    func map(_ node: Node, _ what: String, note: (String, Int?) -> Void = { _, _ in }, _ keys: KeyValuePairs<String, (Node) -> Void>) {
         guard case .mapping(let mapping) = node else {
             return fail(node, "\(what) is not a map", "'key: value' lines would be right")
         }
@@ -78,6 +80,7 @@ private struct YAMLReader {
             if !seen.insert(name).inserted {
                 fail(key, "the key '\(name)' a second time in \(what)")
             } else if let entry = keys.first(where: { $0.key == name }) {
+                note(name, key.mark?.line)
                 entry.value(value)
             } else {
                 fail(key, "unknown key '\(name)' in \(what)", "there is \(keys.map(\.key).joined(separator: ", "))")
@@ -143,19 +146,7 @@ private struct YAMLReader {
     }
 
     func size(_ node: Node, _ what: String) -> ByteCount? {
-        let units: [(String, UInt64)] = [
-            ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("kB", 1000), ("MB", 1_000_000),
-            ("GB", 1_000_000_000),
-            ("TB", 1_000_000_000_000), ("B", 1),
-        ]
-        let text = (node.string ?? "").filter { $0 != " " }
-        for (unit, factor) in units where text.hasSuffix(unit) {
-            if let count = UInt64(digits: String(text.dropLast(unit.count))) {
-                let (bytes, overflow) = count.multipliedReportingOverflow(by: factor)
-                if !overflow && bytes > 0 { return ByteCount(bytes) }
-            }
-            break
-        }
+        if let size = ByteCount(node.string ?? "") { return size }
         fail(
             node, "'\(node.string ?? "?")' is no \(what)",
             "a whole number with B, KiB, MiB, GiB, TiB, kB, MB, GB or TB, such as '2GiB'")
@@ -171,12 +162,14 @@ private struct YAMLReader {
         var tolerated = description.toleratedScriptlets
         var excluded = description.excludedPaths
         var timeLimit = description.scriptletTimeLimit
+        var places = description.places
+        func note(_ key: String, _ line: Int?) { places[key] = SourceLocation(file: file, line: line) }
         map(
-            node, "the file",
+            node, "the file", note: note,
             [
-                "hardware": { readHardware($0, into: &hardware) },
+                "hardware": { readHardware($0, into: &hardware) { note("hardware.\($0)", $1) } },
                 "disks": { node in if let nodes = list(node, "disks") { disks = nodes.map(disk) } },
-                "boot": { readBoot($0, into: &boot) },
+                "boot": { readBoot($0, into: &boot) { note("boot.\($0)", $1) } },
                 "outputs": { if let all: [OutputFormat] = choices($0, "outputs", "output") { outputs = all } },
                 "hypervisors": { if let all: [Hypervisor] = choices($0, "hypervisors", "hypervisor") { hypervisors = all } },
                 "excludedPaths": { node in
@@ -189,6 +182,7 @@ private struct YAMLReader {
                     if let nodes = list(node, "toleratedScriptlets") { tolerated = nodes.compactMap(scriptlet) }
                 },
             ])
+        description.places = places
         description.hardware = hardware
         description.disks = disks
         description.boot = boot
@@ -201,10 +195,10 @@ private struct YAMLReader {
         if description.outputs.isEmpty { fail(node, "a machine has at least one output") }
     }
 
-    private func readHardware(_ node: Node, into hardware: inout Hardware) {
+    private func readHardware(_ node: Node, into hardware: inout Hardware, note: (String, Int?) -> Void) {
         var value = hardware
         map(
-            node, "hardware",
+            node, "hardware", note: note,
             [
                 "architecture": { if let text = text($0, "architecture") { value.architecture = text } },
                 "cpus": { if let number = number($0, "cpus", 1...1024) { value.cpus = number } },
@@ -325,10 +319,10 @@ private struct YAMLReader {
         return value
     }
 
-    private func readBoot(_ node: Node, into boot: inout BootSettings) {
+    private func readBoot(_ node: Node, into boot: inout BootSettings, note: (String, Int?) -> Void) {
         var value = boot
         map(
-            node, "boot",
+            node, "boot", note: note,
             [
                 "loader": { if let loader: BootSettings.Loader = choice($0, "boot loader") { value.loader = loader } },
                 "kernelArguments": { node in

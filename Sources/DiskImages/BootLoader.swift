@@ -2,6 +2,12 @@
 public import ConfigurationTree
 public import SystemPackage
 
+/// What of the build host boot loaders are made of.
+public enum BootLoaderFiles {
+    /// Where the host has GRUB's modules and images for BIOS.
+    public static let grubModules: FilePath = "/usr/lib/grub/i386-pc"
+}
+
 /// A kernel of the root with its initramfs.
 public struct Kernel: Hashable, Codable, Sendable {
     public var release: String

@@ -1,3 +1,4 @@
+import ConfigurationTree
 public import HostSystem
 public import SystemPackage
 
@@ -11,39 +12,49 @@ public enum DiskWriterKind: String, Hashable, Codable, Sendable, CaseIterable {
     case guestfs
 }
 
-/// The programs that write disks, by absolute path.
+/// The programs that write a plan's disks, by their names in the table of tools.
 public struct DiskTools: Hashable, Codable, Sendable {
-    public var sfdisk: Tool
-    public var mkfsExt4: Tool
-    public var mkswap: Tool
-    public var e2fsck: Tool
-    public var cp: Tool
-    public var tar: Tool
-    public var grubMkimage: Tool
+    private var tools: [String: Tool]
 
-    /// - Throws: `HostSystemError` for a tool that is not there.
-    public init(_ table: ToolTable) throws {
-        sfdisk = try table.tool("sfdisk")
-        mkfsExt4 = try table.tool("mkfs.ext4")
-        mkswap = try table.tool("mkswap")
-        e2fsck = try table.tool("e2fsck")
-        cp = try table.tool("cp")
-        tar = try table.tool("tar")
-        grubMkimage = try table.tool("grub-mkimage")
+    /// The names of those that a plan needs, sorted.
+    ///
+    /// - Parameter installsGRUB: whether the first disk gets GRUB for BIOS.
+    public static func names(for plan: DiskPlan, writer: DiskWriterKind, installsGRUB: Bool) -> [String] {
+        let fileSystems = Set(plan.disks.flatMap(\.partitions).compactMap(\.fileSystem))
+        var names: Set<String> = []
+        if plan.disks.contains(where: { $0.table != .none }) { names.insert("sfdisk") }
+        if fileSystems.contains(.ext4) { names.insert("mkfs.ext4") }
+        if fileSystems.contains(.swap) { names.insert("mkswap") }
+        if installsGRUB { names.insert("grub-mkimage") }
+        switch writer {
+        case .direct: break
+        case .loop: names.insert("cp")
+        case .guestfs: names.insert("tar")
+        }
+        return names.sorted()
     }
+
+    public init(_ tools: [Tool]) { self.tools = Dictionary(tools.map { ($0.name, $0) }) { first, _ in first } }
+
+    /// - Throws: `WorkerFailure` when the plan was said to do without the program.
+    package func tool(_ name: String) throws -> Tool {
+        guard let tool = tools[name] else { throw WorkerFailure(kind: "tools", message: "the job does not have the program '\(name)'") }
+        return tool
+    }
+
+    var paths: [FilePath] { tools.values.map(\.path) }
 }
 
 /// Makes the raw disk images of a machine. How: DiskWriting, which the worker alone is linked with.
 public struct WriteDisksJob: JobDescription {
-    /// The image of each planned disk.
-    public typealias Outcome = [FilePath]
+    /// The names of the images, in the order of the planned disks.
+    public typealias Outcome = [String]
 
     public static let name = "write-disks"
 
     public var plan: DiskPlan
     public var root: LayeredRoot
-    public var machineCache: FilePath
-    /// Where `<disk>.raw` are made; an existing folder below `machineCache`.
+    /// Where `<disk>.raw` are made; an existing folder.
     public var output: FilePath
     public var writer: DiskWriterKind
     public var usesKVM: Bool
@@ -52,13 +63,11 @@ public struct WriteDisksJob: JobDescription {
     public var sourceDateEpoch: Int
 
     public init(
-        plan: DiskPlan, root: LayeredRoot, machineCache: FilePath, output: FilePath, writer: DiskWriterKind,
-        usesKVM: Bool, installsGRUB: Bool,
-        tools: DiskTools, sourceDateEpoch: Int
+        plan: DiskPlan, root: LayeredRoot, output: FilePath, writer: DiskWriterKind, usesKVM: Bool, installsGRUB: Bool, tools: DiskTools,
+        sourceDateEpoch: Int
     ) {
         self.plan = plan
         self.root = root
-        self.machineCache = machineCache
         self.output = output
         self.writer = writer
         self.usesKVM = usesKVM
@@ -67,5 +76,11 @@ public struct WriteDisksJob: JobDescription {
         self.sourceDateEpoch = sourceDateEpoch
     }
 
-    public var isolation: Isolation { Isolation(writablePaths: [machineCache]) }
+    public var isolation: Isolation {
+        var isolation = Isolation(
+            writablePaths: [output], readablePaths: root.layers + [root.changes.removingLastComponent()] + tools.paths)
+        // libguestfs makes its appliance of the host's own files, and loop devices are the host's.
+        isolation.hidesHost = writer == .direct
+        return isolation
+    }
 }

@@ -8,8 +8,7 @@ import SystemPackage
 /// Writes GRUB's i386-pc images to a disk.
 struct GRUBForBIOS {
     var mkimage: Tool
-    /// Where the host has GRUB's modules.
-    static let modules: FilePath = "/usr/lib/grub/i386-pc"
+    private static let modules = BootLoaderFiles.grubModules
     private static let moduleNames = [
         "biosdisk", "part_gpt", "part_msdos", "ext2", "search", "search_fs_uuid", "normal", "linux", "configfile",
         "serial", "terminal", "echo",

@@ -54,7 +54,7 @@ struct GuestfsDiskWriter: DiskWriter {
         }
         defer { unlink(pipe.string) }
         let packing = Packing()
-        let tar = tools.tar
+        let tar = try tools.tool("tar")
         DispatchQueue(label: "tar").async {
             let result = Result {
                 try tar.runBlocking([

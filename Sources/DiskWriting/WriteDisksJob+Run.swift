@@ -1,7 +1,7 @@
 import ConfigurationTree
 public import DiskImages
 public import HostSystem
-public import SystemPackage
+import SystemPackage
 
 /// Fills the planned file systems of raw images from a root. All writers get images that have their partition tables and empty file systems.
 protocol DiskWriter {
@@ -10,7 +10,7 @@ protocol DiskWriter {
 
 extension WriteDisksJob: WorkerJob {
     /// - Throws: `WorkerFailure`, `HostSystemError`.
-    public func run(reporting: WorkerReporter) throws -> [FilePath] {
+    public func run(reporting: WorkerReporter) throws -> [String] {
         try root.mount(readOnly: true)
         let scratch = output.appending("scratch")
         try createDirectories(scratch)
@@ -28,7 +28,7 @@ extension WriteDisksJob: WorkerJob {
             case .guestfs: GuestfsDiskWriter(plan: plan, contexts: contexts, tools: tools, scratch: scratch, usesKVM: usesKVM)
             }
         try filler.fill(plan.disks, images: images, from: root.mountPoint, reporting: reporting)
-        return images
+        return plan.disks.map { "\($0.name).raw" }
     }
 
     private func makeEmptyDisk(_ disk: PlannedDisk, image: FilePath, scratch: FilePath) throws {
@@ -37,12 +37,12 @@ extension WriteDisksJob: WorkerJob {
             permissions: [.ownerReadWrite, .groupRead, .otherRead])
         try descriptor.closeAfter { try descriptor.resize(to: Int64(disk.size.bytes)) }
         if let script = disk.sfdiskScript {
-            try tools.sfdisk.runBlocking(["--quiet", "--no-tell-kernel", image.string], input: script)
+            try tools.tool("sfdisk").runBlocking(["--quiet", "--no-tell-kernel", image.string], input: script)
         }
         for partition in disk.partitions { try makeFileSystem(partition, image: image, scratch: scratch) }
         // The first disk is the one that a BIOS starts.
         if installsGRUB, disk == plan.disks.first, let boot = plan.boot {
-            try GRUBForBIOS(mkimage: tools.grubMkimage).install(on: image, disk: disk, boot: boot, scratch: scratch)
+            try GRUBForBIOS(mkimage: tools.tool("grub-mkimage")).install(on: image, disk: disk, boot: boot, scratch: scratch)
         }
     }
 
@@ -54,7 +54,10 @@ extension WriteDisksJob: WorkerJob {
         switch partition.fileSystem {
         case .ext4:
             // GRUB 2.06 does not read the two features that mke2fs 1.47 turns on.
-            try tools.mkfsExt4.runBlocking(
+            let configuration = scratch.appending("mke2fs.conf")
+            try writeAtomically(Self.mke2fsConfiguration.utf8, to: configuration)
+            environment["MKE2FS_CONFIG"] = configuration.string
+            try tools.tool("mkfs.ext4").runBlocking(
                 ["-q", "-F", "-U", partition.uuid, "-O", "^metadata_csum_seed,^orphan_file", "-m", "1"]
                     + (partition.label.map { ["-L", $0] } ?? [])
                     + [
@@ -63,8 +66,39 @@ extension WriteDisksJob: WorkerJob {
                         image.string, "\(partition.size / 1024)k",
                     ], environment: environment)
         case .swap:
-            try SwapArea(mkswap: tools.mkswap).make(partition, image: image, scratch: scratch)
+            try SwapArea(mkswap: tools.tool("mkswap")).make(partition, image: image, scratch: scratch)
         default: break
         }
     }
+
+    /// mke2fs.conf(5), in place of the build host's /etc/mke2fs.conf, which has no say in a machine's file systems: the features, sizes and ratios of e2fsprogs 1.46
+    /// as its own mke2fs.conf.in has them.
+    private static let mke2fsConfiguration = """
+        [defaults]
+        \tbase_features = sparse_super,large_file,filetype,resize_inode,dir_index,ext_attr
+        \tdefault_mntopts = acl,user_xattr
+        \tenable_periodic_fsck = 0
+        \tblocksize = 4096
+        \tinode_size = 256
+        \tinode_ratio = 16384
+        [fs_types]
+        \text4 = {
+        \t\tfeatures = has_journal,extent,huge_file,flex_bg,metadata_csum,64bit,dir_nlink,extra_isize
+        \t}
+        \tsmall = {
+        \t\tblocksize = 1024
+        \t\tinode_ratio = 4096
+        \t}
+        \tfloppy = {
+        \t\tblocksize = 1024
+        \t\tinode_ratio = 8192
+        \t}
+        \tbig = {
+        \t\tinode_ratio = 32768
+        \t}
+        \thuge = {
+        \t\tinode_ratio = 65536
+        \t}
+
+        """
 }

@@ -46,13 +46,16 @@ public struct ComposeJob: WorkerJob {
     public static let name = "compose"
 
     public var root: LayeredRoot
-    public var machineName: String
+    public var hostName: String
     /// The group's, then the machine's.
     public var devices: [Device]
     public var initFile: FilePath
-    public var paths: BuildPaths
-    /// The machine's cache folder: all that may be written.
-    public var machineCache: FilePath
+    public var configPath: FilePath
+    public var functionsPath: FilePath
+    /// What generator scriptlets see of `configPath`.
+    public var visiblePaths: [FilePath]
+    /// An existing folder for what is thrown away.
+    public var scratch: FilePath
     /// The group's, then the machine's. Both run in this machine's build and see this machine's root: machines are built side by side, and
     /// nothing that a group's scriptlet generates for one is seen by another.
     public var generators: [GeneratorRun]
@@ -68,18 +71,18 @@ public struct ComposeJob: WorkerJob {
     public var sourceDateEpoch: Int
 
     public init(
-        root: LayeredRoot, machineName: String, devices: [Device], initFile: FilePath, paths: BuildPaths,
-        machineCache: FilePath,
-        generators: [GeneratorRun], files: [GeneratedFile], setuidWhitelist: [FilePath]?, setgidWhitelist: [FilePath]?,
-        mountPoints: [FilePath], setsContexts: Bool, bash: Tool,
-        sourceDateEpoch: Int
+        root: LayeredRoot, hostName: String, devices: [Device], initFile: FilePath, configPath: FilePath, functionsPath: FilePath,
+        visiblePaths: [FilePath], scratch: FilePath, generators: [GeneratorRun], files: [GeneratedFile], setuidWhitelist: [FilePath]?,
+        setgidWhitelist: [FilePath]?, mountPoints: [FilePath], setsContexts: Bool, bash: Tool, sourceDateEpoch: Int
     ) {
         self.root = root
-        self.machineName = machineName
+        self.hostName = hostName
         self.devices = devices
         self.initFile = initFile
-        self.paths = paths
-        self.machineCache = machineCache
+        self.configPath = configPath
+        self.functionsPath = functionsPath
+        self.visiblePaths = visiblePaths
+        self.scratch = scratch
         self.generators = generators
         self.files = files
         self.setuidWhitelist = setuidWhitelist
@@ -90,19 +93,28 @@ public struct ComposeJob: WorkerJob {
         self.sourceDateEpoch = sourceDateEpoch
     }
 
+    /// The worker sees the machine's inputs and the host's programs. Of the host's /etc there is what programs need to be found: no users, no keys.
     public var isolation: Isolation {
-        Isolation(
-            writablePaths: [machineCache],
-            readablePaths: [paths.configPath, paths.functionsPath, paths.pathsPath, initFile]
-                + generators.flatMap { $0.scriptlets + $0.layers.map(\.path) },
-            hostname: machineName)
+        var isolation = Isolation(
+            writablePaths: writablePaths,
+            readablePaths: root.layers + [initFile, bash.path, "/etc/ld.so.cache", "/etc/alternatives"]
+                + (hasScriptlets ? [configPath, functionsPath] + generators.flatMap { $0.scriptlets.map(Root.real) } : [])
+                + generators.flatMap { $0.layers.map(\.path) },
+            hostname: hostName)
+        isolation.hidesHost = true
+        return isolation
     }
 
-    private var scratch: FilePath { machineCache.appending("minimal-appliance").appending("configuration-changes") }
+    private var hasScriptlets: Bool { generators.contains { !$0.scriptlets.isEmpty } }
+
+    private var writablePaths: [FilePath] {
+        [root.changes.removingLastComponent(), root.mountPoint, scratch] + generators.map(\.generatedOverlays)
+    }
 
     /// - Throws: `WorkerFailure` of kind `devices`, `init`, `scriptlet`, `overlay` or `finish`, each with all of its kind.
     public func run(reporting: WorkerReporter) throws -> ComposeOutcome {
         let initBytes = try readBytes(initFile)
+        try furnishHost()
         try mountRoot()
         try Root.inside(root.mountPoint) {
             try DeviceNodes(devices: devices, epoch: sourceDateEpoch).make()
@@ -111,9 +123,10 @@ public struct ComposeJob: WorkerJob {
         try runGenerators(reporting)
         let layers = try currentLayers()
         let overlaid = try copyLayers(layers, into: root.mountPoint, epoch: sourceDateEpoch)
+        let applied = layers.map(\.layer.path)
         var outcome = ComposeOutcome(
             overlaidPaths: overlaid, strippedPaths: [], generatedPaths: [], removedPaths: [],
-            layers: layers.map(\.path), deviceCount: devices.count, kernels: [])
+            layers: applied, deviceCount: devices.count, kernels: [])
         let finished = FinishedRoot(overlaid: Set(overlaid), epoch: sourceDateEpoch)
         try Root.inside(root.mountPoint) { try finish(finished, &outcome, reporting) }
         outcome.kernels = KernelFinder.kernels(in: root.mountPoint)
@@ -126,14 +139,24 @@ public struct ComposeJob: WorkerJob {
     /// The root folder itself belongs to the changes too: it has to look like the packages'.
     private func mountRoot() throws {
         try createDirectories(root.changes)
-        if let status = Root.status(root.installed, followingLinks: true) {
+        if let status = root.layers.last.flatMap({ Root.status($0, followingLinks: true) }) {
             try Root.check(root.changes.withPlatformString { chown($0, status.st_uid, status.st_gid) })
             try Root.check(root.changes.withPlatformString { chmod($0, status.st_mode & 0o7777) })
             Root.setTimes(root.changes, epoch: status.st_mtim.tv_sec)
         }
-        // Scriptlets know where the cache is; the installed packages are for all later builds.
-        try bindMount(root.installed, at: root.installed, readOnly: true)
         try root.mount(readOnly: false)
+    }
+
+    /// The few files of a host that programs rest on, the same on every host.
+    private func furnishHost() throws {
+        try createDirectories("/etc")
+        let files: [(FilePath, String)] = [
+            ("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"),
+            ("/etc/group", "root:x:0:\nnogroup:x:65534:\n"), ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
+            ("/etc/hosts", "127.0.0.1 localhost\n"),
+        ]
+        for (path, text) in files { try writeAtomically(text.utf8, to: path) }
+        for folder in ["/tmp", "/var/tmp"] { try Root.check(chmod(folder, 0o1777)) }
     }
 
     private func install(_ initBytes: [UInt8]) throws {
@@ -146,29 +169,31 @@ public struct ComposeJob: WorkerJob {
 
     private func runGenerators(_ reporting: WorkerReporter) throws {
         for generator in generators { try createDirectories(generator.generatedOverlays) }
-        guard generators.contains(where: { !$0.scriptlets.isEmpty }) else { return }
-        try createDirectories(scratch)
-        try ConfigurationView(configPath: paths.configPath, scratch: scratch, machineCache: machineCache).mount()
+        guard hasScriptlets else { return }
+        try ConfigurationView(
+            configPath: configPath, visible: visiblePaths, scratch: scratch.appending("configuration"), kept: writablePaths + [functionsPath]
+        ).mount()
         // As root a scriptlet could write to the host's disks through these.
         try mountMinimalDevices(at: "/dev")
         // Before bash, which is started from threads that come into being then. What follows needs no more than scriptlets keep.
         try confine()
-        let scriptlets = GeneratorScriptlets(bash: bash, functionsPath: paths.functionsPath, scratch: scratch)
+        let scriptlets = GeneratorScriptlets(bash: bash, functionsPath: functionsPath, scratch: scratch)
         for generator in generators where !generator.scriptlets.isEmpty {
             try scriptlets.run(generator, reporting: reporting)
         }
     }
 
     /// The group's before the machine's; of each, those of the tree, with what scriptlets put there, before the generated ones.
-    private func currentLayers() throws -> [OverlayLayer] {
+    private func currentLayers() throws -> [(layer: OverlayLayer, modes: LayerCopy.Modes)] {
         // A scriptlet of the machine may write into the group's folders too.
-        guard generators.contains(where: { !$0.scriptlets.isEmpty }) else { return generators.flatMap(\.layers) }
-        var layers: [OverlayLayer] = []
+        guard hasScriptlets else { return generators.flatMap(\.layers).map { ($0, .git) } }
+        var layers: [(layer: OverlayLayer, modes: LayerCopy.Modes)] = []
         var problems: [String] = []
         for generator in generators {
-            for folder in [generator.overlays, generator.generatedOverlays] {
+            // Git cannot hold more of a mode than the executable bit; a scriptlet's chmod is meant as it is.
+            for (folder, modes) in [(generator.overlays, LayerCopy.Modes.git), (generator.generatedOverlays, .own)] {
                 let read = ConfigurationTree.layers(in: folder)
-                layers += read.layers
+                layers += read.layers.map { ($0, modes) }
                 problems += read.diagnostics.filter { $0.severity == .error }.map(\.description)
             }
         }

@@ -14,7 +14,16 @@ struct LayerCopy: ~Copyable {
         var number: ino_t
     }
 
+    /// Which modes the files get.
+    enum Modes {
+        /// Git's: 0644, or 0755 for programs and folders, whatever the umask of the checkout was.
+        case git
+        /// Those that they have.
+        case own
+    }
+
     private let layer: OverlayLayer
+    private let modes: Modes
     private let folder: FileDescriptor
     private let epoch: Int
     private(set) var problems: [String] = []
@@ -27,8 +36,9 @@ struct LayerCopy: ~Copyable {
     private var linked: [Inode: FilePath] = [:]
 
     /// - Throws: `WorkerFailure` when the folder cannot be opened.
-    init(_ layer: OverlayLayer, epoch: Int) throws {
+    init(_ layer: OverlayLayer, modes: Modes, epoch: Int) throws {
         self.layer = layer
+        self.modes = modes
         self.epoch = epoch
         do {
             folder = try FileDescriptor.open(layer.path, .readOnly, options: [.directory, .closeOnExec])
@@ -62,6 +72,7 @@ struct LayerCopy: ~Copyable {
                 var status = stat()
                 try Root.check(
                     name.withPlatformString { fstatat(directory.rawValue, $0, &status, AT_SYMLINK_NOFOLLOW) })
+                if modes == .git, let mode = gitMode(of: status) { status.st_mode = status.st_mode & S_IFMT | mode }
                 switch status.st_mode & S_IFMT {
                 case S_IFDIR: try copyFolder(name, in: directory, from: from, mode: status.st_mode, to: target)
                 case S_IFREG: try copyFile(name, in: directory, status: status, to: target)
@@ -165,11 +176,11 @@ struct LayerCopy: ~Copyable {
 ///
 /// - Returns: all that they put there, sorted, each path once.
 /// - Throws: `WorkerFailure` of kind `overlay` with everything that could not be copied.
-func copyLayers(_ layers: [OverlayLayer], into root: FilePath, epoch: Int) throws -> [FilePath] {
+func copyLayers(_ layers: [(layer: OverlayLayer, modes: LayerCopy.Modes)], into root: FilePath, epoch: Int) throws -> [FilePath] {
     var paths: Set<FilePath> = []
     var problems: [String] = []
-    for layer in layers {
-        var copy = try LayerCopy(layer, epoch: epoch)
+    for (layer, modes) in layers {
+        var copy = try LayerCopy(layer, modes: modes, epoch: epoch)
         try Root.inside(root) { copy.copy() }
         problems += copy.problems
         paths.formUnion(copy.paths)

@@ -25,7 +25,7 @@ public struct UnderlayJob: WorkerJob {
     /// - Returns: what is in the root now, sorted.
     /// - Throws: `WorkerFailure` with everything that could not be copied.
     public func run(reporting: WorkerReporter) throws -> [FilePath] {
-        let paths = try copyLayers(layers, into: installRoot, epoch: sourceDateEpoch)
+        let paths = try copyLayers(layers.map { ($0, .git) }, into: installRoot, epoch: sourceDateEpoch)
         // A later layer has changed the times of an earlier one's folders.
         try Root.inside(installRoot) {
             for path in ["/"] + paths where Root.kind(path, followingLinks: false) == S_IFDIR {

@@ -3,11 +3,14 @@ import BuildPipeline
 public import ConfigurationTree
 public import DiskImages
 import HostSystem
-import PackageResolution
 import SystemPackage
 
 extension OutputFormat: ExpressibleByArgument {}
 extension DiskWriterKind: ExpressibleByArgument {}
+
+extension ByteCount: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+}
 
 struct BuildCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,40 +23,41 @@ struct BuildCommand: AsyncParsableCommand {
 
     @OptionGroup var fetch: FetchOptions
 
-    @Option(
-        name: .customLong("output"),
-        help: "A format to make instead of what machine.yaml says; may be given several times.")
-    var outputs: [OutputFormat] = []
+    @OptionGroup var plan: PlanOptions
 
-    @Option(help: "Machines that are built at once (default: the number of processors).")
+    @Option(help: "Stages that run at once (default: the number of processors).")
     var jobs: Int?
 
-    @Option(
-        name: .customLong("disk-writer"),
-        help: "How files get onto disks: direct (libext2fs, the default), loop (mounted, as root) or guestfs (libguestfs).")
-    var diskWriter: DiskWriterKind?
+    @Option(help: "What stages may take of the memory together, such as 8GiB (default: what the host has to give).")
+    var memory: ByteCount?
 
-    @Flag(help: "Install exactly what each machine's packages.lock says.")
-    var locked = false
+    @Option(help: "What running stages may write to the cache together (default: what its disk has room for).")
+    var disk: ByteCount?
 
     @Flag(
         name: .customLong("keep-root"),
         help: "Keep the root of a machine that fails as it stands then; 'discographer shell' enters it.")
     var keepsRoot = false
 
-    @Flag(help: "One JSON object per event on standard output.")
+    @Flag(help: "Say of each stage whether it runs, and why.")
+    var explain = false
+
+    @Flag(help: "One JSON object per event on standard output (docs/formats.md).")
     var json = false
 
     func validate() throws {
-        if let jobs, jobs < 1 { throw ValidationError("--jobs is at least 1") }
+        if let jobs, jobs < 1 { throw ValidationError("--jobs is \(jobs); expected at least 1") }
     }
 
     func run() async throws {
-        var options = try await tree.buildOptions(
-            outputs: outputs.isEmpty ? nil : outputs, jobs: jobs, diskWriter: diskWriter)
-        options.locked = locked
+        var options = try await tree.buildOptions()
+        options.jobs = jobs ?? options.jobs
+        options.memory = memory?.bytes ?? options.memory
+        options.disk = disk?.bytes ?? options.disk
         options.keepsFailedRoots = keepsRoot
+        options.explains = explain
         fetch.apply(to: &options)
+        plan.apply(to: &options)
         if let problem = options.paths.problemOfCachePath {
             printError("\(options.paths.cachePath): error: \(problem)")
             throw ExitCode(ExitStatus.wrongInput)
@@ -61,36 +65,11 @@ struct BuildCommand: AsyncParsableCommand {
         let configuration = try tree.readTree(options)
         try await enterUserNamespaceIfNeeded(options)
         guard options.diskWriter == .direct || UserNamespace.isInitial else {
-            printError("--disk-writer \(options.diskWriter.rawValue) is for the host's root; without it, 'direct' makes the same disks")
+            printError("--disk-writer \(options.diskWriter.rawValue) needs the host's root; without it, 'direct' makes the same disks")
             throw ExitCode(ExitStatus.wrongInput)
         }
-        let printer = EventPrinter(style: json ? .json : .plain, verbose: tree.verbose)
+        let printer = EventPrinter(style: json ? .json : .plain, verbose: tree.verbose, cachePath: options.paths.cachePath)
         let failed = try await Batch(tree: configuration, options: options, listener: { printer.take($0) }).build()
         guard failed.isEmpty else { throw ExitCode(ExitStatus.machineFailed) }
-    }
-}
-
-/// Before anything is built, removed or looked at that belongs to a machine's users; see `UserNamespace.enterIfNeeded`.
-func enterUserNamespaceIfNeeded(_ options: BuildOptions) async throws {
-    do {
-        try await UserNamespace.enterIfNeeded(tools: options.tools, worker: options.worker)
-    } catch {
-        printError("\(error)")
-        throw ExitCode(ExitStatus.wrongInput)
-    }
-}
-
-struct CheckCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Report everything that is wrong with the tree, and build nothing.")
-
-    @OptionGroup var tree: TreeOptions
-
-    func run() async throws {
-        let configuration = try tree.readTree(try await tree.buildOptions())
-        let machines = configuration.groups.reduce(0) { $0 + $1.machines.count }
-        printLine(
-            "\(configuration.groups.count) group\(configuration.groups.count == 1 ? "" : "s"), \(machines) machine\(machines == 1 ? "" : "s"): no error"
-        )
     }
 }

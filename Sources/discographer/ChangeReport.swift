@@ -1,77 +1,60 @@
 import ConfigurationTree
 import PackageResolution
 
-/// What differs from the locks: a line a machine, then each group's changes with what machines share said once.
+/// Prints a `ResolutionDiff`: a line for each machine, then each group's changes, with shared ones listed once.
 struct ChangeReport {
+    private let diff: ResolutionDiff
     private let json: Bool
-    private var machines: [(machine: Machine, changes: [TransactionChange], count: Int, inputs: [ResolutionProblem])] = []
-    private var failures: [(machine: Machine, error: any Error)] = []
 
-    init(json: Bool) { self.json = json }
-
-    /// A lock that `build --locked` would refuse is one, whatever packages come of it.
-    var hasChanges: Bool { machines.contains { !$0.changes.isEmpty || !$0.inputs.isEmpty } }
-
-    /// - Parameter inputs: what of the tree is otherwise than when the lock was made.
-    mutating func add(
-        _ machine: Machine, _ changes: [TransactionChange], of count: Int, because inputs: [ResolutionProblem] = []
-    ) {
-        machines.append((machine, changes, count, inputs))
-    }
-
-    mutating func add(_ machine: Machine, _ error: any Error) { failures.append((machine, error)) }
+    init(_ diff: ResolutionDiff, json: Bool) { (self.diff, self.json) = (diff, json) }
 
     func print() throws {
-        for one in machines {
-            if json {
-                try printJSON(MachineJSON(one.machine.fullName, one.changes, one.inputs))
-            } else {
-                printLine("\(one.machine.fullName): \(Self.summary(one.changes, of: one.count))")
-                for input in one.inputs {
-                    printLine("  \(input.locations.first.map { "\($0): " } ?? "")\(input.message)")
-                }
-            }
-        }
-        for one in failures {
+        if json { try printMachinesAsJSON() } else { printMachines() }
+        for one in diff.failures {
             if json { try printJSON(ResolutionJSON.Failure(one.machine.fullName, one.error)) }
             printError("\(one.machine.fullName): \(one.error)")
         }
-        var groups: [String] = []
-        for one in machines where !groups.contains(one.machine.groupName) { groups.append(one.machine.groupName) }
-        for group in groups { try print(group) }
+        // A table of all packages of a new lock helps only programs.
+        for group in diff.groups(includingFirst: json) {
+            if json { try printJSON(GroupJSON(group)) } else { print(group) }
+        }
     }
 
-    private func print(_ group: String) throws {
-        let members = machines.filter { $0.machine.groupName == group }
-        let parts = GroupChanges(members.map { ($0.machine.name, $0.changes) }).parts
-        if json {
-            try printJSON(GroupJSON(group, parts, of: members.count))
-            return
+    private func printMachinesAsJSON() throws { for one in diff.machines { try printJSON(MachineJSON(one)) } }
+
+    private func printMachines() {
+        for one in diff.machines where one.isFirst {
+            printLine("\(one.machine.fullName): \(counted(one.packageCount, "package")) locked for the first time")
         }
-        for part in parts {
+        for one in diff.machines where !one.isFirst {
+            printLine("\(one.machine.fullName): \(Self.summary(one.changes, of: one.packageCount))")
+            for input in one.changedInputs {
+                printLine("  \(input.locations.first.map { "\($0): " } ?? "")\(input.message)")
+            }
+        }
+    }
+
+    private func print(_ group: ResolutionDiff.GroupDiff) {
+        for part in group.parts {
             let title =
-                part.machines.count < members.count
-                ? part.machines.map { "\(group)/\($0)" }.joined(separator: ", ")
-                : members.count == 1 ? "\(group)/\(part.machines[0])" : "all \(members.count) machines of \(group)"
+                part.machines.count < group.machineCount
+                ? part.machines.map { "\(group.name)/\($0)" }.joined(separator: ", ")
+                : group.machineCount == 1 ? "\(group.name)/\(part.machines[0])" : "all \(group.machineCount) machines of \(group.name)"
             printLine("\n\(title): \(Self.counts(part.changes))")
             for line in Self.table(part.changes).lines() { printLine(line) }
         }
     }
 
-    static func summary(_ changes: [TransactionChange], of count: Int) -> String {
+    private static func summary(_ changes: [TransactionChange], of count: Int) -> String {
         changes.isEmpty ? "as locked, \(counted(count, "package"))" : "\(counts(changes)); \(growth(changes))"
     }
 
     private static func counts(_ changes: [TransactionChange]) -> String {
-        TransactionChange.Kind.allCases.compactMap { kind in
-            let count = changes.filter { $0.kind == kind }.count
-            return count == 0 ? nil : "\(count) \(kind.rawValue)"
-        }.joined(separator: ", ")
+        changes.counts.map { "\($0.count) \($0.kind.rawValue)" }.joined(separator: ", ")
     }
 
     private static func growth(_ changes: [TransactionChange]) -> String {
-        let growth = changes.reduce(0) { $0 + $1.growth }
-        return "\(ByteCount(growth.magnitude)) \(growth < 0 ? "less" : "more") installed"
+        "\(ByteCount(changes.growth.magnitude)) \(changes.growth < 0 ? "less" : "more") installed"
     }
 
     private static func table(_ changes: [TransactionChange]) -> TextTable {
@@ -96,16 +79,16 @@ struct ChangeReport {
 private struct MachineJSON: Encodable {
     var machine: String
     var changes: [ResolutionJSON.Change]
-    /// What of the tree is otherwise than when the lock was made.
-    var inputs: [ResolutionJSON.Problem]
+    /// Inputs of the tree that have changed since the lock was made.
+    var inputs: [ResolutionJSON.Diagnostic]
     /// Bytes installed.
     var growth: Int64
 
-    init(_ machine: String, _ changes: [TransactionChange], _ inputs: [ResolutionProblem]) {
-        self.machine = machine
-        self.inputs = inputs.map(ResolutionJSON.Problem.init)
-        self.changes = changes.map(ResolutionJSON.Change.init)
-        growth = changes.reduce(0) { $0 + $1.growth }
+    init(_ diff: ResolutionDiff.MachineDiff) {
+        machine = diff.machine.fullName
+        inputs = diff.changedInputs.map(ResolutionJSON.Diagnostic.init)
+        changes = diff.changes.map(ResolutionJSON.Change.init)
+        growth = diff.changes.growth
     }
 }
 
@@ -116,14 +99,14 @@ private struct GroupJSON: Encodable {
     }
 
     var group: String
-    /// What all machines share.
+    /// The changes that all machines share.
     var common: [ResolutionJSON.Change]
     var rest: [Part]
 
-    init(_ group: String, _ parts: [GroupChanges.Part], of count: Int) {
-        self.group = group
-        common = parts.filter { $0.machines.count == count }.flatMap(\.changes).map(ResolutionJSON.Change.init)
-        rest = parts.filter { $0.machines.count < count }.map {
+    init(_ diff: ResolutionDiff.GroupDiff) {
+        group = diff.name
+        common = diff.parts.filter { $0.machines.count == diff.machineCount }.flatMap(\.changes).map(ResolutionJSON.Change.init)
+        rest = diff.parts.filter { $0.machines.count < diff.machineCount }.map {
             Part(machines: $0.machines, changes: $0.changes.map(ResolutionJSON.Change.init))
         }
     }

@@ -1,11 +1,14 @@
 import ArgumentParser
 import BuildPipeline
+import BuildStore
+import ConfigurationTree
 
 struct CleanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "clean", abstract: "Remove what builds left in the cache: of the named machines, or of all.",
         discussion: """
-            Installed roots, layers and raw disks go; the next build makes them anew. Artefacts and logs stay, unless --all is given.
+            Results of stages - installed roots, layers, raw disks, images - go, and the next build makes them anew. Artefacts and logs stay, unless --all is given. With
+            --unreferenced, --older-than or --size only those results go that the option says, of all machines. What running builds and shells use always stays.
             An ordinary user's cache holds files of many owners, which 'rm' cannot remove: this can.
             """)
 
@@ -14,15 +17,62 @@ struct CleanCommand: AsyncParsableCommand {
     @Flag(help: "Artefacts, logs and transactions too.")
     var all = false
 
-    @Flag(help: "The shared stores of packages and repository metadata too; no build may be running.")
+    @Flag(help: "The shared stores of packages and repository metadata too, when no build uses them any more.")
     var packages = false
+
+    @Flag(help: "Only results that no machine refers to: those of earlier commits, and of machines that are gone.")
+    var unreferenced = false
+
+    @Option(name: .customLong("older-than"), help: "Only results that no build has used for so long: a number and s, m, h, d or w, such as 30d.")
+    var age: Age?
+
+    @Option(help: "The results that were used least recently, until the others take no more than this, such as 50GiB.")
+    var size: ByteCount?
+
+    @Flag(name: .customLong("dry-run"), help: "Say what would be removed, and remove nothing.")
+    var dryRun = false
+
+    private var hasRule: Bool { unreferenced || age != nil || size != nil }
+
+    func validate() throws {
+        if hasRule, all { throw ValidationError("--all removes everything of machines; it does not go with --unreferenced, --older-than or --size") }
+        if hasRule, !tree.groups.isEmpty {
+            throw ValidationError("--unreferenced, --older-than and --size are for the results of all machines; leave the groups out")
+        }
+    }
 
     func run() async throws {
         let options = try await tree.buildOptions()
         let selectors = try tree.selectors()
         try await enterUserNamespaceIfNeeded(options)
-        let cleaning = CacheCleaning(options: options) { printError("\($0): a build of this machine is running; waiting for it") }
-        for machine in try await cleaning.clean(selectors, all ? .everything : .intermediate) { printLine("\(machine)  cleaned") }
-        if packages { try await cleaning.cleanSharedStores() }
+        let cleaning = CacheCleaning(options: options) { printError("waiting for \($0) to end") }
+        let report: CacheCleaning.Report
+        if hasRule {
+            var rule = StageCollection.Rule()
+            rule.unreferenced = unreferenced
+            rule.unusedFor = age?.seconds
+            rule.mostBytes = size?.bytes
+            report = try await cleaning.collect(rule, isDryRun: dryRun)
+        } else {
+            report = try await cleaning.clean(selectors, all ? .everything : .intermediate, isDryRun: dryRun)
+        }
+        for machine in report.machines { printLine("\(machine)  \(dryRun ? "would be cleaned" : "cleaned")") }
+        for stage in report.stages { printLine("\(stage.stage)  \(stage.identity.short)  \(ByteCount(stage.bytes))") }
+        let bytes = report.stages.reduce(0) { $0 + $1.bytes }
+        printLine("\(dryRun ? "would free" : "freed") \(ByteCount(bytes)) of \(report.stages.count) result\(report.stages.count == 1 ? "" : "s")")
+        if packages, !dryRun { try await cleaning.cleanSharedStores() }
+    }
+}
+
+/// A length of time on the command line.
+struct Age: ExpressibleByArgument {
+    var seconds: Int
+
+    init?(argument: String) {
+        let units: [Character: Int] = ["s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604_800]
+        guard let unit = argument.last.flatMap({ units[$0] }), let count = Int(argument.dropLast()), count >= 0,
+            case let (seconds, overflow) = count.multipliedReportingOverflow(by: unit), !overflow
+        else { return nil }
+        self.seconds = seconds
     }
 }

@@ -16,7 +16,7 @@ struct Discographer: AsyncParsableCommand {
         commandName: "discographer",
         abstract: "Turns a tree of machine configuration into bootable, immutable appliances.", version: "0.1.0",
         subcommands: [
-            BuildCommand.self, CheckCommand.self, ResolveCommand.self, LockCommand.self, WhyCommand.self,
+            BuildCommand.self, PlanCommand.self, CheckCommand.self, ResolveCommand.self, LockCommand.self, WhyCommand.self,
             RunCommand.self, ShellCommand.self,
             CleanCommand.self, DoctorCommand.self,
         ],

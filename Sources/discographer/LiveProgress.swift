@@ -1,3 +1,4 @@
+import BuildGraph
 import BuildPipeline
 import ConfigurationTree
 import Glibc
@@ -40,16 +41,17 @@ struct LiveProgress {
 
     private mutating func note(_ event: BuildEvent) {
         switch event {
-        case .stageStarted(let machine, let stage): lines[machine] = "\(stage.rawValue) ..."
+        case .stageStarted(let machine, let stage): lines[machine] = "\(stage) ..."
         case .progress(let machine, let stage, let completed, let total, let item):
-            lines[machine] = "\(stage.rawValue)  \(completed) of \(total)  \(item)"
-        case .transfer(let machines, let stage, let bytes, let total, let files, let totalFiles):
-            let text = "\(stage.rawValue)  \(files) of \(totalFiles) files, \(bytes) of \(total)"
+            lines[machine] = "\(stage)  \(completed) of \(total)  \(item)"
+        case .transfer(let machines, let stage, let progress):
+            let text =
+                "\(stage)  \(progress.files) of \(progress.totalFiles) files, \(ByteCount(progress.bytes)) of \(ByteCount(progress.totalBytes))"
             // Metadata is of several machines at once.
-            for machine in machines.split(separator: ",") { lines[String(machine.drop { $0 == " " })] = text }
-        case .stageFinished(let machine, _, _, _), .finished(let machine, _, _), .failed(let machine, _):
+            for machine in machines { lines[machine] = text }
+        case .stageFinished(let machine, _, _), .finished(let machine, _, _, _), .failed(let machine, _):
             lines[machine] = nil
-        case .output, .warning: break
+        case .output, .warning, .planned: break
         }
     }
 }

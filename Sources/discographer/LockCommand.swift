@@ -1,17 +1,15 @@
 import ArgumentParser
 import BuildPipeline
 import ConfigurationTree
-import HostSystem
 import PackageResolution
-import SystemPackage
 
 struct LockCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lock",
         abstract: "Write packages.lock beside each machine's packages: what 'build --locked' installs.",
         discussion: """
-            With --check nothing is written and no repository is asked: every machine has to have a lock that fits its packages, \
-            rpms/ and yum configuration.
+            With --check nothing is written and no repository is read: every machine needs a lock that fits its packages, rpms/ \
+            and yum configuration.
             Exit status: 0 all machines are locked; 1 some machine cannot be resolved or, with --check, has no lock that fits; \
             2 the configuration or the command line is wrong; 130 interrupted.
             """)
@@ -52,30 +50,10 @@ struct LockCommand: AsyncParsableCommand {
     }
 
     private func writeLocks(_ batch: Batch) async throws -> Bool {
-        var report = ChangeReport(json: json)
-        var failed = false
-        for result in try await batch.locks() {
-            do {
-                let lock = try result.lock.get()
-                let file = result.machine.lockFile ?? result.machine.path.appending("packages.lock")
-                // A lock that cannot be read any more is made anew like one that is not there.
-                let before = try? PackageLock.read(result.machine.lockFile)
-                if before != lock { try writeAtomically(lock.text.utf8, to: file) }
-                if let before {
-                    report.add(result.machine, try before.changes(to: lock), of: lock.packages.count)
-                } else if json {
-                    report.add(result.machine, try TransactionChange.changes(from: [], to: lock.packages), of: lock.packages.count)
-                } else {
-                    printLine(
-                        "\(result.machine.fullName): \(counted(lock.packages.count, "package")) locked for the first time")
-                }
-            } catch {
-                report.add(result.machine, error)
-                failed = true
-            }
-        }
-        try report.print()
-        return failed
+        var diff = ResolutionDiff()
+        for result in try await batch.locks() { diff.update(result.machine, to: result.lock) }
+        try ChangeReport(diff, json: json).print()
+        return !diff.failures.isEmpty
     }
 }
 

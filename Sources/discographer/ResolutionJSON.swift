@@ -1,4 +1,4 @@
-// What resolve, lock and why print with --json. One object a line, keys sorted.
+// The output of resolve, lock and why with --json: one object per line, with sorted keys.
 import ConfigurationTree
 import Foundation
 import PackageResolution
@@ -33,7 +33,7 @@ enum ResolutionJSON {
         var location: String
         var downloadSize: UInt64
         var installedSize: UInt64
-        /// `sha256:…`; not there for local packages.
+        /// `sha256:…`; missing for local packages.
         var checksum: String?
         var reason: String
         var askedBy: [Asker]?
@@ -84,24 +84,24 @@ enum ResolutionJSON {
         }
     }
 
-    struct Problem: Encodable {
+    struct Diagnostic: Encodable {
         var locations: [Location]
         var message: String
         var because: [String]
         var waysOut: [String]
 
-        init(_ problem: ResolutionProblem) {
-            locations = problem.locations.map(Location.init)
-            message = problem.message
-            because = problem.because
-            waysOut = problem.waysOut
+        init(_ diagnostic: ResolutionDiagnostic) {
+            locations = diagnostic.locations.map(Location.init)
+            message = diagnostic.message
+            because = diagnostic.because
+            waysOut = diagnostic.waysOut
         }
 
-        static func all(of error: any Error) -> [Problem] {
+        static func all(of error: any Error) -> [Diagnostic] {
             switch error {
-            case let error as ResolutionError: error.problems.map(Problem.init)
-            case let error as LockMismatch: error.problems.map(Problem.init)
-            default: [Problem(ResolutionProblem("\(error)"))]
+            case let error as ResolutionError: error.diagnostics.map(Diagnostic.init)
+            case let error as LockMismatchError: error.diagnostics.map(Diagnostic.init)
+            default: [Diagnostic(ResolutionDiagnostic("\(error)"))]
             }
         }
     }
@@ -109,11 +109,11 @@ enum ResolutionJSON {
     /// A machine that has no transaction, or no lock that fits.
     struct Failure: Encodable {
         var machine: String
-        var problems: [Problem]
+        var problems: [Diagnostic]
 
         init(_ machine: String, _ error: any Error) {
             self.machine = machine
-            problems = Problem.all(of: error)
+            problems = Diagnostic.all(of: error)
         }
     }
 
@@ -131,9 +131,4 @@ enum ResolutionJSON {
             after = change.after.map { Package($0) }
         }
     }
-}
-
-extension Machine {
-    /// As the command line takes it.
-    var fullName: String { "\(groupName)/\(name)" }
 }

@@ -9,7 +9,7 @@ struct ResolveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resolve", abstract: "Print what would be installed and why, and build nothing.",
         discussion: """
-            With --diff: what differs from each machine's packages.lock, first what all machines of a group share.
+            With --diff: the differences from each machine's packages.lock, those that all machines of a group share first.
             Exit status: 0 all machines were resolved; 1 some machine cannot be resolved, has no lock (--diff), or differs from \
             it (--exit-code); 2 the configuration or the command line is wrong; 130 interrupted.
             """)
@@ -79,7 +79,7 @@ struct ResolveCommand: AsyncParsableCommand {
         }
         let title =
             "\(machine.fullName): \(counted(graph.packages.count, "package")), \(transaction.downloadSize) to fetch, \(transaction.installedSize) installed"
-        // Thousands of lines are nothing to watch growing, and nothing to keep either.
+        // Print thousands of lines in few large pieces, and do not keep them all.
         var text = title
         for line in table.lines() {
             if text.utf8.count > 1 << 15 {
@@ -93,27 +93,14 @@ struct ResolveCommand: AsyncParsableCommand {
     }
 
     private func printDifferences(_ batch: Batch) async throws -> Bool {
-        var report = ChangeReport(json: json)
-        var failed = false
-        for result in try await batch.locks() {
-            do {
-                let new = try result.lock.get()
-                guard let before = try PackageLock.read(result.machine.lockFile) else {
-                    throw ResolutionError(problems: ["there is no packages.lock; 'discographer lock' makes it"])
-                }
-                let inputs = result.machine.lockFile.map { before.changedInputs(for: result.request, lockFile: $0) } ?? []
-                report.add(result.machine, try before.changes(to: new), of: new.packages.count, because: inputs)
-            } catch {
-                report.add(result.machine, error)
-                failed = true
-            }
-        }
-        try report.print()
-        return failed || exitCode && report.hasChanges
+        var diff = ResolutionDiff()
+        for result in try await batch.locks() { diff.compare(result.machine, result.request, with: result.lock) }
+        try ChangeReport(diff, json: json).print()
+        return !diff.failures.isEmpty || exitCode && diff.hasChanges
     }
 }
 
-/// What `resolve --json` prints of a machine: its packages in the order of installation.
+/// The output of `resolve --json` for a machine, with its packages in the order of installation.
 private struct ResolvedMachine: Encodable {
     var machine: String
     var packages: [ResolutionJSON.Package]
@@ -130,7 +117,7 @@ private struct ResolvedMachine: Encodable {
 }
 
 extension RequirementGraph {
-    /// Who asked for a package, or the nearest that needs it.
+    /// What asks for a package, or the nearest package that needs it.
     fileprivate func reason(_ package: Int, _ configPath: FilePath) -> String {
         if let asker = askers[package]?.first {
             guard let location = asker.location else { return "part of every machine" }
@@ -149,7 +136,7 @@ extension RequirementGraph {
 }
 
 extension SourceLocation {
-    /// Relative to the tree, for tables.
+    /// The location relative to the tree, for tables.
     func text(below folder: FilePath) -> String {
         var short = self
         if short.file.removePrefix(folder) { return short.description }

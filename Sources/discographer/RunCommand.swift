@@ -32,7 +32,7 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         let options = try await tree.buildOptions()
         let machine = try tree.readMachine(options, toBe: "run")
-        let name = "\(machine.groupName)/\(machine.name)"
+        let name = machine.fullName
         guard let image = BuiltDisks(machine: machine, paths: options.paths) else {
             printError(
                 "\(name) has no qcow2 or raw artefact in \(options.paths.artefacts(machine)); 'discographer build \(name)' makes one"
@@ -72,39 +72,5 @@ struct RunCommand: AsyncParsableCommand {
             )
             throw ExitCode(ExitStatus.machineFailed)
         }
-    }
-}
-
-struct DoctorCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "doctor", abstract: "Check that this host has every program and library that builds need.")
-
-    @OptionGroup var tree: TreeOptions
-
-    func run() async throws {
-        let table = try ToolTable(pathsPath: try tree.paths().pathsPath)
-        let missing = table.missing
-        for tool in missing { printError("\(tool.name): \(tool.path) is missing") }
-        var packages = Set(missing.map(\.package))
-        let problem = NetworkLibrary.problem
-        if let problem {
-            printError("\(problem); builds whose repositories are all 'file:' do without it")
-            if let package = table.libraries[NetworkLibrary.name] { packages.insert(package) }
-        }
-        if missing.isEmpty { printLine("every program of \(table.file) is there") }
-        if !packages.isEmpty {
-            let packages = packages.sorted().joined(separator: " ")
-            printError(
-                "this installs them: \(table.family == "debian" ? "apt-get install --yes" : "dnf install --assumeyes") \(packages)"
-            )
-        }
-        do {
-            try await UserNamespace.check(tools: table, worker: try Worker.besideThisProgram())
-            if geteuid() != 0 { printLine("this user can build, as root of a user namespace") }
-        } catch {
-            printError("\(error)")
-            throw ExitCode(ExitStatus.machineFailed)
-        }
-        if !missing.isEmpty || problem != nil { throw ExitCode(ExitStatus.machineFailed) }
     }
 }

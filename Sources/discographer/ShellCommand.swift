@@ -32,8 +32,8 @@ struct ShellCommand: AsyncParsableCommand {
         let options = try await tree.buildOptions()
         let machine = try tree.readMachine(options, toBe: "entered")
         try await enterUserNamespaceIfNeeded(options)
-        let name = "\(machine.groupName)/\(machine.name)"
-        let root = try MachineRoot(of: machine, at: at, paths: options.paths, tools: options.tools) {
+        let name = machine.fullName
+        let root = try await MachineRoot(of: machine, at: at, paths: options.paths, tools: options.tools) {
             printError("\(name): a build of this machine is running; waiting for it")
         }
         guard let root else {

@@ -1,7 +1,6 @@
 import ArgumentParser
 import BuildPipeline
 import ConfigurationTree
-import DiskImages
 import Foundation
 import HostSystem
 import SystemPackage
@@ -37,8 +36,11 @@ struct TreeOptions: ParsableArguments {
     var groups: [String] = []
 
     /// The command line, over what the configuration files set, over the defaults.
-    func paths() throws -> BuildPaths {
-        let settings = try ConfigurationFiles.read()
+    func paths() async throws -> BuildPaths {
+        paths(try await SettingsFiles.read())
+    }
+
+    private func paths(_ settings: SettingsFiles) -> BuildPaths {
         let installed = InstalledFiles.folder
         func path(_ option: String?, _ name: String, _ standard: FilePath) -> FilePath {
             FilePath(URL(fileURLWithPath: option ?? settings[name] ?? standard.string).standardizedFileURL.path)
@@ -103,21 +105,22 @@ struct TreeOptions: ParsableArguments {
         var options = try await buildOptions()
         fetch.apply(to: &options)
         return Batch(tree: try readTree(options), options: options) { event in
-            if case .warning(let machine, let text) = event { printError("\(machine): warning: \(text)") }
+            if case .warning(let machines, let text) = event { printError("\(machines.joined(separator: ", ")): warning: \(text)") }
         }
     }
 
-    func buildOptions(outputs: [OutputFormat]? = nil, jobs: Int? = nil, diskWriter: DiskWriterKind? = nil) async throws
-        -> BuildOptions
-    {
-        let paths = try paths()
+    func buildOptions() async throws -> BuildOptions {
+        let settings = try await SettingsFiles.read()
+        let paths = paths(settings)
         let environment = ProcessInfo.processInfo.environment
-        return BuildOptions(
+        var options = BuildOptions(
             paths: paths, tools: try ToolTable(pathsPath: paths.pathsPath), worker: try Worker.besideThisProgram(),
-            outputs: outputs,
-            jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount,
-            diskWriter: diskWriter ?? .direct,
             sourceDateEpoch: try sourceDateEpoch(environment), environment: environment)
+        options.jobs = try settings.count("jobs")
+        options.memory = try settings.size("memoryLimit")
+        options.disk = try settings.size("diskLimit")
+        options.cacheLimit = try settings.size("cacheLimit")
+        return options
     }
 
     /// SOURCE_DATE_EPOCH (reproducible-builds.org), or the beginning of 2020: never the clock.
@@ -125,53 +128,9 @@ struct TreeOptions: ParsableArguments {
         guard let text = environment["SOURCE_DATE_EPOCH"], !text.isEmpty else { return 1_577_836_800 }
         // rpm's database has 32 bits for a time (RPMTAG_INSTALLTIME), and each package gets a second of its own.
         guard let epoch = Int(text), (0...4_102_444_800).contains(epoch) else {
-            printError("SOURCE_DATE_EPOCH is '\(text)'; a number of seconds since 1970, before the year 2100, would be right")
+            printError("SOURCE_DATE_EPOCH is '\(text)'; expected a number of seconds since 1970, before the year 2100")
             throw ExitCode(ExitStatus.wrongInput)
         }
         return epoch
-    }
-}
-
-/// Where functions/ and paths/ are: `<prefix>/share/discographer` of an installed program, or the checkout that it was built in.
-enum InstalledFiles {
-    static var folder: FilePath {
-        let program =
-            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")).map { FilePath($0) } ?? "/"
-        let prefix = program.removingLastComponent().removingLastComponent()
-        let shared = prefix.appending("share").appending("discographer")
-        if exists(shared.appending("paths")) { return shared }
-        var folder = program.removingLastComponent()
-        while folder.lastComponent != nil {
-            if exists(folder.appending("paths")) && exists(folder.appending("functions")) { return folder }
-            folder = folder.removingLastComponent()
-        }
-        return shared
-    }
-}
-
-/// /etc/discographer/configuration and ~/.discographer: bash that may set the four path variables.
-enum ConfigurationFiles {
-    static let names = ["configPath", "cachePath", "functionsPath", "pathsPath"]
-
-    static func read() throws -> [String: String] {
-        let home = ProcessInfo.processInfo.environment["HOME"] ?? "/root"
-        let files = ["/etc/discographer/configuration", "\(home)/.discographer"].filter { exists(FilePath($0)) }
-        guard !files.isEmpty else { return [:] }
-        // What the files print is for people, and no part of a path.
-        let script =
-            "set -e; for file in \"$@\"; do source \"$file\" >&2; done; printf '%s\\0' "
-            + names.map { "\"${\($0)-}\"" }.joined(separator: " ")
-        var environment = minimalEnvironment
-        environment["HOME"] = home
-        let output: String
-        do {
-            output = try Tool(name: "bash", path: "/bin/bash", package: "bash").runBlocking(
-                ["--noprofile", "--norc", "-c", script, "configuration"] + files, environment: environment)
-        } catch HostSystemError.toolFailed(_, let status, let ending) {
-            printError("\(files.joined(separator: " or ")): error: bash ended with \(status)\(ending.isEmpty ? "" : ":\n\(ending)")")
-            throw ExitCode(ExitStatus.wrongInput)
-        }
-        let values = output.split(separator: "\0", omittingEmptySubsequences: false).map(String.init)
-        return Dictionary(uniqueKeysWithValues: zip(names, values)).filter { !$0.value.isEmpty }
     }
 }

@@ -10,12 +10,12 @@ struct WhyCommand: AsyncParsableCommand {
         usage: "discographer why [<options>] <group>[/<machine>] <package> ...",
         discussion: """
             Prints the shortest chains of requirements from the lines of packages that ask for something down to PACKAGE: a name, \
-            name-version, a capability or a path. A package that is not installed: what keeps it out.
-            Exit status: 0 every PACKAGE is installed on every machine; 1 some is not, or a machine cannot be resolved; 2 the \
+            name-version, a capability or a path. For a package that is not installed, prints what keeps it out.
+            Exit status: 0 every PACKAGE is installed on every machine; 1 some PACKAGE is not, or a machine cannot be resolved; 2 the \
             configuration or the command line is wrong; 130 interrupted.
             """)
 
-    /// Its groups are the machines and then the packages.
+    /// Its `groups` hold the group or machine first, then the packages.
     @OptionGroup var tree: TreeOptions
 
     @OptionGroup var fetch: FetchOptions
@@ -27,8 +27,8 @@ struct WhyCommand: AsyncParsableCommand {
     var json = false
 
     func validate() throws {
-        guard tree.groups.count > 1 else { throw ValidationError("GROUP or GROUP/MACHINE and then one PACKAGE or more") }
-        if chains < 1 { throw ValidationError("--chains is at least 1") }
+        guard tree.groups.count > 1 else { throw ValidationError("expected GROUP or GROUP/MACHINE, and then at least one PACKAGE") }
+        if chains < 1 { throw ValidationError("--chains must be at least 1") }
     }
 
     func run() async throws {
@@ -91,13 +91,13 @@ struct WhyCommand: AsyncParsableCommand {
             let capability = "'\(requirement.capabilities.first ?? "")'"
             let package = graph.packages[package].nevra
             guard requirement.strength != .supplements else {
-                return "\(package) has with it what supplements \(capability) (weak)"
+                return "\(package) brings the package that supplements \(capability) (weak)"
             }
             let others = requirement.capabilities.count - 1
             let alternatives = requirement.alternatives.map { graph.packages[$0].name }
             return "\(package) \(requirement.strength.rawValue) \(capability)" + (others > 0 ? " and \(others) more" : "")
                 + (requirement.isWeak ? " (weak)" : "")
-                + (alternatives.isEmpty ? "" : " (\(alternatives.joined(separator: ", ")) would do as well)")
+                + (alternatives.isEmpty ? "" : " (\(alternatives.joined(separator: ", ")) would satisfy it too)")
         }
         let last = chain.packages.last.map { [graph.packages[$0].nevra] } ?? []
         let all = [askers.joined(separator: ", and ")] + steps + (steps.isEmpty ? [] : last)

@@ -30,12 +30,12 @@ struct ProblemTests {
     private static let expected: [String: [String]] = [
         "forbidden": [
             "forbidden/packages:2: error: 'webapp' cannot be installed", "webapp-2.0-1.noarch requires 'libfoo >= 2'",
-            "libfoo-2.1-1.noarch (base) would do, but forbidden/packages:3 forbids it",
-            "take out the line '-libfoo' (forbidden/packages:3)", "do not ask for 'webapp' (forbidden/packages:2)",
+            "libfoo-2.1-1.noarch (base) provides it, but forbidden/packages:3 forbids it",
+            "remove the line '-libfoo' (forbidden/packages:3)", "do not ask for 'webapp' (forbidden/packages:2)",
         ],
         "excluded": [
             "excluded/packages:1: error: 'hidden-tool' cannot be installed: yum.conf.template:3 excludes 'hidden*'",
-            "hidden-tool-1-1.noarch (base)", "take 'hidden*' out of exclude (yum.conf.template:3)",
+            "hidden-tool-1-1.noarch (base)", "remove 'hidden*' from exclude (yum.conf.template:3)",
         ],
         "versions": [
             "versions/packages:1: error: 'nginx' and 'oldtool' cannot be installed together",
@@ -49,7 +49,7 @@ struct ProblemTests {
         ],
         // Neither line alone is to blame.
         "both": [
-            "allow 'first': take out the line '-first' (both/packages:2), and allow 'second': take out the line '-second' (both/packages:3)"
+            "allow 'first': remove the line '-first' (both/packages:2), and allow 'second': remove the line '-second' (both/packages:3)"
         ],
         "useless": ["useless/packages:1: error: 'needfirst' cannot be installed", "do not ask for 'needfirst' (useless/packages:1)"],
         "elsewhere": [
@@ -59,9 +59,9 @@ struct ProblemTests {
         ],
         "newest": [
             "newest/packages:1: error: 'app' cannot be installed: nothing provides 'no-such-lib'",
-            "yum.conf.template:2: best=1 takes the newest only: app-2-1.noarch", "let an older version do: best=0 (yum.conf.template:2)",
+            "yum.conf.template:2: best=1 accepts only the newest: app-2-1.noarch", "allow an older version: best=0 (yum.conf.template:2)",
         ],
-        "locked": ["locked-2-1.noarch (base) would do, but versionlock.list allows only another version"],
+        "locked": ["locked-2-1.noarch (base) provides it, but versionlock.list allows only another version"],
         "chain": [
             "chain/packages:1: error: 'needbroken' cannot be installed: nothing provides 'missing-thing >= 4'",
             "chain/packages:1 asks for needbroken-1-1.noarch", "needbroken-1-1.noarch requires 'broken': broken-1-1.noarch",

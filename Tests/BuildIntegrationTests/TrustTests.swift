@@ -86,7 +86,7 @@ struct TrustTests {
             let repository = try await Sandbox.copyRepository(to: folder)
             let primary = "\"$(find '\(repository)/repodata' -name '*primary.xml.gz')\""
             _ = try await shell("printf X | dd of=\(primary) bs=1 seek=100 conv=notrunc status=none")
-            try expectRefused(try await build(folder, ""), folder, "primary of demo", "wrong bytes: the checksum is", "file:.*primary.xml.gz")
+            try expectRefused(try await build(folder, ""), folder, "primary of demo", "wrong content: the checksum is", "file:.*primary.xml.gz")
             // What repomd.xml vouches for, and is no metadata all the same.
             _ = try await shell(
                 """
@@ -105,7 +105,7 @@ struct TrustTests {
             let repository = try await Sandbox.copyRepository(to: folder)
             let rpm = "\"$(find '\(repository)' -name 'bash-5*.rpm')\""
             _ = try await shell("printf X | dd of=\(rpm) bs=1 seek=\"$(($(stat -c %s \(rpm)) / 2))\" conv=notrunc status=none")
-            try expectRefused(try await build(folder, ""), folder, "bash-5\\S* cannot be fetched", "wrong bytes: the checksum is")
+            try expectRefused(try await build(folder, ""), folder, "bash-5\\S* cannot be fetched", "wrong content: the checksum is")
             _ = try await shell("createrepo_c --quiet '\(repository)'")
             try expectRefused(try await build(folder, ""), folder, "bash-5\\S*.*(digest|damaged|BAD)")
         }

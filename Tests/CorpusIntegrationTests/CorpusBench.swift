@@ -76,7 +76,7 @@ struct CorpusBench: Sendable {
         try createDirectories(root)
         let packages = files.map { PackageFile(path: $0, nevra: $0.stem ?? "", isSigned: signed($0)) }
         var job = InstallJob(
-            installRoot: root, packages: packages, keys: keys, machineName: "corpus", sourceDateEpoch: epoch,
+            installRoot: root, packages: packages, keys: keys, sourceDateEpoch: epoch,
             toleratedScriptlets: tolerated)
         change(&job)
         let events = Mutex<[WorkerEvent]>([])

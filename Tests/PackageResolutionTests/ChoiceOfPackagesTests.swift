@@ -93,8 +93,8 @@ struct ChoiceOfPackagesTests {
     /// To forbid `second` is none: `third` needs it.
     @Test func aWayOutOfAGroupWasTried() async throws {
         let error = await #expect(throws: ResolutionError.self) { try await repository.resolve(["@quarrel"]) }
-        let ways = error?.problems.flatMap(\.waysOut) ?? []
-        #expect(ways.contains("do without 'first' of '@quarrel': a line '-first' in packages"), "\(ways)")
+        let ways = error?.diagnostics.flatMap(\.waysOut) ?? []
+        #expect(ways.contains("leave out 'first' of '@quarrel': add a line '-first' to packages"), "\(ways)")
         #expect(!ways.contains { $0.contains("'-second'") && !$0.contains("'-third'") }, "\(ways)")
         #expect(try await repository.resolve(["@quarrel", "-first"]) == ["second-1-1.noarch", "third-1-1.noarch"])
     }

@@ -58,7 +58,7 @@ struct DownloaderTests {
 
     /// The words that each kind must be known by.
     private static let reasons = [
-        "404": "404", "500": "500", "503": "503", "loop": "redirects", "wrong": "wrong bytes: the checksum is", "gzip": "wrong bytes",
+        "404": "404", "500": "500", "503": "503", "loop": "redirects", "wrong": "wrong content: the checksum is", "gzip": "wrong content",
         "truncated": "bytes", "long": "bytes", "short": "ends after", "endless": "more than the", "stall": "too slow", "silent": "too slow",
         "closed": "Empty reply",
     ]

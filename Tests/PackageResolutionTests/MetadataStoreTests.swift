@@ -94,7 +94,7 @@ struct MetadataStoreTests {
         let metadata = try #require(try await load(repository("good/repo")))
         let store = MetadataStore(folder: cache, access: RepositoryAccess())
         let error = try #require(throws: DownloadError.self) { _ = try store.file("primary", of: metadata) }
-        #expect(error.description.contains("primary of base") && error.description.contains("wrong bytes"), "\(error)")
+        #expect(error.description.contains("primary of base") && error.description.contains("wrong content"), "\(error)")
         #expect(error.description.contains(server.mirror("good/repo")))
         let left = try FileManager.default.contentsOfDirectory(atPath: cache.string)
         #expect(left.allSatisfy { $0.hasSuffix("repomd.xml") || $0 == "seen" }, "\(left)")
@@ -162,15 +162,15 @@ struct MetadataStoreTests {
         let metadata = try await load(repository) { signed in
             #expect(signed.keys.count == 1)
             let text = try String(contentsOfFile: signed.signature.string, encoding: .utf8)
-            if text != "real" { throw MetadataError(problems: ["it is not signed by us"]) }
+            if text != "real" { throw MetadataError(reasons: ["it is not signed by us"]) }
         }
         #expect(metadata?.version.revision == "1")
         repository.baseURLs.removeLast()
         repository.skipIfUnavailable = true
         let error = try await #require(throws: MetadataError.self) {
-            _ = try await load(repository) { _ in throw MetadataError(problems: ["it is not signed by us"]) }
+            _ = try await load(repository) { _ in throw MetadataError(reasons: ["it is not signed by us"]) }
         }
-        #expect(error.problems.count == 2)
+        #expect(error.reasons.count == 2)
         #expect(error.description.contains("not signed by us") && error.description.contains("repomd.xml.asc"), "\(error)")
     }
 
@@ -254,7 +254,7 @@ struct MetadataStoreTests {
         var repository = repository()
         repository.mirrorList = server.mirror("good") + "list"
         let error = try await #require(throws: DownloadError.self) { _ = try await load(repository) }
-        #expect(error.description.contains("names places of this host alone"), "\(error)")
+        #expect(error.description.contains("names only places of this host"), "\(error)")
         try folder.write("\(own)\n\(server.mirror("good/repo"))\n", to: "served/list")
         let mirrors = try MetadataStore(folder: cache, access: RepositoryAccess()).mirrors(of: repository)
         #expect(mirrors.baseURLs == [server.mirror("good/repo")])
@@ -290,7 +290,7 @@ struct MetadataStoreTests {
         repository.keys = [server.mirror("good") + "key"]
         let store = MetadataStore(folder: cache, access: RepositoryAccess()).keys
         let error = try #require(throws: DownloadError.self) { _ = try store.keys(of: [repository]) }
-        #expect(error.description.contains("\(server.mirror("good"))key is no armoured public key"), "\(error)")
+        #expect(error.description.contains("\(server.mirror("good"))key is not an armoured public key"), "\(error)")
     }
 
     @Test func noErrorAndNoCacheFileShowsASecret() async throws {

@@ -16,34 +16,35 @@ struct ModuleDocumentTests {
         ("requires: {m: [x]}", "nonsense: [x]", nil), ("[a-0:1-1.noarch]", "a-0:1-1.noarch", nil), ("[a-0:1-1.noarch]", "[a-b-0:1:2-1.]", nil),
         (", arch", ", static_context: true, arch", nil), (", arch", ", demodularized: {rpms: a}, arch", nil),
         (", arch", ", xmd: {a: [b]}, references: {a: [b]}, components: {rpms: {a: {rationale: r}}}, arch", nil),
-        ("document: modulemd\n", "", "does not say what it is"), ("document: modulemd", "document: modulemd-packager", "is for who builds modules"),
+        ("document: modulemd\n", "", "its kind is missing"),
+        ("document: modulemd", "document: modulemd-packager", "documents are only for building modules"),
         ("version: 2\n", "", "it has no 'version'"), ("version: 2\n", "version: 0\n", "it has no 'version'"),
-        ("version: 2\n", "version: 3\n", "version 3 of 'modulemd' is not known"), ("data: {", "other: {", "it has no 'data'"),
+        ("version: 2\n", "version: 3\n", "version 3 of 'modulemd' is unknown"), ("data: {", "other: {", "it has no 'data'"),
         ("name: app, ", "", "'data.name' is missing"), ("stream: \"1\", ", "", "'data.stream' is missing"),
-        ("name: app", "name: [app]", "'data.name' is a list; a text would be right"),
-        ("stream: \"1\"", "stream: {a: b}", "'data.stream' is a mapping; a text would be right"),
-        ("version: 1,", "version: one,", "'data.version' is 'one'; a number would be right"),
-        ("version: 1,", "version: -1,", "a number would be right"),
-        ("version: 1,", "version: 0x10,", "a number would be right"), ("version: 1,", "version: 18446744073709551616,", "a number would be right"),
+        ("name: app", "name: [app]", "'data.name' is a list; expected a text"),
+        ("stream: \"1\"", "stream: {a: b}", "'data.stream' is a mapping; expected a text"),
+        ("version: 1,", "version: one,", "'data.version' is 'one'; expected a number"),
+        ("version: 1,", "version: -1,", "expected a number"),
+        ("version: 1,", "version: 0x10,", "expected a number"), ("version: 1,", "version: 18446744073709551616,", "expected a number"),
         ("context: c", "context: [c]", "'data.context' is a list"), ("arch: x86_64", "arch: [x86_64]", "'data.arch' is a list"),
-        (", arch", ", static_context: yes, arch", "'data.static_context' is 'yes'; true or false would be right"),
+        (", arch", ", static_context: yes, arch", "'data.static_context' is 'yes'; expected true or false"),
         ("context: c", "context: a-b, static_context: true", "its static context 'a-b'"),
         ("context: c", "context: abcdefghijklmn, static_context: true", "its static context"),
         (", summary: s", "", "'data.summary' is missing"), (", description: d", "", "'data.description' is missing"),
         ("{module: [MIT]}", "{}", "'data.license.module' is missing"),
-        ("{module: [MIT]}", "[MIT]", "'data.license' is a list; a mapping would be right"),
-        ("[{requires: {m: [x]}}]", "{requires: {m: [x]}}", "'data.dependencies' is a mapping; a list would be right"),
+        ("{module: [MIT]}", "[MIT]", "'data.license' is a list; expected a mapping"),
+        ("[{requires: {m: [x]}}]", "{requires: {m: [x]}}", "'data.dependencies' is a mapping; expected a list"),
         ("[{requires: {m: [x]}}]", "", "'data.dependencies' is a text"),
         ("requires: {m: [x]}", "requires: [m]", "'data.dependencies.requires' is a list"),
-        ("requires: {m: [x]}", "requires: {m: {x: y}}", "'data.dependencies.requires.m' is a mapping; a list would be right"),
+        ("requires: {m: [x]}", "requires: {m: {x: y}}", "'data.dependencies.requires.m' is a mapping; expected a list"),
         ("requires: {m: [x]}", "requires: {m: [x, -y]}", "'data.dependencies.requires.m' has streams with '-' and streams without"),
         ("requires: {m: [x]}", "buildrequires: {m: [x, -y]}", "'data.dependencies.buildrequires.m' has streams"),
-        ("{p: {rpms: [a]}}", "[p]", "'data.profiles' is a list; a mapping would be right"),
+        ("{p: {rpms: [a]}}", "[p]", "'data.profiles' is a list; expected a mapping"),
         ("{p: {rpms: [a]}}", "{p: [a]}", "'data.profiles.p' is a list"),
         ("{p: {rpms: [a]}}", "{p: {rpms: {a: b}}}", "'data.profiles.p.rpms' is a mapping"),
         ("{p: {rpms: [a]}}", "{p: {default: x}}", "true or false"),
-        ("{rpms: [a-0:1-1.noarch]}", "[a-0:1-1.noarch]", "'data.artifacts' is a list; a mapping would be right"),
-        ("[a-0:1-1.noarch]", "[[a-0:1-1.noarch]]", "in the list 'data.artifacts.rpms' is a list; a text would be right"),
+        ("{rpms: [a-0:1-1.noarch]}", "[a-0:1-1.noarch]", "'data.artifacts' is a list; expected a mapping"),
+        ("[a-0:1-1.noarch]", "[[a-0:1-1.noarch]]", "in the list 'data.artifacts.rpms' is a list; expected a text"),
         ("[a-0:1-1.noarch]", "[a-1-1.noarch]", "its artifact 'a-1-1.noarch' is not written name-epoch:version-release.arch"),
         ("[a-0:1-1.noarch]", "[a-x:1-1.noarch]", "its artifact"), ("[a-0:1-1.noarch]", "[a-0:1-1]", "its artifact"),
         ("[a-0:1-1.noarch]", "\"\"", "its artifact"),
@@ -56,11 +57,11 @@ struct ModuleDocumentTests {
 
     private static let defaults: [(String, String, String?)] = [
         ("", "", nil), ("stream: \"1\", ", "", nil), ("[p]", "p", nil), ("modified: 5", "nonsense: [a]", nil),
-        ("version: 1\n", "version: 2\n", "version 2 of 'modulemd-defaults' is not known"),
+        ("version: 1\n", "version: 2\n", "version 2 of 'modulemd-defaults' is unknown"),
         ("module: app", "module: [app]", "'data.module' is a list"),
         ("stream: \"1\"", "stream: [1]", "'data.stream' is a list"),
-        ("modified: 5", "modified: x", "'data.modified' is 'x'; a number would be right"),
-        ("modified: 5", "modified: -1", "a number would be right"), ("{\"1\": [p]}", "[p]", "'data.profiles' is a list"),
+        ("modified: 5", "modified: x", "'data.modified' is 'x'; expected a number"),
+        ("modified: 5", "modified: -1", "expected a number"), ("{\"1\": [p]}", "[p]", "'data.profiles' is a list"),
         ("{\"1\": [p]}", "{\"1\": {p: q}}", "'data.profiles.1' is a mapping"), ("modified: 5", "intents: [a]", "'data.intents' is a list"),
     ]
 
@@ -92,8 +93,8 @@ struct ModuleDocumentTests {
         ),
         (stream + stream.replacing("a-0:1-1", with: "a-0:2-1"), "an earlier 'app:1:1:c:x86_64' has other content"),
         (stream + stream.replacing("version: 1,", with: "version: 2,"), nil), (oldFormat, nil),
-        (oldFormat.replacing("requires: {m: x}", with: "requires: {m: [x]}"), "'data.dependencies.requires.m' is a list; a text would be right"),
-        (stream.replacing("version: 2\n", with: "version: 1\n"), "'data.dependencies' is a list; a mapping would be right"),
+        (oldFormat.replacing("requires: {m: x}", with: "requires: {m: [x]}"), "'data.dependencies.requires.m' is a list; expected a text"),
+        (stream.replacing("version: 2\n", with: "version: 1\n"), "'data.dependencies' is a list; expected a mapping"),
     ]
 
     private static var cases: [(yaml: String, reason: String?)] {
@@ -155,14 +156,14 @@ struct ModuleDocumentTests {
         let other = Self.someDefaults.replacing("stream: \"1\"", with: "stream: \"2\"")
         let twice = try ModuleMetadata(yaml: Self.someDefaults + other)
         #expect(twice.defaults["app"]?.stream == "2")
-        #expect(twice.remarks.map(\.text) == ["there are earlier defaults of this module that say otherwise; the last ones count"])
+        #expect(twice.remarks.map(\.text) == ["earlier defaults of this module differ; the last ones count"])
         #expect(try ModuleMetadata(yaml: Self.someDefaults + Self.someDefaults).remarks.isEmpty)
         var both = try ModuleMetadata(yaml: Self.someDefaults)
         both.merge(try ModuleMetadata(yaml: other))
         #expect(both.defaults["app"]?.stream == nil)
         #expect(
             both.remarks.map(\.description) == [
-                "'app': its default stream is '2' here and '1' in an earlier repository, and neither is newer; it has none"
+                "'app': its default stream is '2' here and '1' in an earlier repository, and neither is newer; the module has no default stream"
             ])
     }
 

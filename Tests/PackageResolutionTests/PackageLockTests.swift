@@ -94,8 +94,8 @@ struct PackageLockTests {
         var foreign = package("zsh")
         foreign.repository = "elsewhere"
         let lock = try PackageLock(Transaction(packages: [package("bash"), foreign]), answering: request())
-        let error = try #require(throws: LockMismatch.self) { try lock.transaction(for: request(), lockFile: file) }
-        #expect(error.problems.count == 1 && "\(error)".contains("zsh-2:1-3.el9.x86_64 is of the repository 'elsewhere'"), "\(error)")
+        let error = try #require(throws: LockMismatchError.self) { try lock.transaction(for: request(), lockFile: file) }
+        #expect(error.diagnostics.count == 1 && "\(error)".contains("zsh-2:1-3.el9.x86_64 is from the repository 'elsewhere'"), "\(error)")
     }
 
     @Test func lineEndsOfWindowsAreNamed() throws {
@@ -144,8 +144,8 @@ struct PackageLockTests {
             #expect(try lock.transaction(for: now, lockFile: file).packages == [package("bash")])
             return
         }
-        let error = try #require(throws: LockMismatch.self) { try lock.transaction(for: now, lockFile: file) }
-        #expect(error.problems.count == expected.count, "\(error)")
+        let error = try #require(throws: LockMismatchError.self) { try lock.transaction(for: now, lockFile: file) }
+        #expect(error.diagnostics.count == expected.count, "\(error)")
         for text in expected { #expect(error.description.contains(text), "\(error)") }
         #expect(error.description.contains("'discographer lock'"))
     }

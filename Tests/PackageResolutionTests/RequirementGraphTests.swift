@@ -27,7 +27,8 @@ struct RequirementGraphTests {
         return graph.shortestChains(to: target, limit: limit).map { chain in
             #expect(chain.requirements.count == chain.packages.count - 1)
             if let last = graph.shortestChains(to: target, limit: 1).first {
-                #expect(graph.nearestRequirement(of: target) == last.requirements.last)
+                let nearest = graph.nearestRequirer(of: target)
+                #expect(nearest?.package == last.requirements.last?.from && nearest?.strength == last.requirements.last?.strength)
             }
             return chain.packages.map { graph.packages[$0].name }.joined(separator: " ")
         }

@@ -39,7 +39,7 @@ struct VersionLockTests {
         try folder.write("[main]\nenabled=0\n", to: "plugins/versionlock.conf")
         #expect(try read().0.versionLocks.isEmpty)
         try folder.write("[main]\nenabled=maybe\n", to: "plugins/versionlock.conf")
-        #expect(try read().1.map(\.description).contains { $0.contains("versionlock.conf:2: error: 'maybe' is no truth value of enabled") })
+        #expect(try read().1.map(\.description).contains { $0.contains("versionlock.conf:2: error: invalid truth value 'maybe' of enabled") })
     }
 
     @Test func whatNamesNoPackageIsAMistake() throws {

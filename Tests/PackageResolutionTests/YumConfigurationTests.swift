@@ -91,7 +91,7 @@ struct YumConfigurationTests {
         #expect(options.count > 60)
         for option in options {
             let (_, diagnostics) = try read("[main]\n\(option)=1\n", "[a]\nbaseurl=https://host/\n\(option)=1\n")
-            let unknown = diagnostics.filter { $0.message.hasPrefix("nobody knows") }
+            let unknown = diagnostics.filter { $0.message.hasPrefix("unknown option") }
             #expect(unknown.count < 2, "\(option) is known neither in [main] nor of repositories")
         }
     }

@@ -117,6 +117,9 @@ int discographer_open_in_root(int root, const char *path, int flags);
 /// As `discographer_open_in_root`, but fails with ELOOP if the path has a symlink in it.
 int discographer_open_in_root_without_links(int root, const char *path, int flags);
 
+/// Exchanges what two names stand for, in one step (renameat2(2), RENAME_EXCHANGE). Returns 0, or -1 with errno set.
+int discographer_exchange_names(const char *first, const char *second);
+
 /// Moves a file to a name that does not exist yet (RENAME_NOREPLACE, renameat2(2)). Returns 0, or -1 with errno set.
 int discographer_move_to_free_name(int from, const char *name, int to, const char *free_name);
 

@@ -22,6 +22,25 @@ public struct ByteCount: Hashable, Comparable, Codable, Sendable {
     }
 }
 
+extension ByteCount {
+    /// The suffixes and what they stand for; the longer ones first, as `B` ends all of them.
+    private static let units: [(suffix: String, factor: UInt64)] = [
+        ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("kB", 1000), ("MB", 1_000_000), ("GB", 1_000_000_000),
+        ("TB", 1_000_000_000_000), ("B", 1),
+    ]
+
+    /// A size as people write it: a whole number above 0 and a suffix, such as `2GiB`.
+    public init?(_ text: String) {
+        let text = text.filter { $0 != " " }
+        guard let unit = Self.units.first(where: { text.hasSuffix($0.suffix) }),
+            let count = UInt64(digits: String(text.dropLast(unit.suffix.count)))
+        else { return nil }
+        let (bytes, overflow) = count.multipliedReportingOverflow(by: unit.factor)
+        guard !overflow, bytes > 0 else { return nil }
+        self.init(bytes)
+    }
+}
+
 extension ByteCount: CustomStringConvertible {
     /// For people: at most one decimal, in the largest binary unit in which the number is at least 1.
     public var description: String {

@@ -58,6 +58,9 @@ public struct Machine: Hashable, Codable, Sendable {
         self.initFile = initFile
         self.devicesFile = devicesFile
     }
+
+    /// `group/machine`, as the command line takes it.
+    public var fullName: String { "\(groupName)/\(name)" }
 }
 
 /// One line of a `packages` file.

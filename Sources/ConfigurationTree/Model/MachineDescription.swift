@@ -15,6 +15,8 @@ public struct MachineDescription: Hashable, Codable, Sendable {
     public var scriptletTimeLimit = 1800
     /// What packages have at or below these stays out of the root.
     public var excludedPaths: [FilePath] = []
+    /// Where settings are written, by their keys, such as `hardware.memory`; no place for what has its default.
+    public var places: [String: SourceLocation] = [:]
 
     public init() {}
 }

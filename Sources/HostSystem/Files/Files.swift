@@ -45,21 +45,26 @@ public func readBytes(_ path: FilePath) throws -> [UInt8] {
 
 /// Writes the whole file or nothing: writes to a temporary file beside it and renames that (rename(2)).
 ///
+/// - Parameter isDurable: waits until the content and the name are on disk (fsync(2)), so that a power cut leaves the old file or the new one.
 /// - Throws: `FileError`, after removing the temporary file.
 public func writeAtomically(
     _ bytes: some Sequence<UInt8>, to path: FilePath,
-    permissions: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead]
+    permissions: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead], isDurable: Bool = false
 ) throws {
     let temporary = FilePath("\(path).new.\(getpid()).\(UInt32.random(in: 0 ... .max))")
     do {
         let descriptor = try FileDescriptor.open(
             temporary, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: permissions)
-        try descriptor.closeAfter { _ = try descriptor.writeAll(bytes) }
+        try descriptor.closeAfter {
+            try descriptor.writeAll(bytes)
+            if isDurable, fsync(descriptor.rawValue) != 0 { throw Errno(rawValue: errno) }
+        }
         guard rename(temporary.string, path.string) == 0 else { throw Errno(rawValue: errno) }
     } catch let error as Errno {
         unlink(temporary.string)
         throw FileError(path, error)
     }
+    if isDurable { try syncFolder(path.removingLastComponent()) }
 }
 
 /// Makes the folder and the missing ones above it, by default with mode 0755.
@@ -132,6 +137,14 @@ public func openFolder(_ path: FilePath, inRoot root: FilePath) throws -> FileDe
 /// - Throws: `Errno`.
 public func copyContents(of input: FileDescriptor, to output: FileDescriptor) throws {
     guard discographer_copy_contents(input.rawValue, output.rawValue) == 0 else { throw Errno(rawValue: errno) }
+}
+
+/// Exchanges what two names stand for, in one step: at no moment is there nothing at either (renameat2(2), RENAME_EXCHANGE).
+///
+/// - Throws: `Errno`; `.invalidArgument` where the file system cannot.
+public func exchangeNames(of first: FilePath, and second: FilePath) throws {
+    let result = first.withPlatformString { first in second.withPlatformString { discographer_exchange_names(first, $0) } }
+    guard result == 0 else { throw Errno(rawValue: errno) }
 }
 
 /// Spreads the folders that are made in this one over the disk (chattr(1), T), if the file system supports it.

@@ -64,6 +64,17 @@ public struct ExtendedAttribute: Hashable, Sendable {
 ///
 /// - Throws: `Errno`.
 public func extendedAttributes(of path: UnsafePointer<CChar>) throws -> [ExtendedAttribute] {
+    try extendedAttributes(of: path) { $0 != DISCOGRAPHER_NODE_ATTRIBUTE && $0 != FileContexts.attribute }
+}
+
+/// As `extendedAttributes`, with what stands for a device node.
+///
+/// - Throws: `Errno`.
+public func allExtendedAttributes(of path: UnsafePointer<CChar>) throws -> [ExtendedAttribute] {
+    try extendedAttributes(of: path) { $0 != FileContexts.attribute }
+}
+
+private func extendedAttributes(of path: UnsafePointer<CChar>, where isWanted: (String) -> Bool) throws -> [ExtendedAttribute] {
     let size = llistxattr(path, nil, 0)
     if size == 0 || (size < 0 && errno == EOPNOTSUPP) { return [] }
     guard size > 0 else { throw Errno(rawValue: errno) }
@@ -71,7 +82,7 @@ public func extendedAttributes(of path: UnsafePointer<CChar>) throws -> [Extende
     let length = llistxattr(path, &list, size)
     guard length >= 0 else { throw Errno(rawValue: errno) }
     let names = list[..<length].split(separator: 0).map { String(decoding: $0.map(UInt8.init(bitPattern:)), as: UTF8.self) }
-    return try names.sorted().filter { $0 != DISCOGRAPHER_NODE_ATTRIBUTE && $0 != FileContexts.attribute }.map { name in
+    return try names.sorted().filter(isWanted).map { name in
         let size = lgetxattr(path, name, nil, 0)
         guard size >= 0 else { throw Errno(rawValue: errno) }
         var value = [UInt8](repeating: 0, count: size)

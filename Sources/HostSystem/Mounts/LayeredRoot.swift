@@ -2,22 +2,22 @@ internal import CLinux
 import Glibc
 public import SystemPackage
 
-/// A root file system in two layers: the installed packages, which stay as they are in the cache, and the changes made on
-/// top of them (devices, /init, overlays). Seen as one through overlayfs, in the worker's mount namespace only.
+/// A root file system in layers: those that stay as they are in the cache, such as the installed packages, and the changes made on top of them (devices, /init,
+/// overlays). Seen as one through overlayfs, in the worker's mount namespace only.
 ///
 /// Measured against a copy of the installroot for each change: mounting takes under a millisecond, copying 600 MB seconds.
 public struct LayeredRoot: Hashable, Codable, Sendable {
-    /// The installroot; never written to.
-    public var installed: FilePath
-    /// overlayfs's upper folder: what differs from `installed`.
+    /// Never written to; the lowest first. At least one.
+    public var layers: [FilePath]
+    /// overlayfs's upper folder: what differs from `layers`.
     public var changes: FilePath
-    /// overlayfs's work folder, on the file system of `changes`.
+    /// overlayfs's work folder, on the file system of `changes`; only for a root that is written to.
     public var work: FilePath
     /// Where the whole is seen while mounted.
     public var mountPoint: FilePath
 
-    public init(installed: FilePath, changes: FilePath, work: FilePath, mountPoint: FilePath) {
-        self.installed = installed
+    public init(layers: [FilePath], changes: FilePath, work: FilePath, mountPoint: FilePath) {
+        self.layers = layers
         self.changes = changes
         self.work = work
         self.mountPoint = mountPoint
@@ -29,8 +29,8 @@ public struct LayeredRoot: Hashable, Codable, Sendable {
     /// Why `changes` could not be in the folder, in words; `nil` where they can, or where only the mount itself would tell.
     public static func obstacle(at folder: FilePath) -> String? {
         switch folder.withPlatformString({ discographer_file_system_type($0) }) {
-        case overlayType: "it is on overlayfs, as a container's own files are; a volume (-v /var/cache/discographer:\(folder)) would be right"
-        case nfsType: "it is on NFS; a file system of this host, such as ext4 or xfs, would be right"
+        case overlayType: "it is on overlayfs, as a container's own files are; use a volume (-v /var/cache/discographer:\(folder))"
+        case nfsType: "it is on NFS; use a file system of this host, such as ext4 or xfs"
         default: nil
         }
     }
@@ -40,36 +40,46 @@ public struct LayeredRoot: Hashable, Codable, Sendable {
 
     /// Mounts the whole at `mountPoint`. Only in a worker: there is no unmount, the mount ends with the worker.
     ///
-    /// - Parameter readOnly: for readers such as the disk writers; `changes` is then a lower layer like the other.
-    /// - Throws: `HostSystemError.systemCall`.
+    /// - Parameter readOnly: for readers such as the disk writers; `changes` is then a lower layer like the others.
+    /// - Throws: `HostSystemError.systemCall`, `Errno`.
     public func mount(readOnly: Bool) throws {
-        for path in [installed, changes, work, mountPoint] where path.string.contains(where: { ",:\\".contains($0) }) {
-            throw HostSystemError.systemCall(
-                what: "mounting an overlay: \(path) has a ',', ':' or '\\' in its name", errno: .invalidArgument)
-        }
-        try createDirectories(changes)
         try createDirectories(mountPoint)
-        let options: String
         if readOnly {
-            options = "lowerdir=\(changes):\(installed)" + overlayAttributes
+            try mountOverlay(lower: [changes] + layers.reversed(), at: mountPoint, readOnly: true)
         } else {
+            try createDirectories(changes)
             try createDirectories(work)
-            options = "lowerdir=\(installed),upperdir=\(changes),workdir=\(work)" + overlayAttributes
+            try mountOverlay(lower: layers.reversed(), upper: (changes, work), at: mountPoint)
         }
-        try HostSystem.mount("overlay", at: mountPoint, type: "overlay", readOnly: readOnly, options: options)
     }
+}
+
+/// Mounts folders as one (overlayfs).
+///
+/// - Parameters:
+///   - lower: folders that stay as they are, the uppermost first.
+///   - upper: the folder that gets what is changed, and overlayfs's own beside it; `nil`: nothing can be changed.
+/// - Throws: `HostSystemError.systemCall`, `Errno` for a folder that cannot be opened.
+public func mountOverlay(
+    lower: [FilePath], upper: (changes: FilePath, work: FilePath)? = nil, at mountPoint: FilePath, readOnly: Bool = false, hasDevices: Bool = true
+) throws {
+    // By descriptor: the options of the mount have room for 4096 bytes, and not for every path (',' and ':' separate them).
+    let folders = try (lower + (upper.map { [$0.changes, $0.work] } ?? [])).map {
+        try FileDescriptor.open($0, .readOnly, options: [.directory, .closeOnExec])
+    }
+    defer { for folder in folders { try? folder.close() } }
+    let names = folders.map { "/proc/self/fd/\($0.rawValue)" }
+    var options = "lowerdir=" + names.prefix(lower.count).joined(separator: ":")
+    if upper != nil { options += ",upperdir=\(names[lower.count]),workdir=\(names[lower.count + 1])" }
+    try mount("overlay", at: mountPoint, type: "overlay", readOnly: readOnly, hasDevices: hasDevices, options: options + overlayAttributes)
 }
 
 /// Mounts layers as one root that may be written to, and forgets what was written when the worker ends. No device node of it can be opened.
 ///
 /// - Parameter layers: the uppermost first.
 /// - Returns: where the root is.
-/// - Throws: `HostSystemError.systemCall`.
+/// - Throws: `HostSystemError.systemCall`, `Errno`.
 public func mountThrowAwayRoot(_ layers: [FilePath]) throws -> FilePath {
-    for path in layers where path.string.contains(where: { ",:\\".contains($0) }) {
-        throw HostSystemError.systemCall(
-            what: "mounting an overlay: \(path) has a ',', ':' or '\\' in its name", errno: .invalidArgument)
-    }
     let place: FilePath = "/run"
     try mount("tmpfs", at: place, type: "tmpfs", hasDevices: false)
     for name in ["changes", "work", "root"] { try createDirectories(place.appending(name)) }
@@ -79,13 +89,11 @@ public func mountThrowAwayRoot(_ layers: [FilePath]) throws -> FilePath {
         chown(place.appending("changes").string, status.st_uid, status.st_gid)
         chmod(place.appending("changes").string, status.st_mode & 0o7777)
     }
-    let lower = layers.map(\.string).joined(separator: ":")
-    try mount(
-        "overlay", at: place.appending("root"), type: "overlay", hasDevices: false,
-        options: "lowerdir=\(lower),upperdir=\(place)/changes,workdir=\(place)/work" + overlayAttributes)
+    try mountOverlay(
+        lower: layers, upper: (place.appending("changes"), place.appending("work")), at: place.appending("root"), hasDevices: false)
     return place.appending("root")
 }
 
 /// What overlayfs keeps its own marks in, as mount options that follow others. A user namespace may not set trusted.* attributes; with user.*
 /// ones, the features that these options turn off are off.
-public var overlayAttributes: String { UserNamespace.isInitial ? ",redirect_dir=off,metacopy=off" : ",userxattr" }
+private var overlayAttributes: String { UserNamespace.isInitial ? ",redirect_dir=off,metacopy=off" : ",userxattr" }

@@ -26,11 +26,16 @@ extension Tool {
             path, arguments, environment: environment, input: input, workingDirectory: workingDirectory)
     }
 
-    /// As `run`, for code that is not asynchronous: blocks the thread, which must not be one of the cooperative pool's.
+    /// As `run`, for the jobs of workers, which are not asynchronous: blocks the thread until the program ends.
+    ///
+    /// Never call this in the program that coordinates a build. Its code runs on threads of the cooperative pool, of which a host with
+    /// one processor has one; this function needs another one, and would wait forever.
+    ///
+    /// - Parameter onOutput: called with each piece of what the program prints on standard output; the result is empty then.
     @discardableResult
     public func runBlocking(
         _ arguments: [String], environment: [String: String] = minimalEnvironment, input: String? = nil,
-        workingDirectory: FilePath? = nil
+        workingDirectory: FilePath? = nil, onOutput: (@Sendable (String) -> Void)? = nil
     ) throws -> String {
         let result = Mutex<Result<String, any Error>?>(nil)
         let finished = DispatchSemaphore(value: 0)
@@ -39,7 +44,7 @@ extension Tool {
             do {
                 outcome = .success(
                     try await HostSystem.run(
-                        path, arguments, environment: environment, input: input, workingDirectory: workingDirectory))
+                        path, arguments, environment: environment, input: input, workingDirectory: workingDirectory, onOutput: onOutput))
             } catch {
                 outcome = .failure(error)
             }
@@ -57,7 +62,7 @@ private let outputLimit = 16 << 20
 
 private func run(
     _ executable: FilePath, _ arguments: [String], environment: [String: String], input: String?,
-    workingDirectory: FilePath?
+    workingDirectory: FilePath?, onOutput: (@Sendable (String) -> Void)? = nil
 ) async throws -> String {
     var options = PlatformOptions()
     options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .seconds(2))]
@@ -68,7 +73,14 @@ private func run(
     let status: TerminationStatus
     let output: String?
     let errors: String?
-    if let input {
+    if let onOutput {
+        let result = try await Subprocess.run(configuration, input: .none, output: .sequence, error: .sequence) { execution -> String in
+            async let errors = text(of: execution.standardError)
+            for try await chunk in execution.standardOutput { onOutput(chunk.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }) }
+            return try await errors
+        }
+        (status, output, errors) = (result.terminationStatus, "", result.closureResult)
+    } else if let input {
         makeBrokenPipesErrors()
         // Not `.string(input)`: Subprocess ends this process when the program ends before it has read that.
         let result = try await Subprocess.run(
@@ -89,6 +101,12 @@ private func run(
             ending: ending(of: (output ?? "") + (errors ?? "")))
     }
     return output ?? ""
+}
+
+private func text(of sequence: SubprocessOutputSequence) async throws -> String {
+    var bytes: [UInt8] = []
+    for try await chunk in sequence where bytes.count < outputLimit { bytes += chunk.withUnsafeBytes { Array($0) } }
+    return String(decoding: bytes, as: UTF8.self)
 }
 
 /// The words as one would type them into a POSIX shell.

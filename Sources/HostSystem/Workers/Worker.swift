@@ -95,17 +95,21 @@ public struct Worker: Sendable {
         throw HostSystemError.systemCall(what: "starting \(program)", errno: Errno(rawValue: errno))
     }
 
-    /// The end of the log is kept for errors.
+    /// The end of the log is kept for errors; all of it is forwarded.
     private static func collect(
         _ sequence: SubprocessOutputSequence, forward: @Sendable (String) -> Void
     ) async throws -> String {
-        var kept = ""
+        var kept = LogEnding()
+        var decoder = TextDecoder()
         for try await chunk in sequence {
-            let text = chunk.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
-            forward(text)
-            kept = String((kept + text).suffix(1 << 14))
+            let bytes = chunk.withUnsafeBytes { Array($0) }
+            kept.append(bytes)
+            let text = decoder.text(adding: bytes)
+            if !text.isEmpty { forward(text) }
         }
-        return kept
+        let text = decoder.end()
+        if !text.isEmpty { forward(text) }
+        return kept.text
     }
 }
 
@@ -127,14 +131,70 @@ private struct Answer<Job: JobDescription>: Sendable {
     }
 }
 
+/// The last bytes of a log.
+struct LogEnding {
+    private static let length = 1 << 14
+    private var bytes: [UInt8] = []
+
+    mutating func append(_ more: [UInt8]) {
+        bytes += more
+        // Rarely, so that a byte is not moved for each chunk after it.
+        if bytes.count > 2 * Self.length { bytes.removeFirst(bytes.count - Self.length) }
+    }
+
+    var text: String { String(decoding: bytes.suffix(Self.length).drop { Self.continues($0) }, as: UTF8.self) }
+
+    private static func continues(_ byte: UInt8) -> Bool { byte & 0b1100_0000 == 0b1000_0000 }
+}
+
+/// Decodes a stream of UTF-8 whose chunks may end within a character.
+struct TextDecoder {
+    private var rest: [UInt8] = []
+
+    mutating func text(adding bytes: [UInt8]) -> String {
+        let all = rest + bytes
+        let complete = all.count - Self.lengthOfIncompleteCharacter(at: all)
+        rest = Array(all[complete...])
+        return String(decoding: all[..<complete], as: UTF8.self)
+    }
+
+    /// What is left at the end of the stream: nothing, or a character that was cut off.
+    mutating func end() -> String {
+        defer { rest = [] }
+        return String(decoding: rest, as: UTF8.self)
+    }
+
+    /// The first byte of a character tells its length, at most four (RFC 3629 section 4).
+    private static func lengthOfIncompleteCharacter(at end: [UInt8]) -> Int {
+        for length in 1...3 where length <= end.count {
+            let byte = end[end.count - length]
+            if byte & 0b1100_0000 == 0b1000_0000 { continue }
+            let wanted =
+                switch byte {
+                case 0xC2...0xDF: 2
+                case 0xE0...0xEF: 3
+                case 0xF0...0xF4: 4
+                default: 1
+                }
+            return wanted > length ? length : 0
+        }
+        return 0
+    }
+}
+
 /// Cuts a stream of bytes into lines at LF.
-private struct LineReader {
+struct LineReader {
     private var rest: [UInt8] = []
 
     mutating func lines(adding bytes: [UInt8]) -> [[UInt8]] {
-        rest += bytes
-        var lines = rest.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map(Array.init)
-        rest = lines.removeLast()
+        var lines: [[UInt8]] = []
+        var begin = bytes.startIndex
+        while let end = bytes[begin...].firstIndex(of: UInt8(ascii: "\n")) {
+            lines.append(rest + bytes[begin..<end])
+            rest = []
+            begin = end + 1
+        }
+        rest += bytes[begin...]
         return lines
     }
 }

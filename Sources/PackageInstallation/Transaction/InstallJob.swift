@@ -47,21 +47,18 @@ public struct InstallOutcome: Hashable, Codable, Sendable {
     public var failedScriptlets: [ScriptletResult]
     /// rpm's warnings.
     public var warnings: [String]
-
-    /// A line for each failure that was let pass: with the reason that the list gives for it.
-    public func tolerated(_ list: [ToleratedScriptlet]) -> [String] {
-        failedScriptlets.map { failure in
-            let entry = list.first { $0.covers(failure) }
-            return "\(failure.package) \(failure.scriptlet) failed, and is tolerated: \(entry?.reason ?? "")"
-        }
-    }
 }
 
 extension ToleratedScriptlet {
-    func covers(_ failure: ScriptletResult) -> Bool {
-        // name-version-release.arch: neither version nor release has a hyphen.
-        let name = failure.package.split(separator: "-", omittingEmptySubsequences: false).dropLast(2).joined(separator: "-")
-        return name == package && scriptlet == failure.scriptlet
+    func covers(_ failure: ScriptletResult) -> Bool { covers(package: failure.package, scriptlet: failure.scriptlet) }
+
+    /// - Parameters:
+    ///   - package: `name-version-release.arch`.
+    ///   - scriptlet: as rpm names it.
+    public func covers(package: String, scriptlet: String) -> Bool {
+        // Neither version nor release has a hyphen.
+        let name = package.split(separator: "-", omittingEmptySubsequences: false).dropLast(2).joined(separator: "-")
+        return name == self.package && scriptlet == self.scriptlet
     }
 }
 
@@ -70,6 +67,8 @@ public struct InstallJob: WorkerJob {
     public typealias Outcome = InstallOutcome
 
     public static let name = "install"
+    /// What scriptlets see as the host's name: the same for all machines, so that those with the same packages share one root.
+    public static let hostName = "localhost"
 
     /// An existing folder; underlays may be in it already.
     public var installRoot: FilePath
@@ -81,7 +80,6 @@ public struct InstallJob: WorkerJob {
     public var keys: [FilePath]
     /// Those that the root's own database gets as `gpg-pubkey`, as dnf does with keys that it had to ask for.
     public var recordedKeys: [FilePath] = []
-    public var machineName: String
     public var sourceDateEpoch: Int
     public var transactionFlags: [TransactionFlag] = []
     /// `%_install_langs`: files of other languages stay out; empty for all.
@@ -105,13 +103,12 @@ public struct InstallJob: WorkerJob {
     }
 
     public init(
-        installRoot: FilePath, packages: [PackageFile], keys: [FilePath], machineName: String, sourceDateEpoch: Int,
+        installRoot: FilePath, packages: [PackageFile], keys: [FilePath], sourceDateEpoch: Int,
         toleratedScriptlets: [ToleratedScriptlet]
     ) {
         self.installRoot = installRoot
         self.packages = packages
         self.keys = keys
-        self.machineName = machineName
         self.sourceDateEpoch = sourceDateEpoch
         self.toleratedScriptlets = toleratedScriptlets
     }
@@ -121,7 +118,7 @@ public struct InstallJob: WorkerJob {
             writablePaths: [installRoot],
             readablePaths: Array(
                 Set((packages.map(\.path) + keys).map { $0.removingLastComponent() } + [copies].compactMap(\.self))),
-            hostname: machineName)
+            hostname: Self.hostName)
         isolation.hidesHost = true
         if preparesFiles, copies != nil { isolation.keptFolder = installRoot.removingLastComponent() }
         return isolation

@@ -15,6 +15,8 @@ final class RPMTransaction {
     private let watch: ScriptletSupervisor
     private var opened: FD_t?
     private var finished = 0
+    /// librpm opens a package for its %pretrans too, when nothing of it is installed.
+    private var isInstalling = false
     private let gate: VerificationGate
     /// The packages whose header has a digest of the whole payload (rpm 4.14 and later). The header has been verified.
     private var havePayloadDigest: Set<Int> = []
@@ -305,6 +307,8 @@ final class RPMTransaction {
         case RPMCALLBACK_INST_CLOSE_FILE:
             Fclose(opened)
             opened = nil
+            guard isInstalling else { break }
+            isInstalling = false
             finished += 1
             if let key, case let index = Int(bitPattern: key) - 1, unpackedAhead.contains(index) { reporter.done("\(index)") }
             reporter.progress(finished, of: job.packages.count, header.map(nevra) ?? "")
@@ -312,7 +316,9 @@ final class RPMTransaction {
         case RPMCALLBACK_TRANS_STOP:
             askForUnpacking()
             holdDatabase()
-        case RPMCALLBACK_INST_START: movePrepared(header)
+        case RPMCALLBACK_INST_START:
+            isInstalling = true
+            movePrepared(header)
         case RPMCALLBACK_INST_STOP:
             endPrepared()
             if let key, haveNodes.contains(Int(bitPattern: key) - 1) { settleNodes(of: header) }

@@ -1,0 +1,141 @@
+import BuildGraph
+import BuildStore
+import ConfigurationTree
+import HostSystem
+import PackageInstallation
+import PackageResolution
+import SystemPackage
+
+/// One machine on its way from its plan to its artefacts.
+struct MachineBuild: Sendable {
+    let plan: MachinePlan
+    let graph: BuildGraph
+    let scheduler: Scheduler
+    let context: MachinePlan.Context
+    let progress: MachineProgress
+    let listener: @Sendable (BuildEvent) -> Void
+
+    private var options: BuildOptions { context.options }
+    private var folder: MachineFolder { MachineFolder(plan.machine, options.paths) }
+    private var artefacts: ArtefactFolder { ArtefactFolder(machineCache: folder.path) }
+    private var nodes: [BuildGraph.Node] { graph.nodes(of: plan.name) }
+
+    /// Whether the machine's artefacts are what its plan says; then everything about it is told.
+    ///
+    /// Blocks.
+    func isCurrent() -> Bool {
+        let begin = ContinuousClock.now
+        guard let manifest = artefacts.current(plan.publication, thoroughly: options.verifies, onDamage: { progress.warn("\($0); it is made again") })
+        else { return false }
+        try? writeInputs()
+        for identity in folder.links.values { context.store.markUsed(identity) }
+        tell(manifest, since: begin)
+        return true
+    }
+
+    /// Builds the machine; `false` when it failed, which was then told to the listener.
+    ///
+    /// - Throws: `CancellationError` alone.
+    func run() async throws -> Bool {
+        let begin = ContinuousClock.now
+        do {
+            try createDirectories(folder.path)
+            let lock = try await FileLock.wait(for: folder.lockFile) { [progress] in
+                progress.warn("another build or a shell of this machine is running; waiting for it")
+            }
+            defer { withExtendedLifetime(lock) {} }
+            try createDirectories(folder.yum.appending("log"))
+            try writeInputs()
+            let stages = plan.publication.stages
+            let results = Dictionary(zip(stages, try await scheduler.results(of: stages))) { first, _ in first }
+            progress.begin(.publish)
+            let publishing = ContinuousClock.now
+            let manifest = try await publish(results)
+            listener(
+                .stageFinished(machine: plan.name, .publish, StageEnd(isCached: false, seconds: publishing.duration(to: .now) / .seconds(1))))
+            try await keepPackages()
+            try refer(failure: nil)
+            tell(manifest, since: begin)
+            return true
+        } catch {
+            if Task.isCancelled || error is CancellationError { throw CancellationError() }
+            try? refer(failure: (error as? StageFailure)?.identity)
+            progress.fail(failure(of: error))
+            return false
+        }
+    }
+
+    private func failure(of error: any Error) -> BuildFailure {
+        guard let failure = error as? StageFailure, let node = graph[failure.identity] else {
+            return BuildFailure(machine: plan.name, stage: .publish, cause: "\(error)", log: folder.logFile)
+        }
+        return BuildFailure(
+            machine: plan.name, stage: StageLabel(node), cause: "\(failure.cause)", log: folder.logFile,
+            keptRoot: options.keepsFailedRoots ? MachineRoot.failed(in: folder)?.place : nil)
+    }
+
+    /// What the machine is built from, beside its artefacts.
+    private func writeInputs() throws {
+        try createDirectories(folder.yum)
+        try writeIfDifferent(Array(plan.configuration.renderedText.utf8), to: folder.yum.appending("yum.conf"))
+        var digests: [String: String] = [:]
+        for package in plan.transaction.packages where package.checksum == nil {
+            digests[package.location] = try context.inputs.file(FilePath(package.location)).digest
+        }
+        try folder.write(plan.transaction, of: plan.machine, configPath: options.paths.configPath, localDigests: digests)
+        try folder.record(nodes)
+    }
+
+    private func publish(_ results: [Identity: StageResult]) async throws -> ArtefactManifest {
+        var warnings: [String] = []
+        var tolerated: [[String]] = []
+        for node in nodes {
+            guard let result = results[node.identity] ?? context.store.result(of: node.identity) else { continue }
+            warnings += result.record.warnings
+            tolerated += (result.record.facts["toleratedFailures"]?.list ?? []).compactMap { $0.list?.compactMap(\.text) }
+        }
+        let manifest = ArtefactManifest(
+            group: plan.group.name, machine: plan.machine.name, identity: plan.publication.identity(of: results), artefacts: [],
+            warnings: warnings, toleratedFailures: tolerated)
+        return try await artefacts.publish(
+            plan.publication, results, manifest: manifest, store: context.store, rm: try options.tools.tool("rm"))
+    }
+
+    /// yum.conf(5), keepcache: what an earlier build kept stays until there is a good one.
+    private func keepPackages() async throws {
+        let fetcher = PackageFetcher(cachePath: options.paths.cachePath, access: options.repositoryAccess)
+        if !plan.configuration.keepsPackages {
+            if exists(folder.linkedPackages) { try await fetcher.link([], into: folder.linkedPackages) }
+        } else if let local = await scheduler.handedOver(by: plan.fetch) as? [FilePath: LocalPackage] {
+            try await fetcher.link(plan.transaction.packages, local: local, into: folder.linkedPackages)
+        }
+    }
+
+    /// Lets the machine refer to its stages' results: they stay in the store.
+    ///
+    /// - Parameter failed: the stage that failed.
+    private func refer(failure failed: Identity?) throws {
+        var links: [String: String] = [:]
+        for node in nodes {
+            guard let result = context.store.result(of: node.identity) else { continue }
+            links[MachineFolder.linkName(StageLabel(node))] = result.identity.hexadecimal
+            context.store.markUsed(result.identity)
+        }
+        if let failed, let node = graph[failed], exists(context.store.failure(of: failed)) {
+            links[MachineFolder.failurePrefix + node.name] = "\(failed).failed"
+        }
+        try folder.setLinks(links)
+    }
+
+    private func tell(_ manifest: ArtefactManifest, since begin: ContinuousClock.Instant) {
+        // Those of stages that ran, or were looked at, were told then.
+        progress.tellWarnings(manifest.warnings)
+        for failure in manifest.toleratedFailures where failure.count == 2 {
+            let reason = plan.machine.description.toleratedScriptlets.first { $0.covers(package: failure[0], scriptlet: failure[1]) }?.reason
+            progress.tellWarnings(["\(failure[0]) \(failure[1]) failed, and is tolerated: \(reason ?? "")"])
+        }
+        progress.finish(
+            .finished(
+                machine: plan.name, folder: artefacts.path, manifest.artefacts, seconds: begin.duration(to: .now) / .seconds(1)))
+    }
+}

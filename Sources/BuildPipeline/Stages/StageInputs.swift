@@ -1,0 +1,55 @@
+public import BuildStore
+public import ConfigurationTree
+import HostSystem
+import PackageInstallation
+import PackageResolution
+import SystemPackage
+
+/// What the stages of a batch read of the tree and of the build host, each looked at once.
+struct StageInputs: Sendable {
+    let digests: InputDigests
+    let libraries: LibraryInputs
+    let tools: ToolTable
+    /// rpm's own configuration on the build host, which librpm reads.
+    let rpmConfiguration: [FileInput]
+
+    /// - Throws: `FileError`, `HostSystemError`.
+    init(_ options: BuildOptions) async throws {
+        let folder = options.paths.cachePath.appending("digests")
+        let digests = InputDigests(remembering: folder)
+        self.digests = digests
+        libraries = try await LibraryInputs(of: options.worker, remembering: folder)
+        tools = options.tools
+        rpmConfiguration = try await offPool {
+            try ["/usr/lib/rpm/macros", "/usr/lib/rpm/rpmrc", "/usr/lib/rpm/platform"].map { try FileInput($0, digests: digests) }
+        }
+    }
+
+    func file(_ path: FilePath) throws -> FileInput { try FileInput(path, digests: digests) }
+
+    func tool(_ name: String) throws -> ToolInput { try ToolInput(name, of: tools, digests: digests) }
+}
+
+/// A layer of underlays or overlays.
+struct LayerInput: Encodable, Sendable {
+    /// Its files, by the layer's folder. Hidden names at its top are skipped, as when it is copied.
+    var content: FileInput
+    var permissions: [OverlayPermission]
+    let layer: RunOnly<OverlayLayer>
+
+    /// - Throws: `FileError`.
+    init(_ layer: OverlayLayer, _ inputs: StageInputs) throws {
+        content = try FileInput(layer.path, skipsHiddenTop: true, digests: inputs.digests)
+        permissions = layer.permissions
+        self.layer = RunOnly(layer)
+    }
+}
+
+extension SourceLocation: ConfigurationPlace {
+    public var placeInWords: String { description }
+}
+
+extension ToleratedScriptlet: IdentityRepresentable {
+    /// The reason is for people.
+    public var identityValue: [String] { [package, scriptlet] }
+}

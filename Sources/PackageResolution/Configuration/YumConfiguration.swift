@@ -1,0 +1,291 @@
+public import ConfigurationTree
+import HostSystem
+import SystemPackage
+
+/// The settings in a machine's `yum/` folder: the options of yum.conf(5) and dnf.conf(5) that matter to an installroot build.
+public struct YumConfiguration: Hashable, Sendable {
+    public var repositories: [Repository] = []
+    public var installsWeakDependencies = true
+    public var excludes: [String] = []
+    public var best = false
+    /// Whether a request for a name may be met by a package that obsoletes it.
+    public var obsoletes = true
+    /// Whether a package that cannot be found or installed is an error; otherwise it is left out.
+    public var strict = true
+    /// `multilib_policy=all`: every architecture of a package that fits, not only the best one.
+    public var installsAllArchitectures = false
+    /// Provides of packages that may be installed in several versions at once.
+    public var installOnlyPackages = [
+        "kernel", "kernel-PAE", "installonlypkg(kernel)", "installonlypkg(kernel-module)", "installonlypkg(vm)",
+        "multiversion(kernel)",
+    ]
+    /// Which kinds of members of a comps group are installed.
+    public var groupPackageTypes = ["mandatory", "default", "conditional"]
+    /// Packages that no weak dependency may bring.
+    public var excludedFromWeak: [String] = []
+    /// The entries of versionlock.list. A leading `!` excludes the version; without it, only that version is allowed.
+    public var versionLocks: [String] = []
+    /// `module_platform_id`, such as `platform:el9`; `nil`: streams for any platform are accepted.
+    public var modulePlatform: String?
+    /// Whether `yum/plugins` is read.
+    public var usesPlugins = true
+    /// `main`, `all` or repositories whose excludes and includes are ignored.
+    public var disabledExcludes: Set<String> = []
+    /// Such as `nodocs`.
+    public var transactionFlags: [TransactionFlag] = []
+    /// `override_install_langs`: rpm's `%_install_langs`; empty for all.
+    public var languages: [String] = []
+    public var localPackagesAreChecked = false
+    /// Whether the packages are kept in the machine's own folder too, as hard links to the cache's.
+    public var keepsPackages = true
+    /// The template with its variables substituted and without secrets, for the machine's cache folder.
+    public var renderedText = ""
+    /// Options that decide which packages are chosen, as they are written: messages name their locations, and locks are made from them.
+    public var writtenOptions: [WrittenOption] = []
+
+    /// Reads the folder; everything wrong with it is added to `diagnostics`, all at once.
+    ///
+    /// - Parameters:
+    ///   - variables: the values of `${name}` (docs/scriptlets.md).
+    ///   - environment: the values of `${env:NAME}`, which are never printed.
+    public init(
+        _ folder: YumFolder, architecture: String, variables: [String: String], environment: [String: String],
+        diagnostics: inout [Diagnostic]
+    ) {
+        var substitution = Substitution(braced: variables, environment: environment)
+        substitution.plain = ["basearch": architecture, "arch": architecture]
+        if architecture.hasPrefix("i") && architecture.hasSuffix("86") { substitution.plain["basearch"] = "i386" }
+        for (name, value) in folder.variables { substitution.plain[name] = value }
+
+        let main = Self.read(folder.configurationTemplate, &substitution, &diagnostics)
+        renderedText = main.text
+        writtenOptions = WrittenOption.variables(of: folder) + main.written
+        let mainOptions = main.file.sections.filter { $0.name == "main" }.flatMap(\.options)
+        for option in mainOptions where ["releasever", "basearch"].contains(option.name) && !option.value.isEmpty {
+            substitution.plain[option.name] = option.value
+        }
+        for option in mainOptions where option.name == "arch" && option.value != architecture {
+            diagnostics.append(
+                Diagnostic(
+                    .error, at: option.location, "arch is '\(option.writtenValue)', but the machine's architecture is another one",
+                    hint: "hardware.architecture of machine.yaml says \(architecture)"))
+        }
+        var defaults = Repository(id: "", name: "")
+        for section in main.file.sections where section.name == "main" {
+            for option in section.options { applyMain(option, defaults: &defaults, &diagnostics) }
+        }
+        for section in main.file.sections where section.name != "main" {
+            add(section, defaults: defaults, &diagnostics)
+        }
+        for file in folder.repositoryFiles {
+            let read = Self.read(file, &substitution, &diagnostics)
+            writtenOptions += read.written
+            for section in read.file.sections { add(section, defaults: defaults, &diagnostics) }
+        }
+        if repositories.isEmpty && !folder.repositoryFiles.isEmpty {
+            diagnostics.append(
+                Diagnostic(
+                    .warning, at: SourceLocation(file: folder.path.appending("repositories")), "no repository is enabled",
+                    hint: "only packages of rpms/ can be installed"))
+        }
+        applyDisabledExcludes()
+        if usesPlugins { versionLocks = VersionLock.entries(of: folder, &substitution, &diagnostics) }
+        let sections = Set(repositories.map(\.id)).union(["main", WrittenOption.variables])
+        writtenOptions.removeAll { !sections.contains($0.section) }
+        let secrets = substitution.secrets.union(repositories.flatMap(\.transfer.passwords))
+        for index in repositories.indices { repositories[index].transfer.secrets = secrets }
+    }
+
+    /// dnf.conf(5): `main` means the excludes of `[main]`, `all` means all, and any other text those of a repository.
+    private mutating func applyDisabledExcludes() {
+        let all = disabledExcludes.contains("all")
+        if all || disabledExcludes.contains("main") { excludes = [] }
+        for index in repositories.indices where all || disabledExcludes.contains(repositories[index].id) {
+            repositories[index].excludes = []
+            repositories[index].includes = []
+        }
+    }
+
+    private static func read(
+        _ path: FilePath, _ substitution: inout Substitution, _ diagnostics: inout [Diagnostic]
+    ) -> (file: INIFile, text: String, written: [WrittenOption]) {
+        let text: String
+        do {
+            text = try readText(path)
+        } catch {
+            diagnostics.append(Diagnostic(.error, at: SourceLocation(file: path), "cannot be read: \(error)"))
+            return (INIFile(text: "", file: path, diagnostics: &diagnostics), "", [])
+        }
+        var file = INIFile(text: text, file: path, diagnostics: &diagnostics)
+        let written = WrittenOption.options(of: file)
+        for section in file.sections.indices {
+            for option in file.sections[section].options.indices {
+                let one = file.sections[section].options[option]
+                file.sections[section].options[option].value = substitution.expand(
+                    one.value, at: one.location, &diagnostics)
+            }
+        }
+        return (file, Self.rendered(text, of: path, &substitution), written)
+    }
+
+    /// The text to show: variables are replaced except secrets, and passwords that are written in the tree are left out.
+    private static func rendered(_ text: String, of path: FilePath, _ substitution: inout Substitution) -> String {
+        var silent: [Diagnostic] = []
+        var isOfPassword = false
+        return text.lines.map { line in
+            // A comment may have a password too.
+            let isComment = line.hasPrefix("#") || line.hasPrefix(";")
+            let shown = SecretMask()(
+                isComment ? String(line) : substitution.expand(String(line), at: SourceLocation(file: path), keepSecrets: true, &silent))
+            if let equals = shown.firstIndex(where: { $0 == "=" || $0 == ":" }), shown[..<equals].trimmed.lowercased().hasSuffix("password") {
+                isOfPassword = true
+                return isVariable(shown[shown.index(after: equals)...].trimmed) ? shown : shown[...equals] + " ***"
+            }
+            if shown.trimmed.isEmpty { return shown }
+            if isComment || line.first?.isWhitespace == true { return isOfPassword && !isVariable(shown.trimmed) ? "    ***" : shown }
+            isOfPassword = false
+            return shown
+        }.joined(separator: "\n")
+    }
+
+    /// Whether there is nothing but `${...}`, or nothing at all.
+    private static func isVariable(_ value: String) -> Bool {
+        value.isEmpty || value.hasPrefix("${") && value.firstIndex(of: "}") == value.indices.last
+    }
+
+    private mutating func applyMain(
+        _ option: INIFile.Option, defaults: inout Repository, _ diagnostics: inout [Diagnostic]
+    ) {
+        switch option.name {
+        case "install_weak_deps": option.read(into: &installsWeakDependencies, &diagnostics)
+        case "best": option.read(into: &best, &diagnostics)
+        case "obsoletes": option.read(into: &obsoletes, &diagnostics)
+        case "strict": option.read(into: &strict, &diagnostics)
+        case "skip_broken":
+            var skips = false
+            option.read(into: &skips, &diagnostics)
+            if skips { strict = false }
+        case "multilib_policy":
+            guard ["best", "all"].contains(option.value) else {
+                diagnostics.append(
+                    Diagnostic(
+                        .error, at: option.location, "invalid multilib_policy '\(option.value)'",
+                        hint: "expected best or all"))
+                return
+            }
+            installsAllArchitectures = option.value == "all"
+        case "installonlypkgs": installOnlyPackages = option.value.listItems
+        case "group_package_types":
+            groupPackageTypes = option.value.listItems
+            for kind in groupPackageTypes where Comps.Member.Kind(rawValue: kind) == nil {
+                diagnostics.append(
+                    Diagnostic(
+                        .error, at: option.location, "invalid kind '\(kind)' of group_package_types",
+                        hint: "expected mandatory, default, conditional or optional"))
+            }
+        case "exclude_from_weak": excludedFromWeak += option.value.listItems
+        case "localpkg_gpgcheck": option.read(into: &localPackagesAreChecked, &diagnostics)
+        case "keepcache": option.read(into: &keepsPackages, &diagnostics)
+        case "exclude", "excludepkgs": excludes += option.value.listItems
+        case "disable_excludes": disabledExcludes.formUnion(option.value.listItems)
+        case "module_platform_id": modulePlatform = option.value.isEmpty ? nil : option.value
+        case "plugins": option.read(into: &usesPlugins, &diagnostics)
+        case "tsflags": setFlags(option, &diagnostics)
+        case "override_install_langs":
+            languages = option.value.split { $0 == ":" || $0.isWhitespace }.map(String.init)
+        case "releasever", "basearch", "arch": break
+        default:
+            guard !Self.ignoredMainOptions.contains(option.name), !option.name.hasPrefix("color_") else { return }
+            if !defaults.apply(option, &diagnostics) { unknown(option, &diagnostics) }
+        }
+    }
+
+    private mutating func setFlags(_ option: INIFile.Option, _ diagnostics: inout [Diagnostic]) {
+        for item in option.value.listItems {
+            if let flag = TransactionFlag(rawValue: item.lowercased()) {
+                if !transactionFlags.contains(flag) { transactionFlags.append(flag) }
+            } else if item.lowercased() == "nocrypto" {
+                diagnostics.append(
+                    Diagnostic(
+                        .warning, at: option.location, "tsflags 'nocrypto' has no effect",
+                        hint: "packages are always checked"))
+            } else {
+                let known = TransactionFlag.allCases.map(\.rawValue).joined(separator: ", ")
+                diagnostics.append(
+                    Diagnostic(
+                        .error, at: option.location, "tsflags '\(item)' is not supported", hint: "expected one of \(known)"))
+            }
+        }
+    }
+
+    private mutating func add(_ section: INIFile.Section, defaults: Repository, _ diagnostics: inout [Diagnostic]) {
+        var repository = defaults
+        repository.id = section.name
+        repository.name = section.name
+        var enabled = true
+        for option in section.options {
+            switch option.name {
+            case "enabled": option.read(into: &enabled, &diagnostics)
+            default:
+                if !repository.apply(option, &diagnostics) { unknown(option, &diagnostics) }
+            }
+        }
+        guard enabled, !section.name.isEmpty else { return }
+        func report(_ message: String, hint: String) {
+            diagnostics.append(
+                Diagnostic(.error, at: section.location, "the repository '\(section.name)' \(message)", hint: hint))
+        }
+        // As dnf (dnf.repo.repo_id_invalid): it becomes the name of folders.
+        if let bad = section.name.first(where: { !($0.isASCII && ($0.isLetter || $0.isNumber || "-_.:".contains($0))) }) {
+            report("has '\(bad)' in its id", hint: "expected letters, digits, '-', '_', '.' and ':'")
+        }
+        let places = ["baseurl", "mirrorlist", "metalink"]
+        // An invalid URL was reported already.
+        if !section.options.contains(where: { places.contains($0.name) && !$0.value.isEmpty }) {
+            report("has no URL", hint: "set baseurl, mirrorlist or metalink")
+        }
+        for (option, isAsked) in [("gpgcheck", repository.gpgcheck), ("repo_gpgcheck", repository.metadataIsSigned)]
+        where isAsked && repository.keys.isEmpty {
+            report("has \(option)=1 but no gpgkey", hint: "set gpgkey to the URL of the public key")
+        }
+        let transfer = repository.transfer
+        if transfer.proxyUser != nil && transfer.proxyPassword == nil {
+            report("has proxy_username without proxy_password", hint: "set both or neither")
+        }
+        if let rate = transfer.maximumRate, rate < transfer.minimumRate {
+            report("is throttled to less than minrate", hint: "each transfer would be given up")
+        }
+        if repositories.contains(where: { $0.id == repository.id }) {
+            diagnostics.append(
+                Diagnostic(
+                    .error, at: section.location, "a second repository '\(section.name)'", hint: "each id must be unique"))
+            return
+        }
+        repositories.append(repository)
+    }
+
+    private func unknown(_ option: INIFile.Option, _ diagnostics: inout [Diagnostic]) {
+        diagnostics.append(
+            Diagnostic(
+                .warning, at: option.location, "unknown option '\(option.name)' is ignored"))
+    }
+
+    /// Options without effect on an installroot build, and options that the pipeline decides itself; docs/yum.conf.md says which and why.
+    private static let ignoredMainOptions: Set<String> = [
+        "alwaysprompt", "assumeno", "assumeyes", "autocheck_running_kernel", "bugtracker_url", "cachedir", "cacheonly",
+        "check_config_file_age", "clean_requirements_on_remove", "color", "comment", "config_file_path",
+        "debug_solver", "debuglevel", "defaultyes", "destdir", "diskspacecheck", "distroverpkg", "errorlevel",
+        "exactarch", "exactarchlist", "exit_on_lock", "gpgkey_dns_verification", "group_command",
+        "groupremove_leaf_only", "history_list_view", "history_record",
+        "history_record_packages", "ignorearch", "installonly_limit", "installroot",
+        "kernelpkgnames", "loadts_ignorenewrpm", "log_compress", "log_rotate", "log_size", "logdir", "logfile",
+        "logfilelevel", "logging", "max_connections", "metadata_timer_sync",
+        "optional_metadata_types", "overwrite_groups", "persistdir", "pluginconfpath", "pluginpath",
+        "protect_running_kernel", "protected_multilib", "protected_packages", "query_install_excludes", "recent",
+        "remove_leaf_only", "repopkgsremove_leaf_only", "reposdir", "reset_nice", "rpmverbosity", "shell_exit_status",
+        "showdupesfromrepos", "skip_missing_names_on_install", "syslog_device",
+        "syslog_facility", "syslog_ident", "system_cachedir", "tolerant", "transformdb", "upgrade_group_objects_upgrade",
+        "upgrade_requirements_on_install", "usr_w_check", "varsdir", "zchunk",
+        "exclude_from_weak_autodetect", "allow_vendor_change",
+    ]
+}

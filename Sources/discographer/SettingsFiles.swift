@@ -1,0 +1,57 @@
+import ArgumentParser
+import ConfigurationTree
+import Foundation
+import HostSystem
+import SystemPackage
+
+/// /etc/discographer/configuration and ~/.discographer: bash that may set the four path variables, and limits of builds.
+struct SettingsFiles {
+    private static let names = ["configPath", "cachePath", "functionsPath", "pathsPath", "jobs", "memoryLimit", "diskLimit", "cacheLimit"]
+
+    private let values: [String: String]
+    private let files: [String]
+
+    /// - Throws: `ExitCode`, when bash fails; why was printed.
+    static func read() async throws -> SettingsFiles {
+        let home = ProcessInfo.processInfo.environment["HOME"] ?? "/root"
+        let files = ["/etc/discographer/configuration", "\(home)/.discographer"].filter { exists(FilePath($0)) }
+        guard !files.isEmpty else { return SettingsFiles(values: [:], files: []) }
+        // What the files print is for people, and no part of a value.
+        let script =
+            "set -e; for file in \"$@\"; do source \"$file\" >&2; done; printf '%s\\0' "
+            + names.map { "\"${\($0)-}\"" }.joined(separator: " ")
+        var environment = minimalEnvironment
+        environment["HOME"] = home
+        let output: String
+        do {
+            output = try await Tool(name: "bash", path: "/bin/bash", package: "bash").run(
+                ["--noprofile", "--norc", "-c", script, "configuration"] + files, environment: environment)
+        } catch HostSystemError.toolFailed(_, let status, let ending) {
+            printError("\(files.joined(separator: " or ")): error: bash ended with \(status)\(ending.isEmpty ? "" : ":\n\(ending)")")
+            throw ExitCode(ExitStatus.wrongInput)
+        }
+        let values = output.split(separator: "\0", omittingEmptySubsequences: false).map(String.init)
+        return SettingsFiles(values: Dictionary(uniqueKeysWithValues: zip(names, values)).filter { !$0.value.isEmpty }, files: files)
+    }
+
+    subscript(_ name: String) -> String? { values[name] }
+
+    /// - Throws: `ExitCode`, for a value that is not a size; what was expected is printed.
+    func size(_ name: String) throws -> UInt64? {
+        guard let text = values[name] else { return nil }
+        guard let size = ByteCount(text) else { throw wrong(name, text, "a size such as 50GiB") }
+        return size.bytes
+    }
+
+    /// - Throws: `ExitCode`, for a value that is not a number above 0; what was expected is printed.
+    func count(_ name: String) throws -> Int? {
+        guard let text = values[name] else { return nil }
+        guard let count = Int(text), count > 0 else { throw wrong(name, text, "a whole number above 0") }
+        return count
+    }
+
+    private func wrong(_ name: String, _ text: String, _ expected: String) -> ExitCode {
+        printError("\(files.joined(separator: " or ")): error: \(name) is '\(text)'; expected \(expected)")
+        return ExitCode(ExitStatus.wrongInput)
+    }
+}
