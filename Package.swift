@@ -115,7 +115,7 @@ let package = Package(
         // Real packages, loop devices and boots; only with DISCOGRAPHER_INTEGRATION=1 (`make test`).
         .testTarget(
             name: "RootFilesystemIntegrationTests",
-            dependencies: ["RootFilesystem", "ConfigurationTree", "HostSystem", "discographer-worker", system],
+            dependencies: ["RootFilesystem", "BuildStore", "ConfigurationTree", "HostSystem", "discographer-worker", system],
             swiftSettings: settings),
         .testTarget(
             name: "PackageInstallationIntegrationTests",

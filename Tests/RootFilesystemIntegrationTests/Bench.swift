@@ -1,5 +1,6 @@
 // A small machine for tests: a tree, a root made by hand, and the worker that composes them. coreutils, getcap and similar programs check the result, which they
 // see as disk writers do: through a read-only overlayfs in a namespace of their own.
+import BuildStore
 import ConfigurationTree
 import Foundation
 import HostSystem
@@ -139,12 +140,17 @@ struct Bench: Sendable {
         try await shell(
             "rm -rf --one-file-system \"$cache/minimal-appliance/\"{composed,configuration-changes,generated-root-overlays,generated-group-root-overlays}"
         )
+        let scratch = machineCache.pushing("minimal-appliance/configuration-changes")
+        let generated = [paths.generatedGroupOverlays(machine), paths.generatedOverlays(machine)]
+        for folder in generated + [scratch, paths.installRoot(machine), changes] { try createDirectories(folder) }
+        let shown = try FileManager.default.contentsOfDirectory(atPath: groupPath.string).filter { $0 != "machines" }.map { groupPath.appending($0) }
+        let view = try TreeView(of: self.tree, showing: shown + [groupPath.pushing("machines/one")], digests: InputDigests(remembering: nil))
         let job = ComposeJob(
             root: LayeredRoot(
-                installed: installed, changes: changes, work: machineCache.pushing("minimal-appliance/composed/work"),
+                layers: [installed], changes: changes, work: machineCache.pushing("minimal-appliance/composed/work"),
                 mountPoint: paths.installRoot(machine)),
-            machineName: "one", devices: group.devices + machine.devices, initFile: machine.initFile, paths: paths,
-            machineCache: machineCache,
+            hostName: "one", devices: group.devices + machine.devices, initFile: machine.initFile, configPath: paths.configPath,
+            functionsPath: paths.functionsPath, visiblePaths: view.visible, scratch: scratch,
             generators: [
                 GeneratorRun(
                     scriptlets: group.generatorScriptlets,
