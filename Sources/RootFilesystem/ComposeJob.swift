@@ -156,7 +156,12 @@ public struct ComposeJob: WorkerJob {
             ("/etc/hosts", "127.0.0.1 localhost\n"),
         ]
         for (path, text) in files { try writeAtomically(text.utf8, to: path) }
-        for folder in ["/tmp", "/var/tmp"] { try Root.check(chmod(folder, 0o1777)) }
+        // Mounts of their own stay writable, with the job's folders where these are below them.
+        for folder in ["/tmp", "/var/tmp"] as [FilePath] {
+            try Root.check(chmod(folder.string, 0o1777))
+            try bindMount(folder, at: folder, recursive: true)
+        }
+        try makeMountReadOnly("/")
     }
 
     private func install(_ initBytes: [UInt8]) throws {

@@ -206,6 +206,34 @@ struct GeneratorTests {
         }
     }
 
+    @Test("see their machine's part of the tree and the host's programs, and nothing else of the host or of other machines")
+    func view() async throws {
+        try await Bench.with(
+            #"""
+            cp -a "$machine" "$tree/demo/machines/two"; mkdir -p "$tree/templates/shared" "$tree/templates/other" "$tree/.git" "$tree/unrelated"
+            echo secret > "$tree/demo/machines/two/secret"; echo shared > "$tree/templates/shared/file"; echo other > "$tree/templates/other/file"
+            ln -s shared "$tree/templates/current"; ln -s ../../../templates/current/file "$machine/link"; echo group > "$group/note"
+            chmod 0600 "$group/note"
+            cat > "$machine/generator-scriptlets/1" <<'END'
+            cat "$machine_configPath/link" "$machine_group_configPath/note"; stat -c %a "$machine_group_configPath/note"
+            ls -A "$configPath" "$machine_group_configPath/machines" "$configPath/templates" | tr '\n' ' '; echo
+            for path in /etc/shadow /etc/ssh /etc/hostname /home /root/.ssh /boot /var/lib /srv /opt /sys/class/dmi/id/product_uuid; do
+                if [[ -n $(ls -A "$path" 2>/dev/null) ]]; then echo "saw $path"; fi
+            done
+            cut -d: -f1 /etc/passwd | tr '\n' ' '; ls "$(command -v cp)"
+            END
+            """#
+        ) { bench in
+            try await bench.compose()
+            let output = try #require(bench.sayings.output(of: "generator-scriptlets/1"))
+            let lines = output.split(separator: "\n").map { String($0).replacing(bench.tree.string, with: "TREE") }
+            #expect(
+                lines == [
+                    "shared", "group", "644", "TREE: demo templates  TREE/demo/machines: one  TREE/templates: current shared ", "root nobody /usr/bin/cp",
+                ])
+        }
+    }
+
     @Test("cannot reach the host's devices, settings and network, or change the installed packages")
     func confined() async throws {
         try await Bench.with(

@@ -33,7 +33,7 @@ struct OverlayTests {
     }
 
     @Test(
-        "folders of the root keep mode and owner; new files belong to root with the layer's mode, also below a setgid folder"
+        "folders of the root keep mode and owner; new files belong to root with Git's modes, also below a setgid folder"
     )
     func modes() async throws {
         try await Bench.with(
@@ -48,12 +48,12 @@ struct OverlayTests {
             #expect(
                 try await bench.look(
                     "stat -c '%n %a %u:%g %F' etc opt opt/deep opt/suid var/local var/local/* var/local/new/run") == [
-                        "etc 700 7:8 directory", "opt 750 0:0 directory", "opt/deep 755 0:0 directory",
-                        "opt/suid 4711 0:0 regular file",
+                        "etc 700 7:8 directory", "opt 755 0:0 directory", "opt/deep 755 0:0 directory",
+                        "opt/suid 755 0:0 regular file",
                         "var/local 2775 0:50 directory",
                         "var/local/file 644 0:0 regular file", "var/local/link 777 0:0 symbolic link",
                         "var/local/new 755 0:0 directory",
-                        "var/local/pipe 622 0:0 fifo", "var/local/new/run 755 0:0 regular file",
+                        "var/local/pipe 644 0:0 fifo", "var/local/new/run 755 0:0 regular file",
                     ])
             #expect(
                 try await bench.look("stat -c %Y opt opt/suid var/local/link var/local/pipe | sort -u") == [

@@ -79,6 +79,8 @@ struct StageComparison {
 
     /// That of the field itself, or of the nearest one that holds it; or where machine.yaml says it.
     private func origin(of place: String) -> String? {
+        let tree = "generators.tree."
+        if place.hasPrefix(tree) { return plan.configPath.appending(String(place.dropFirst(tree.count))).string }
         var path = place
         while !path.isEmpty {
             if let origin = origins[path] { return origin }

@@ -19,6 +19,7 @@ struct MachinePlan: Sendable {
     let compose: Identity
     let disk: Identity
     let publication: Publication
+    let configPath: FilePath
 
     var name: String { machine.fullName }
 
@@ -42,6 +43,7 @@ struct MachinePlan: Sendable {
         self.configuration = configuration
         self.transaction = transaction
         let options = context.options
+        configPath = options.paths.configPath
         let name = machine.fullName
         let plan = try DiskPlan(machine.description, group: group.name, machine: machine.name)
 

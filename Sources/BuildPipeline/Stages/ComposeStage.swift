@@ -48,7 +48,7 @@ struct ComposeStage: Stage {
     /// The part of the tree that scriptlets see.
     struct TreeInput: Encodable, Sendable, IdentityRepresentable {
         var view: TreeView
-        var identityValue: String { view.digest }
+        var identityValue: [String: String] { view.digests }
         /// The machine's folder.
         let origin: String?
 

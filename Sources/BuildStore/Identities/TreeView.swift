@@ -7,8 +7,8 @@ public import SystemPackage
 public struct TreeView: Sendable, Hashable {
     /// What is visible, as absolute paths below the tree: folders with all that is in them, files, and links.
     public var visible: [FilePath]
-    /// Of all that is visible, by its place in the tree.
-    public var digest: String
+    /// The digests of what is visible, by its place in the tree.
+    public var digests: [String: String]
     /// Links that lead out of the tree, or to nothing: what they name is not visible.
     public var leavingLinks: [FilePath]
 
@@ -36,11 +36,12 @@ public struct TreeView: Sendable, Hashable {
         // A folder that was reached later may hold what was reached before it.
         visible = seen.filter { path in !seen.contains { $0 != path && path.starts(with: $0) } }.sorted { $0.string < $1.string }
         let names = Set(visible.map { $0.bytes.dropFirst(tree.bytes.count).map { $0 } })
-        let hash = Digester(.sha256)
-        for part in parts.sorted(by: { $0.name.lexicographicallyPrecedes($1.name) }) where names.contains(part.name) {
-            hash.update(part.name + [0] + Array(part.digest.utf8) + [0])
+        self.digests = [:]
+        for part in parts where names.contains(part.name) {
+            // Two names that are not text must not become one.
+            let name = String(validating: part.name.dropFirst(), as: UTF8.self) ?? "bytes " + part.name.hexadecimal
+            self.digests[name] = part.digest
         }
-        digest = hash.finalize().hexadecimal
         leavingLinks = leaving.sorted { $0.string < $1.string }
     }
 

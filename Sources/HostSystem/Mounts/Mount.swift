@@ -36,10 +36,7 @@ public func bindMount(_ source: FilePath, at target: FilePath, recursive: Bool =
             }
         }
     }
-    guard readOnly else { return }
-    guard discographer_mount_read_only(target.string) == 0 else {
-        throw HostSystemError.systemCall(what: "making \(target) read-only", errno: Errno(rawValue: errno))
-    }
+    if readOnly { try makeMountReadOnly(target) }
 }
 
 /// Mounts a minimal /dev without the host's devices: null, zero, full, random, urandom, tty, a terminal multiplexer of its own, and the links to open
@@ -59,5 +56,14 @@ public func mountMinimalDevices(at folder: FilePath) throws {
 public func unmount(_ target: FilePath, detach: Bool = false) throws {
     guard discographer_unmount(target.string, detach) == 0 else {
         throw HostSystemError.systemCall(what: "unmounting \(target)", errno: Errno(rawValue: errno))
+    }
+}
+
+/// Makes what is mounted at a folder read-only.
+///
+/// - Throws: `HostSystemError.systemCall`.
+public func makeMountReadOnly(_ target: FilePath) throws {
+    guard discographer_mount_read_only(target.string) == 0 else {
+        throw HostSystemError.systemCall(what: "making \(target) read-only", errno: Errno(rawValue: errno))
     }
 }
