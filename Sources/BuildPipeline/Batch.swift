@@ -114,6 +114,9 @@ public struct Batch: Sendable {
         let current = try await offPool { concurrently(builds) { $0.isCurrent() } }
         let waiting = zip(builds, current).filter { !$1 }.map(\.0)
         active.set(waiting.map(\.plan.name))
+        if !waiting.isEmpty {
+            try await StageCollection(store).removeLeftovers(CacheCleaning(options: options, onWait: { _ in }).references)
+        }
         return try await run(inTurns(waiting))
     }
 

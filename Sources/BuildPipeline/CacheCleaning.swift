@@ -63,7 +63,10 @@ public struct CacheCleaning: Sendable {
         let left = isDryRun ? before.subtracting(given).union(references(except: selectors)) : references
         let only = selectors.isEmpty ? nil : given
         report.stages = try await StageCollection(store).collect(rule, references: left, among: only, isDryRun: isDryRun)
-        if !isDryRun { AbandonedFiles.remove(from: options.paths.cachePath) }
+        if !isDryRun {
+            AbandonedFiles.remove(from: options.paths.cachePath)
+            if extent == .everything, selectors.isEmpty { try await remove([options.paths.cachePath.appending("digests")].filter(exists)) }
+        }
         return report
     }
 

@@ -47,7 +47,7 @@ struct DemoTests {
         let second = try await Self.build()
         #expect(second.status == 0)
         for machine in ["base", "web", "db"] {
-            for stage in ["fetch", "install", "compose", "disks", "convert"] {
+            for stage in ["fetch", "install", "compose", "disk", "image"] {
                 #expect(second.output.contains(try Regex("demo/\(machine) +\(stage) +cached")), "\(second.output)")
             }
         }

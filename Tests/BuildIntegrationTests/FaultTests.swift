@@ -46,7 +46,7 @@ struct FaultTests {
             _ = try await shell("cp --sparse=always '\(image)' '\(folder)/whole.raw'")
             var random = Seeded(state: 20_261_121)
             for moment in 0..<Self.moments {
-                _ = try await run(["rm", "-rf", "--one-file-system", cache + "/test"])
+                _ = try await run(["rm", "-rf", "--one-file-system", cache + "/test", cache + "/stages"])
                 let delay = length * Double.random(in: 0..<1, using: &random)
                 let killsParent = Bool.random(using: &random)
                 let what = "moment \(moment): the \(killsParent ? "parent" : "worker") after \(delay)"
@@ -121,7 +121,7 @@ struct FaultTests {
                 error: .discarded
             ) { _ in
                 // In the middle of the installation.
-                let root = "\(cache)/test/one/minimal-appliance/installed-*.partial/root/usr"
+                let root = "\(cache)/stages/*.partial/root/usr"
                 _ = try await shell("for i in $(seq 600); do ls -d \(root) > /dev/null 2>&1 && break; sleep 0.1; done; umount --lazy '\(cache)'")
             }
             if case .signaled(let signal) = build.terminationStatus { Issue.record("it crashed with signal \(signal)") }

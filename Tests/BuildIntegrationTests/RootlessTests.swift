@@ -162,7 +162,7 @@ struct RootlessTests {
             async let killed = user.discographer(arguments)
             // In the middle of the installation.
             var waited = 0
-            while try await shell("ls -d '\(user.home)'/cache/test/one/minimal-appliance/installed-*.partial/root/usr 2>/dev/null || true").isEmpty,
+            while try await shell("ls -d '\(user.home)'/cache/stages/*.partial/root/usr 2>/dev/null || true").isEmpty,
                 waited < 600
             {
                 try await Task.sleep(for: .milliseconds(100))
@@ -174,7 +174,7 @@ struct RootlessTests {
             #expect(try user.processes() == [])
             let next = try await user.discographer(arguments)
             #expect(next.status == 0, "\(next.output)\(next.errors)")
-            #expect(try await shell("ls '\(user.home)/cache/test/one/minimal-appliance'").contains("partial") == false)
+            #expect(try await shell("ls '\(user.home)/cache/stages'").contains("partial") == false)
         }
     }
 

@@ -24,7 +24,7 @@ struct ShellTests {
             }
             let failed = try await build(["--keep-root"])
             #expect(failed.status == 1)
-            let kept = cache + "/test/one/minimal-appliance/failed-installed/root"
+            let kept = cache + "/test/one/minimal-appliance/failed-install/root"
             #expect(failed.output.contains("broken-1-1.noarch %post: ") && failed.output.contains("the words"), "\(failed.output)")
             #expect(failed.output.contains(kept) && failed.output.contains("discographer shell test/one"), "\(failed.output)")
             let log = try String(contentsOfFile: cache + "/test/one/yum/log/build.log", encoding: .utf8)

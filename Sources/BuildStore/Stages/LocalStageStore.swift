@@ -6,7 +6,7 @@ public import SystemPackage
 
 /// `<cachePath>/stages`: the results of stages, shared by all machines of all groups. A result is a folder that exists whole or not at all.
 ///
-///     stages/<identity>/            result.json, stage.json, stage.log, what the stage made, and `local.json`, which is about this host alone
+///     stages/<identity>/            result.json, stage.json, stage.log, what the stage made, and, about this host alone, `local.json` and `on-disk`
 ///     stages/<identity>             a symbolic link: the stage with this identity makes what another one made
 ///     stages/<identity>.*.partial   being made, or left by a build that was killed
 ///     stages/<identity>.failed      what a failed stage had made, kept on request
@@ -24,6 +24,7 @@ public final class LocalStageStore: StageStore {
     static let recordName = "result.json"
     static let valueName = "stage.json"
     static let localName = "local.json"
+    static let onDiskName = "on-disk"
     public static let logName = "stage.log"
 
     private struct State {
@@ -38,7 +39,6 @@ public final class LocalStageStore: StageStore {
     struct Local: Codable {
         /// That of `currentBoot`, as the result was made.
         var boot: String?
-        var isOnDisk = false
         /// By the names of the result's files: their states when they were known to be sound.
         var files: [String: FileIdentity] = [:]
         /// By the names of the result's folders.
@@ -63,7 +63,7 @@ public final class LocalStageStore: StageStore {
         var place = place(of: identity)
         if let target = try? FileManager.default.destinationOfSymbolicLink(atPath: place.string) { place = folder.appending(target) }
         guard let bytes = try? readBytes(place.appending(Self.recordName)), let local = local(of: place),
-            local.isOnDisk || local.boot != nil && local.boot == currentBoot(),
+            local.boot != nil && local.boot == currentBoot() || exists(place.appending(Self.onDiskName)),
             let record = try? JSONDecoder().decode(StageResult.Record.self, from: Data(bytes)), record.schema == 1
         else { return nil }
         return StageResult(record: record, folder: place)
@@ -228,11 +228,7 @@ public final class LocalStageStore: StageStore {
         guard exists(folder) else { return }
         try await offPool { [self] in
             try syncFileSystem(of: folder)
-            for place in made {
-                guard var local = local(of: place) else { continue }
-                local.isOnDisk = true
-                try write(local, to: place)
-            }
+            for place in made where exists(place) { try writeAtomically([], to: place.appending(Self.onDiskName)) }
         }
     }
 

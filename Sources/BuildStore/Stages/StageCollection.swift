@@ -128,7 +128,13 @@ public struct StageCollection: Sendable {
     }
 
     /// What killed builds left, and failed roots that no machine refers to any more.
-    private func removeLeftovers(_ references: Set<Identity>) async throws {
+    ///
+    /// - Parameter references: the results that machines refer to.
+    /// - Throws: `FileError`, `HostSystemError`, `CancellationError`.
+    public func removeLeftovers(_ references: @autoclosure () -> Set<Identity>) async throws {
+        let names = names.filter { $0.count > 64 }
+        guard !names.isEmpty else { return }
+        let references = references()
         for name in names {
             let text = String(name.prefix(64))
             guard let identity = Identity(text) else { continue }
