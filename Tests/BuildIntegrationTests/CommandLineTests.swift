@@ -30,7 +30,7 @@ struct CommandLineTests {
                 "test/machines/one/devices:4: error: /dev/c a second time",
                 "test/machines/one/init: error: a broken symbolic link",
                 "test/machines/one/machine.yaml:2: error: unknown key 'cpu'",
-                "test/machines/one/machine.yaml:3: error: 'lots' is no amount of memory",
+                "test/machines/one/machine.yaml:3: error: invalid amount of memory 'lots'",
                 "test/machines/two/packages: error: missing",
                 "test/machines/two/yum: error: a loop of symbolic links",
                 "test/machines/two/machine.yaml:1: error: a NUL byte",
