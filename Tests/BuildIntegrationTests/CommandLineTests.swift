@@ -25,9 +25,9 @@ struct CommandLineTests {
             let expected = [
                 "test/machines/one/packages:2: error: more than one word",
                 "test/machines/one/packages:3: error: a line ends with CR LF",
-                "test/machines/one/devices:1: error: a FIFO has no major and minor",
+                "test/machines/one/devices:1: error: a FIFO does not have major and minor numbers",
                 "test/machines/one/devices:2: error: invalid major number '5000'",
-                "test/machines/one/devices:4: error: /dev/c a second time",
+                "test/machines/one/devices:4: error: /dev/c is there twice",
                 "test/machines/one/init: error: a broken symbolic link",
                 "test/machines/one/machine.yaml:2: error: unknown key 'cpu'",
                 "test/machines/one/machine.yaml:3: error: invalid amount of memory 'lots'",
