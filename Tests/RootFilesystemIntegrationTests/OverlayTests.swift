@@ -117,7 +117,7 @@ struct OverlayTests {
                 "\(layer)/bin: error: not a folder, but /bin of the root is one",
                 "\(layer)/var/log: error: not a folder, but /var/log of the root is one",
                 "\(layer)/usr/lost: error: a folder, but /usr/lost of the root is a broken link",
-                "\(layer)/device: error: a device; a line of the machine's 'devices' file",
+                "\(layer)/device: error: a device; use the machine's 'devices' file",
                 "\(layer)/socket: error: a socket",
             ] {
                 #expect(failure.message.contains(text), "\(text)\nin\n\(failure.message)")
