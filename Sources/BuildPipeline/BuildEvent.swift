@@ -3,7 +3,7 @@ public import SystemPackage
 
 /// Which stage of a machine an event is about.
 public struct StageLabel: Hashable, Sendable, CustomStringConvertible {
-    /// Such as `image`; `resolve` is the one that is no stage of the graph: it is shared by the whole batch.
+    /// Such as `image`. `resolve` alone is not a stage of the graph, since the whole batch shares it.
     public var name: String
     /// Which of several, such as `system.qcow2`; empty where there is one.
     public var subject: String

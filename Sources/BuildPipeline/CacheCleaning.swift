@@ -26,7 +26,7 @@ public struct CacheCleaning: Sendable {
     private let onWait: @Sendable (_ what: String) -> Void
     private static let sharedStores = ["packages", "repositories"]
     private static let lockName = "lock"
-    /// Folders of the cache that are no group's.
+    /// Folders of the cache that do not belong to a group.
     private static let ownFolders: Set = ["packages", "repositories", "stages", "digests"]
     /// What builds put into a machine's folder.
     private static let results: Set = ["minimal-appliance", "artefacts", "published.json", "stages.json", "yum"]

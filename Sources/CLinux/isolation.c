@@ -198,7 +198,7 @@ static int hide_host(const discographer_isolation *isolation, const char **faile
     return 0;
 }
 
-// The caller, as root, and nobody else: who has no id in the namespace makes no file in it (user_namespaces(7)).
+// Maps only the caller, to root. A user without an id in the namespace cannot make files in it (user_namespaces(7)).
 static int map_caller(uid_t user, gid_t group) {
     char maps[2][32];
     snprintf(maps[0], sizeof maps[0], "0 %u 1", user);

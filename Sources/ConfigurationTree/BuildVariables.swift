@@ -14,22 +14,22 @@ public struct BuildPaths: Hashable, Codable, Sendable {
         self.pathsPath = pathsPath
     }
 
-    /// Why nothing can be built below `cachePath`; `nil` when all is well.
+    /// Why nothing can be built below `cachePath`; `nil` if it can.
     public var problemOfCachePath: String? {
         let text = cachePath.string
         if let bad = text.unicodeScalars.first(where: Self.cannotBeMounted) {
-            return "the cache's path has \(bad.escaped(asASCII: true)) in it, which overlayfs cannot mount; another path would be right"
+            return "the cache's path has \(bad.escaped(asASCII: true)) in it, which overlayfs cannot mount; choose another path"
         }
         return text.utf8.count <= Self.longestCachePath
-            ? nil : "the cache's path has \(text.utf8.count) bytes; \(Self.longestCachePath) would be right"
+            ? nil : "the cache's path has \(text.utf8.count) bytes; expected at most \(Self.longestCachePath)"
     }
 
-    /// What the options of overlayfs cannot have in a path; see `LayeredRoot`.
+    /// Whether a path with the character cannot be an option of overlayfs; see `LayeredRoot`.
     static func cannotBeMounted(_ character: Unicode.Scalar) -> Bool {
         [",", ":", "\\", "\u{7f}"].contains(character) || character.value < 0x20
     }
 
-    /// SQLite takes paths of 511 bytes (MAX_PATHNAME of its os_unix.c), and rpm's database is some 180 bytes further down.
+    /// In bytes. SQLite supports paths of 511 bytes (MAX_PATHNAME of its os_unix.c), and rpm's database is some 180 bytes below the cache.
     private static let longestCachePath = 300
 
     public func groupCache(_ group: String) -> FilePath { cachePath.appending(group) }

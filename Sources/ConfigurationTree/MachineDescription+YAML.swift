@@ -1,4 +1,4 @@
-// Reading machine.yaml and machine-group.yaml. Yams' node API is used so that every complaint has its line.
+// Reading machine.yaml and machine-group.yaml. Uses Yams' node API, so that every mistake is reported with its line.
 import SystemPackage
 import Yams
 
@@ -58,7 +58,7 @@ extension ConfigurationReader {
     }
 }
 
-/// One YAML file on its way into a `MachineDescription`.
+/// Reads one YAML file into a `MachineDescription`.
 private struct YAMLReader {
     var file: FilePath
     var reader: ConfigurationReader
@@ -67,12 +67,12 @@ private struct YAMLReader {
         reader.report(.error, file, line: node.mark?.line, message, hint: hint)
     }
 
-    /// Calls the reader of each key; unknown keys are errors with the known ones named.
+    /// Calls the reader of each key. An unknown key is an error that lists the known ones.
     ///
     /// - Parameter note: called with each known key and its line.
     func map(_ node: Node, _ what: String, note: (String, Int?) -> Void = { _, _ in }, _ keys: KeyValuePairs<String, (Node) -> Void>) {
         guard case .mapping(let mapping) = node else {
-            return fail(node, "\(what) is not a map", "'key: value' lines would be right")
+            return fail(node, "\(what) is not a map", "expected 'key: value' lines")
         }
         var seen: Set<String> = []
         for (key, value) in mapping {
@@ -83,14 +83,14 @@ private struct YAMLReader {
                 note(name, key.mark?.line)
                 entry.value(value)
             } else {
-                fail(key, "unknown key '\(name)' in \(what)", "there is \(keys.map(\.key).joined(separator: ", "))")
+                fail(key, "unknown key '\(name)' in \(what)", "expected one of \(keys.map(\.key).joined(separator: ", "))")
             }
         }
     }
 
     func list(_ node: Node, _ what: String) -> [Node]? {
         guard case .sequence(let sequence) = node else {
-            fail(node, "\(what) is not a list", "'- ' lines would be right")
+            fail(node, "\(what) is not a list", "expected '- ' lines")
             return nil
         }
         return Array(sequence)
@@ -124,8 +124,8 @@ private struct YAMLReader {
     where Value.RawValue == String {
         if let text = node.string, let value = Value(rawValue: text) { return value }
         fail(
-            node, "'\(node.string ?? "?")' is no \(what)",
-            Value.allCases.map(\.rawValue).joined(separator: ", ") + " would be right")
+            node, "invalid \(what) '\(node.string ?? "?")'",
+            "expected one of " + Value.allCases.map(\.rawValue).joined(separator: ", "))
         return nil
     }
 
@@ -137,7 +137,7 @@ private struct YAMLReader {
         for node in nodes {
             guard let value: Value = choice(node, what) else { continue }
             if values.contains(value) {
-                fail(node, "'\(value.rawValue)' a second time in \(key)")
+                fail(node, "'\(value.rawValue)' is in \(key) twice")
             } else {
                 values.append(value)
             }
@@ -148,8 +148,8 @@ private struct YAMLReader {
     func size(_ node: Node, _ what: String) -> ByteCount? {
         if let size = ByteCount(node.string ?? "") { return size }
         fail(
-            node, "'\(node.string ?? "?")' is no \(what)",
-            "a whole number with B, KiB, MiB, GiB, TiB, kB, MB, GB or TB, such as '2GiB'")
+            node, "invalid \(what) '\(node.string ?? "?")'",
+            "expected a whole number with B, KiB, MiB, GiB, TiB, kB, MB, GB or TB, such as '2GiB'")
         return nil
     }
 
@@ -237,11 +237,11 @@ private struct YAMLReader {
                         value.macAddress = text.lowercased()
                     } else if parts.count == 6, bytes.count == 6 {
                         // IEEE 802-2014 §8.2.2: the least significant bit of the first byte marks a group of receivers.
-                        fail(node, "'\(text)' is a multicast address", "an even first byte, such as '52:54:00:12:34:56'")
+                        fail(node, "'\(text)' is a multicast address", "expected an even first byte, such as '52:54:00:12:34:56'")
                     } else {
                         fail(
-                            node, "'\(text)' is no MAC address",
-                            "six pairs of hexadecimal digits, such as '52:54:00:12:34:56'")
+                            node, "invalid MAC address '\(text)'",
+                            "expected six pairs of hexadecimal digits, such as '52:54:00:12:34:56'")
                     }
                 },
             ])
@@ -264,7 +264,7 @@ private struct YAMLReader {
         let plain =
             !value.name.isEmpty
             && value.name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
-        if !plain { fail(node, "'\(value.name)' is no name of a disk", "letters, digits, '-' and '_' would be right") }
+        if !plain { fail(node, "invalid disk name '\(value.name)'", "expected letters, digits, '-' and '_'") }
         return value
     }
 
@@ -280,7 +280,7 @@ private struct YAMLReader {
                     if path.isAbsolute && path.lexicallyNormalized() == path && !text.contains(where: \.isWhitespace) {
                         value.mountPoint = path.string
                     } else {
-                        fail(node, "'\(text)' is no mount point", "an absolute path without '..' would be right")
+                        fail(node, "invalid mount point '\(text)'", "expected an absolute path without '..'")
                     }
                 },
                 "filesystem": {
@@ -302,7 +302,7 @@ private struct YAMLReader {
                     if groups.map(\.utf8.count) == [8, 4, 4, 4, 12], groups.allSatisfy({ $0.allSatisfy { $0.isASCII && $0.isHexDigit } }) {
                         value.uuid = text.lowercased()
                     } else {
-                        fail(node, "'\(text)' is no UUID", "8-4-4-4-12 hexadecimal digits would be right")
+                        fail(node, "invalid UUID '\(text)'", "expected 8-4-4-4-12 hexadecimal digits")
                     }
                 },
                 "mountOptions": { node in
@@ -314,7 +314,7 @@ private struct YAMLReader {
         // mke2fs(8), mkfs.xfs(8), mkfs.fat(8), mkfs.btrfs(8), mkswap(8).
         let longest: [Partition.FileSystem: Int] = [.ext4: 16, .xfs: 12, .vfat: 11, .btrfs: 255, .swap: 15]
         if let label = value.label, let limit = longest[value.fileSystem], label.utf8.count > limit {
-            fail(node, "the label '\(label)' is too long for \(value.fileSystem.rawValue)", "at most \(limit) bytes")
+            fail(node, "the label '\(label)' is too long for \(value.fileSystem.rawValue)", "expected at most \(limit) bytes")
         }
         return value
     }
@@ -339,7 +339,7 @@ private struct YAMLReader {
         guard let text = text(node, "an excluded path") else { return nil }
         let path = FilePath(text)
         guard path.isAbsolute, path.isLexicallyNormal, path != "/" else {
-            fail(node, "'\(text)' is no path that can be left out", "an absolute one such as /usr/share/doc would be right")
+            fail(node, "invalid excluded path '\(text)'", "expected an absolute one such as /usr/share/doc")
             return nil
         }
         // rpm compares names (rpmRelocateFileList).
@@ -365,8 +365,8 @@ private struct YAMLReader {
         }
         guard ToleratedScriptlet.kinds.contains(value.scriptlet) else {
             fail(
-                node, "'\(value.scriptlet)' is no scriptlet of an installation",
-                "one of \(ToleratedScriptlet.kinds.joined(separator: ", ")) would be right")
+                node, "invalid scriptlet '\(value.scriptlet)'",
+                "expected one of \(ToleratedScriptlet.kinds.joined(separator: ", "))")
             return nil
         }
         return value

@@ -211,7 +211,7 @@ public struct ComposeJob: WorkerJob {
         outcome.generatedPaths = try root.place(files)
         let (stripped, unknown) = try root.strip(setuidWhitelist: setuidWhitelist, setgidWhitelist: setgidWhitelist)
         outcome.strippedPaths = stripped
-        for path in unknown { reporting.warn("a setuid or setgid whitelist has \(path), which the root has not") }
+        for path in unknown { reporting.warn("a setuid or setgid whitelist has \(path), which the root does not have") }
         for key in root.sharedHostKeys() {
             reporting.warn(
                 "\(key) was made by a package's scriptlet; every copy of this image will be the same SSH host")

@@ -66,7 +66,7 @@ struct GeneratorScriptlets {
             if !output.isEmpty { reporting(.output(source: source.string, text: output)) }
         }
         if failure == nil, !exists(logs.appending("done")) {
-            failure = "it ends with 'exit 0', which skips the scriptlets after it; 'return' would be right"
+            failure = "it ends with 'exit 0', which skips the scriptlets after it; use 'return'"
         }
         guard let failure else { return }
         var message = "\(last.source?.string ?? "bash"): error: the generator scriptlet failed: \(failure)"
@@ -117,7 +117,7 @@ struct GeneratorScriptlets {
             [[ $- == *e* ]] || return 0
             if ((${#FUNCNAME[@]} == 1 && BASH_SUBSHELL == 0)); then
                 if [[ $(<"$discographer_source") =~ (^|[^[:alnum:]_])return([^[:alnum:]_]|$) ]]; then
-                    echo "$discographer_source: error: its status is $status; 'return 0' would be right where that is no failure"
+                    echo "$discographer_source: error: its status is $status; use 'return 0' if that is not a failure"
                 else
                     set +e
                 fi

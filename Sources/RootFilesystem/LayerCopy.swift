@@ -82,8 +82,8 @@ struct LayerCopy: ~Copyable {
                     try Root.check(target.withPlatformString { mkfifo($0, 0o600) })
                     try finish(target, mode: status.st_mode)
                 case S_IFCHR, S_IFBLK:
-                    throw Conflict("a device; a line of the machine's 'devices' file would be right")
-                default: throw Conflict("a socket; only files, folders, links and FIFOs can be in a layer")
+                    throw Conflict("a device; use the machine's 'devices' file")
+                default: throw Conflict("a socket; expected files, folders, links and FIFOs")
                 }
             } catch {
                 problems.append("\(from): error: \(error)")
@@ -106,11 +106,11 @@ struct LayerCopy: ~Copyable {
         if let existing = Root.kind(target, followingLinks: true) {
             // A link to a folder, such as /bin, is followed; what is there keeps its mode and owner.
             guard existing == S_IFDIR else {
-                throw Conflict("a folder, but \(target) of the root is none; a file would be right")
+                throw Conflict("a folder, but \(target) of the root is not; expected a file")
             }
         } else {
             guard Root.status(target, followingLinks: false) == nil else {
-                throw Conflict("a folder, but \(target) of the root is a link that leads nowhere")
+                throw Conflict("a folder, but \(target) of the root is a broken link")
             }
             try Root.makeFolder(target, mode: mode)
             paths.append(target)
@@ -166,7 +166,7 @@ struct LayerCopy: ~Copyable {
     private func makeWay(for target: FilePath, isLink: Bool = false) throws {
         guard let existing = Root.kind(target, followingLinks: !isLink) else { return try Root.removeFile(target) }
         guard existing != S_IFDIR else {
-            throw Conflict("not a folder, but \(target) of the root is one; a folder would be right")
+            throw Conflict("not a folder, but \(target) of the root is one; expected a folder")
         }
         try Root.removeFile(target)
     }

@@ -13,7 +13,7 @@ struct LiveProgress {
 
     private static let interval = Duration.milliseconds(100)
 
-    /// `nil` when standard output is no terminal that can move its cursor.
+    /// `nil` unless standard output is a terminal that can move its cursor.
     static func ofStandardOutput() -> LiveProgress? {
         guard isatty(STDOUT_FILENO) == 1, let terminal = getenv("TERM").map({ String(cString: $0) }), terminal != "dumb"
         else { return nil }

@@ -26,7 +26,7 @@ struct RunCommand: AsyncParsableCommand {
 
     func validate() throws {
         if timeout < 1 { throw ValidationError("--timeout is at least 1") }
-        guard (try? Regex(until)) != nil else { throw ValidationError("'\(until)' is no regular expression") }
+        guard (try? Regex(until)) != nil else { throw ValidationError("'\(until)' is not a regular expression") }
     }
 
     func run() async throws {

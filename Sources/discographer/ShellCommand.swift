@@ -25,7 +25,7 @@ struct ShellCommand: AsyncParsableCommand {
     var at: MachineRoot.Moment?
 
     func run() async throws {
-        // After `--`, words that begin with a hyphen are no options; ArgumentParser keeps all of them with the group.
+        // Words after `--` that begin with a hyphen are not options; ArgumentParser keeps all of them with the group.
         var tree = tree
         let command = Array(tree.groups.dropFirst())
         tree.groups = Array(tree.groups.prefix(1))

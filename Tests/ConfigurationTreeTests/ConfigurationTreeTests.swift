@@ -365,17 +365,17 @@ struct MachineDescriptionTests {
     }
 
     static let mistakes: [(text: String, expected: String)] = [
-        ("hardware:\n  cpu: 2\n", "2: error: unknown key 'cpu' in hardware; there is architecture, cpus"),
+        ("hardware:\n  cpu: 2\n", "2: error: unknown key 'cpu' in hardware; expected one of architecture, cpus"),
         ("cpus: 2\n", "1: error: unknown key 'cpus' in the file"),
         ("hardware:\n  cpus: two\n", "2: error: cpus is not a whole number"), ("hardware:\n  cpus: 0\n", "2: error: cpus is not a whole number"),
-        ("hardware: 3\n", "1: error: hardware is not a map"), ("hardware:\n  memory: 2\n", "2: error: '2' is no amount of memory"),
-        ("hardware:\n  memory: 99999999999TiB\n", "2: error: '99999999999TiB' is no amount of memory"),
-        ("hardware:\n  firmware: efi\n", "2: error: 'efi' is no firmware; bios, uefi would be right"),
+        ("hardware: 3\n", "1: error: hardware is not a map"), ("hardware:\n  memory: 2\n", "2: error: invalid amount of memory '2'"),
+        ("hardware:\n  memory: 99999999999TiB\n", "2: error: invalid amount of memory '99999999999TiB'"),
+        ("hardware:\n  firmware: efi\n", "2: error: invalid firmware 'efi'; expected one of bios, uefi"),
         ("hardware:\n  cpus: 1\n  cpus: 2\n", "2: error: not YAML: 'cpus' occurs more than once in a map"),
         ("outputs: qcow2\n", "1: error: outputs is not a list"),
         (
             "hardware:\n  networkInterfaces:\n    - name: eth0\n      macAddress: \"+1:+1:+1:+1:+1:+1\"\n",
-            "4: error: '+1:+1:+1:+1:+1:+1' is no MAC address"
+            "4: error: invalid MAC address '+1:+1:+1:+1:+1:+1'"
         ),
         (
             "hardware:\n  networkInterfaces:\n    - name: eth0\n      macAddress: \"01:00:5e:00:00:01\"\n",
@@ -386,10 +386,10 @@ struct MachineDescriptionTests {
             "hardware:\n  networkInterfaces:\n    - {name: a, macAddress: \"52:54:00:00:00:0A\"}\n    - {name: b, macAddress: \"52:54:00:00:00:0a\"}\n",
             "two network interfaces have the MAC address 52:54:00:00:00:0a"
         ),
-        ("hardware:\n  memory: +2GiB\n", "2: error: '+2GiB' is no amount of memory"),
-        ("outputs:\n  - raw\n  - raw\n", "3: error: 'raw' a second time in outputs"),
-        ("outputs:\n  - qcow3\n", "2: error: 'qcow3' is no output"),
-        ("outputs: [tar]\n", "1: error: 'tar' is no output; raw, qcow2, vmdk, vdi, vhdx, ovf, ova would be right"),
+        ("hardware:\n  memory: +2GiB\n", "2: error: invalid amount of memory '+2GiB'"),
+        ("outputs:\n  - raw\n  - raw\n", "3: error: 'raw' is in outputs twice"),
+        ("outputs:\n  - qcow3\n", "2: error: invalid output 'qcow3'"),
+        ("outputs: [tar]\n", "1: error: invalid output 'tar'; expected one of raw, qcow2, vmdk, vdi, vhdx, ovf, ova"),
         ("disks: []\n", "a machine has at least one disk"),
         ("disks:\n  - partitions:\n    - mount: /var\n      size: rest\n", "no partition is mounted at /"),
         (
@@ -399,9 +399,9 @@ struct MachineDescriptionTests {
         ("disks:\n  - size: 1GiB\n    partitions:\n    - mount: /\n      size: 2GiB\n", "do not fit"),
         ("disks:\n  - partitions:\n    - mount: /\n    - mount: /\n      size: 1MiB\n", "two partitions are mounted at /"),
         ("disks:\n  - partitions:\n    - mount: /\n      label: seventeen-letters\n", "3: error: the label 'seventeen-letters' is too long for ext4"),
-        ("disks:\n  - partitions:\n    - mount: /\n      uuid: nonsense\n", "4: error: 'nonsense' is no UUID"),
-        ("disks:\n  - partitions:\n    - mount: relative\n", "3: error: 'relative' is no mount point"),
-        ("hardware:\n  networkInterfaces:\n    - name: eth0\n      macAddress: 1:2:3\n", "4: error: '1:2:3' is no MAC address"),
+        ("disks:\n  - partitions:\n    - mount: /\n      uuid: nonsense\n", "4: error: invalid UUID 'nonsense'"),
+        ("disks:\n  - partitions:\n    - mount: relative\n", "3: error: invalid mount point 'relative'"),
+        ("hardware:\n  networkInterfaces:\n    - name: eth0\n      macAddress: 1:2:3\n", "4: error: invalid MAC address '1:2:3'"),
         ("a: [\n", "error: not YAML"),
         ("excludedPaths:\n  - /usr/share/doc\n  - /usr/share/*/de\n", "3: error: '/usr/share/*/de' has a wildcard"),
         ("scriptletTimeLimit: 0\n", "1: error: scriptletTimeLimit is not a whole number from 1 to 86400"),
@@ -409,7 +409,7 @@ struct MachineDescriptionTests {
         ("toleratedScriptlets:\n  - package: x\n", "2: error: a tolerated scriptlet needs package, scriptlet and reason"),
         (
             "toleratedScriptlets:\n  - package: x\n    scriptlet: post\n    reason: y\n",
-            "2: error: 'post' is no scriptlet of an installation; one of %pretrans, %pre, %post"
+            "2: error: invalid scriptlet 'post'; expected one of %pretrans, %pre, %post"
         ),
     ]
 

@@ -91,7 +91,7 @@ struct GeneratorTests {
             ("if true; then return 3; fi\n", ["20-bad: error: its status is 3"]),
             ("[[ -d /no/such ]] || return 1\n", ["20-bad: error: its status is 1"]),
             ("exit 4\n", ["20-bad", "4"]),
-            ("exit 0\n", ["20-bad", "'exit 0'", "'return' would be right"]),
+            ("exit 0\n", ["20-bad", "'exit 0'", "use 'return'"]),
             ("true\nif (\n", ["20-bad: line 3: syntax error"]),
             (": \"${nothing:?must be set}\"\n", ["20-bad: line 1: nothing: must be set"]),
             ("kill -KILL $$\n", ["20-bad", "9"]),

@@ -112,12 +112,12 @@ struct OverlayTests {
             #expect(failure.kind == .overlay)
             #expect(failure.message.split(separator: "\n").count == 7)
             for text in [
-                "\(layer)/etc/motd: error: a folder, but /etc/motd of the root is none",
+                "\(layer)/etc/motd: error: a folder, but /etc/motd of the root is not; expected a file",
                 "\(layer)/etc/ssh: error: not a folder, but /etc/ssh of the root is one",
                 "\(layer)/bin: error: not a folder, but /bin of the root is one",
                 "\(layer)/var/log: error: not a folder, but /var/log of the root is one",
-                "\(layer)/usr/lost: error: a folder, but /usr/lost of the root is a link that leads nowhere",
-                "\(layer)/device: error: a device; a line of the machine's 'devices' file",
+                "\(layer)/usr/lost: error: a folder, but /usr/lost of the root is a broken link",
+                "\(layer)/device: error: a device; use the machine's 'devices' file",
                 "\(layer)/socket: error: a socket",
             ] {
                 #expect(failure.message.contains(text), "\(text)\nin\n\(failure.message)")

@@ -137,7 +137,7 @@ struct ArtefactFolder: Sendable {
             }
             if now == state.files[artefact.path], !thoroughly { continue }
             isChanged = true
-            // Other times alone are no damage: the cache may have been copied.
+            // Different times alone are not damage: the cache may have been copied.
             if (try? Checksum(.sha256, ofFile: file).hexadecimal) != artefact.sha256 {
                 onDamage("the content of the artefact \(file) has changed")
                 isWhole = false

@@ -19,7 +19,7 @@ public struct Identity: Hashable, Comparable, Codable, Sendable, CustomStringCon
         hexadecimal = Digester.digest(.sha256, of: whole.bytes).hexadecimal
     }
 
-    /// The identity of something that is no stage, such as what is remembered of a repository.
+    /// The identity of something that is not a stage, such as what is remembered of a repository.
     ///
     /// - Throws: `EncodingError` when the value has no canonical form.
     public init(stage: String, version: Int, of value: some Encodable) throws {

@@ -113,7 +113,7 @@ public final class LocalStageStore: StageStore {
                 isUnchanged = state != nil && state == local.folders[file.name]
                 local.folders[file.name] = state
             }
-            // Other times alone are no damage: the cache may have been copied.
+            // Different times alone are not damage: the cache may have been copied.
             if isUnchanged && !thoroughly { continue }
             if let damage = file.damage(in: result.folder) { return "\(path): \(damage)" }
         }

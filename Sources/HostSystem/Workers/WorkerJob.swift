@@ -1,53 +1,51 @@
 // What the worker program is asked to do and what it answers. A job and its answers are values; they cross a pipe as JSON, a line each.
 public import SystemPackage
 
-/// Work that is done in a process of its own, because it needs namespaces, changes process-wide state (librpm), or mounts.
+/// Work for a process of its own: it needs namespaces, changes process-wide state (librpm), or mounts.
 ///
 /// A job is one Swift type: its stored properties are all that the worker is told.
 public protocol JobDescription: Codable, Sendable {
     associatedtype Outcome: Codable & Sendable
 
-    /// How the job is called on the worker's command line and in errors, such as `install`.
+    /// The job's name on the worker's command line and in errors, such as `install`.
     static var name: String { get }
 
     /// What the job's process may see and write.
     var isolation: Isolation { get }
 }
 
-/// A job as the worker knows it. Where that takes libraries which the pipeline does without, the conformance is in a target that the
-/// worker alone is linked with.
+/// A job that the worker can run. If it needs libraries that the pipeline does not, the conformance is in a target that only the worker is linked with.
 public protocol WorkerJob: JobDescription {
-    /// Does the work; called in the isolated process, on its main thread, before any other thread exists.
+    /// Does the work. Called in the isolated process, on its main thread, before any other thread exists.
     func run(reporting: WorkerReporter) throws -> Outcome
 }
 
-/// Work that a person does by hand in an isolated process, which has the caller's terminal and takes its place.
+/// A program that a person uses in an isolated process, with the caller's terminal and in the caller's place.
 public protocol WorkerSession: Codable, Sendable {
-    /// How the session is called on the worker's command line.
+    /// The session's name on the worker's command line.
     static var name: String { get }
 
     /// What the session's process may see and write.
     var isolation: Isolation { get }
 
-    /// Does the work, in the isolated process; the result is the program's exit status.
+    /// Does the work in the isolated process. Returns the program's exit status.
     func run() throws -> Int32
 }
 
-/// What an isolated process may see: always its own mounts, process ids, IPC and host name.
+/// What an isolated process can see. Mounts, process ids, IPC and host name are always its own.
 public struct Isolation: Hashable, Codable, Sendable {
     /// Loopback only.
     public var network = false
     /// Existing folders that stay writable; the rest of the host becomes read-only, and /tmp, /var/tmp and /run are private and empty.
     public var writablePaths: [FilePath]
-    /// Stay visible, read-only, even where the rest is hidden.
+    /// Paths that stay visible, read-only, when the rest is hidden.
     public var readablePaths: [FilePath]
-    /// Nothing of the host is there but the paths above, its programs (/usr) read-only, and a minimal /dev: who leaves a chroot
-    /// finds no more than that.
+    /// Only the paths above, the host's programs (/usr, read-only) and a minimal /dev are visible: a program that leaves a chroot does not find more either.
     public var hidesHost = false
     public var hostname: String?
-    /// A folder that the job alone reaches, by `WorkerReporter.keptFolder`, as one mount whatever is mounted at or below it.
+    /// A folder that only the job can reach, through `WorkerReporter.keptFolder`, as one mount whatever is mounted at or below it.
     public var keptFolder: FilePath?
-    /// For callers that are not root, and work in which owners do not matter. What builds do is done in `UserNamespace`.
+    /// Makes a user namespace, for callers that are not root and work in which owners do not matter. Builds use `UserNamespace`.
     public var userNamespace = false
 
     public init(writablePaths: [FilePath], readablePaths: [FilePath] = [], hostname: String? = nil) {
@@ -75,7 +73,7 @@ public enum WorkerEvent: Codable, Hashable, Sendable {
 /// Why a worker's job failed, typed enough for the caller to decide by case.
 public struct WorkerFailure: Error, Codable, Hashable, Sendable, CustomStringConvertible {
     public var kind: FailureKind
-    /// For people: what is wrong, of which file or package, and what would be right. All of a kind at once, a line each.
+    /// For people: what is wrong with which file or package, and what was expected. All failures of the kind together, one a line.
     public var message: String
 
     public init(kind: FailureKind, message: String) {
