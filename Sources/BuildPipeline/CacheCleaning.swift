@@ -94,13 +94,14 @@ public struct CacheCleaning: Sendable {
     ///
     /// - Throws: `StageError` when a folder of that name holds something else, `HostSystemError`, `FileError`, `CancellationError`.
     public func cleanSharedStores() async throws {
-        let lock = try await SharedStoresLock.forRemoval(in: options.paths.cachePath) { [onWait] in onWait("another build") }
-        defer { withExtendedLifetime(lock) {} }
         let stores = Self.sharedStores.map { options.paths.cachePath.appending($0) }.filter(exists)
         for store in stores {
             guard let foreign = entries(store).first(where: { !Self.isOfStore($0) }) else { continue }
             throw StageError("\(store): error: this is not a store of a cache: it holds '\(foreign)'; nothing of it was removed")
         }
+        guard !stores.isEmpty else { return }
+        let lock = try await SharedStoresLock.forRemoval(in: options.paths.cachePath) { [onWait] in onWait("another build") }
+        defer { withExtendedLifetime(lock) {} }
         try await remove(stores)
     }
 

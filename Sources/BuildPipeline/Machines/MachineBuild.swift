@@ -27,7 +27,8 @@ struct MachineBuild: Sendable {
         let begin = ContinuousClock.now
         guard let manifest = artefacts.current(plan.publication, thoroughly: options.verifies, onDamage: { progress.warn("\($0); it is made again") })
         else { return false }
-        try? writeInputs()
+        // What cannot be written is told by `run`.
+        guard (try? writeInputs()) != nil else { return false }
         for identity in folder.links.values { context.store.markUsed(identity) }
         tell(manifest, since: begin)
         return true

@@ -74,6 +74,9 @@ struct ComposeStage: Stage {
         let rm = try services.tools.tool("rm")
         // What an earlier build generated, for those who want to look at it.
         try await rm.run(["-rf", "--one-file-system"] + generated.map(\.string))
+        // A default ACL of the cache's folder would change the modes of what scriptlets generate.
+        try createDirectories(paths.minimalAppliance(machine))
+        try removeDefaultACL(of: paths.minimalAppliance(machine))
         for folder in generated + [scratch, paths.installRoot(machine), work.folder.appending("changes")] { try createDirectories(folder) }
         let job = ComposeJob(
             root: LayeredRoot(
