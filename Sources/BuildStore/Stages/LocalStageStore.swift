@@ -43,6 +43,8 @@ public final class LocalStageStore: StageStore {
         var files: [String: FileIdentity] = [:]
         /// By the names of the result's folders.
         var folders: [String: String] = [:]
+        /// What the result's folders take on the disk, in bytes.
+        var allocated: UInt64 = 0
     }
 
     /// - Parameter cachePath: an existing folder.
@@ -75,7 +77,7 @@ public final class LocalStageStore: StageStore {
         return (try? readBytes(file)).flatMap { try? JSONDecoder().decode(CanonicalValue.self, from: Data($0)) }
     }
 
-    private func local(of place: FilePath) -> Local? {
+    func local(of place: FilePath) -> Local? {
         (try? readBytes(place.appending(Self.localName))).flatMap { try? JSONDecoder().decode(Local.self, from: Data($0)) }
     }
 
@@ -175,7 +177,10 @@ public final class LocalStageStore: StageStore {
         for file in files {
             switch file.kind {
             case .file: local.files[file.name] = FileIdentity(partial.appending(file.name))
-            case .folder: local.folders[file.name] = try TreeState(of: partial.appending(file.name)).fingerprint
+            case .folder:
+                let state = try TreeState(of: partial.appending(file.name))
+                local.folders[file.name] = state.fingerprint
+                local.allocated += state.allocated
             }
         }
         try writeAtomically(value.bytes, to: partial.appending(Self.valueName))

@@ -45,7 +45,7 @@ public struct StageCollection: Sendable {
     public func collect(_ rule: Rule, references: Set<Identity>, among: Set<Identity>? = nil, isDryRun: Bool) async throws -> [Candidate] {
         guard exists(store.folder) else { return [] }
         if !isDryRun { try await removeLeftovers(references) }
-        let all = candidates(references).filter { among?.contains($0.identity) ?? true }
+        let all = try await offPool { candidates(references) }.filter { among?.contains($0.identity) ?? true }
         var wanted: [Candidate] = []
         let now = Int(time(nil))
         for candidate in all {
@@ -99,16 +99,18 @@ public struct StageCollection: Sendable {
             let bytes = try? readBytes(place.appending(LocalStageStore.recordName))
             let record = bytes.flatMap { try? JSONDecoder().decode(StageResult.Record.self, from: Data($0)) }
             return Candidate(
-                identity: identity, stage: record?.stage ?? "unknown", bytes: Self.bytesFreed(by: place), lastUse: Self.lastUse(of: place),
+                identity: identity, stage: record?.stage ?? "unknown", bytes: bytesFreed(by: place, record), lastUse: Self.lastUse(of: place),
                 isReferenced: references.contains(identity))
         }
     }
 
     /// Files that have names elsewhere too, such as published artefacts, free nothing.
-    private static func bytesFreed(by place: FilePath) -> UInt64 {
-        guard let listing = try? TreeListing(place, followsTop: false) else { return 0 }
-        return listing.entries.reduce(0) { sum, entry in
-            entry.kind != S_IFREG || entry.status.st_nlink > 1 ? sum : sum + UInt64(entry.status.st_blocks) * 512
+    private func bytesFreed(by place: FilePath, _ record: StageResult.Record?) -> UInt64 {
+        let files = (record?.files ?? []).filter { $0.kind == .file }
+        return files.reduce(store.local(of: place)?.allocated ?? 0) { sum, file in
+            var status = stat()
+            guard lstat(place.appending(file.name).string, &status) == 0, status.st_nlink == 1 else { return sum }
+            return sum + UInt64(status.st_blocks) * 512
         }
     }
 

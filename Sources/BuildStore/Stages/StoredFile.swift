@@ -172,14 +172,18 @@ struct TreeContent {
 /// All that is in a folder of a result, by what lstat(2) says: as long as that is the same, so are the contents, unless the disk itself has damage.
 struct TreeState {
     let fingerprint: String
+    /// What the files take on the disk, in bytes.
+    let allocated: UInt64
 
     /// - Throws: `FileError`.
     init(of folder: FilePath) throws {
         let hash = Digester(.sha256)
+        var blocks: UInt64 = 0
         for entry in try TreeListing(folder, followsTop: false).entries {
             // The top folder's own times change when the result gets its name.
             let isTop = entry.name.isEmpty
             let status = entry.status
+            blocks += UInt64(status.st_blocks)
             let numbers = [
                 UInt64(entry.name.count), UInt64(status.st_mode), UInt64(status.st_uid) << 32 | UInt64(status.st_gid), UInt64(status.st_ino),
                 entry.kind == S_IFDIR ? 0 : UInt64(bitPattern: Int64(status.st_size)), UInt64(status.st_rdev),
@@ -190,6 +194,8 @@ struct TreeState {
             numbers.withUnsafeBytes { hash.update($0) }
         }
         fingerprint = hash.finalize().hexadecimal
+        // stat(2): blocks of 512 bytes, whatever the file system's are.
+        allocated = blocks * 512
     }
 }
 
