@@ -32,10 +32,11 @@ integration-test: demo ## real packages, loop devices and boots, as root
 differential-test: build repository host-packages ## compare resolution with dnf's, request by request
 	Tests/Differential/resolve-with-dnf "$$(swift build --show-bin-path)/discographer"
 
-lint: host-packages ## formatting of the Swift sources, and the shell functions
+lint: host-packages ## check the formatting, the shell scripts and the prose
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests
 	shellcheck functions/*.functions scripts/* Benchmarks/run Tests/Differential/install-with-dnf \
 		Tests/Differential/resolve-with-dnf
+	scripts/check-prose
 
 bench: release repository large-repository ## measure against dnf, zypper and rpm in one run, as root
 	@scripts/install-host-packages Benchmarks/host-packages

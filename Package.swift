@@ -98,7 +98,7 @@ let package = Package(
         .systemLibrary(name: "LibLZMA", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
         .target(name: "CXML2", dependencies: ["LibXML2"]),
         .systemLibrary(name: "LibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
-        // Not linked to their libraries, which are loaded when they are needed: headers (libcurl4-openssl-dev, libguestfs-dev) are what they are built with.
+        // Not linked to their libraries, which are loaded when they are needed: what is built needs the header of libcurl (libcurl4-openssl-dev), and none of libguestfs.
         .target(name: "CCurl"),
         .target(name: "CGuestfs"),
 
@@ -124,7 +124,7 @@ let package = Package(
         // Real packages, loop devices and boots; only with DISCOGRAPHER_INTEGRATION=1 (`make test`).
         .testTarget(
             name: "RootFilesystemIntegrationTests",
-            dependencies: ["RootFilesystem", "ConfigurationTree", "HostSystem", "discographer-worker", system],
+            dependencies: ["RootFilesystem", "BuildStore", "ConfigurationTree", "HostSystem", "discographer-worker", system],
             swiftSettings: settings),
         .testTarget(
             name: "PackageInstallationIntegrationTests",

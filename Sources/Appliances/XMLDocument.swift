@@ -19,10 +19,12 @@ struct XMLElement {
 
     /// The whole document in UTF-8, indented. libxml2 does the escaping.
     func document() -> String {
-        guard let writer = discographer_xml_create() else { return "" }
+        // Writing to memory fails only for lack of it, where Swift's own allocations end the process too. An empty document would look like success.
+        guard let writer = discographer_xml_create() else { preconditionFailure("no memory for an XML document") }
         defer { discographer_xml_free(writer) }
         write(to: writer)
-        return discographer_xml_finish(writer).map { String(cString: $0) } ?? ""
+        guard let text = discographer_xml_finish(writer) else { preconditionFailure("no memory for an XML document") }
+        return String(cString: text)
     }
 
     private func write(to writer: OpaquePointer) {

@@ -1,12 +1,17 @@
 #include "CXML2.h"
 
 #include <libxml/xmlwriter.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 struct discographer_xml_writer {
     xmlBufferPtr buffer;
     xmlTextWriterPtr writer;
+    bool failed;
 };
+
+// Every call returns -1 when it fails, such as for lack of memory.
+static void note(discographer_xml_writer *own, int result) { own->failed |= result < 0; }
 
 discographer_xml_writer *discographer_xml_create(void) {
     discographer_xml_writer *own = calloc(1, sizeof *own);
@@ -17,30 +22,30 @@ discographer_xml_writer *discographer_xml_create(void) {
         discographer_xml_free(own);
         return NULL;
     }
-    xmlTextWriterSetIndent(own->writer, 1);
-    xmlTextWriterSetIndentString(own->writer, BAD_CAST "  ");
-    xmlTextWriterStartDocument(own->writer, NULL, "UTF-8", NULL);
+    note(own, xmlTextWriterSetIndent(own->writer, 1));
+    note(own, xmlTextWriterSetIndentString(own->writer, BAD_CAST "  "));
+    note(own, xmlTextWriterStartDocument(own->writer, NULL, "UTF-8", NULL));
     return own;
 }
 
 void discographer_xml_start(discographer_xml_writer *own, const char *element) {
-    xmlTextWriterStartElement(own->writer, BAD_CAST element);
+    note(own, xmlTextWriterStartElement(own->writer, BAD_CAST element));
 }
 
 void discographer_xml_attribute(discographer_xml_writer *own, const char *name, const char *value) {
-    xmlTextWriterWriteAttribute(own->writer, BAD_CAST name, BAD_CAST value);
+    note(own, xmlTextWriterWriteAttribute(own->writer, BAD_CAST name, BAD_CAST value));
 }
 
 void discographer_xml_text(discographer_xml_writer *own, const char *text) {
-    xmlTextWriterWriteString(own->writer, BAD_CAST text);
+    note(own, xmlTextWriterWriteString(own->writer, BAD_CAST text));
 }
 
-void discographer_xml_end(discographer_xml_writer *own) { xmlTextWriterEndElement(own->writer); }
+void discographer_xml_end(discographer_xml_writer *own) { note(own, xmlTextWriterEndElement(own->writer)); }
 
 const char *discographer_xml_finish(discographer_xml_writer *own) {
-    xmlTextWriterEndDocument(own->writer);
-    xmlTextWriterFlush(own->writer);
-    return (const char *)xmlBufferContent(own->buffer);
+    note(own, xmlTextWriterEndDocument(own->writer));
+    note(own, xmlTextWriterFlush(own->writer));
+    return own->failed ? NULL : (const char *)xmlBufferContent(own->buffer);
 }
 
 void discographer_xml_free(discographer_xml_writer *own) {

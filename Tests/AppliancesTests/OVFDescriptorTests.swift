@@ -8,7 +8,7 @@ import Testing
 
 @Suite("OVF")
 struct OVFDescriptorTests {
-    /// DSP8023 1.1.1, which is not the project's to pass on.
+    /// DSP8023 1.1.1, which the project may not distribute.
     private static let schema: FilePath = {
         let checkout = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
         let material =
@@ -42,7 +42,7 @@ struct OVFDescriptorTests {
         }
     }
 
-    /// What importers go by: CIM resource types 5 (IDE), 6 (SCSI), 20 (other storage: SATA).
+    /// CIM resource types, by which importers choose: 5 (IDE), 6 (SCSI), 20 (other storage: SATA).
     @Test(
         "the controller is known to importers and has room for the disks",
         arguments: [

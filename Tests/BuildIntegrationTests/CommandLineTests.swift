@@ -149,7 +149,7 @@ struct CommandLineTests {
         }
     }
 
-    @Test("the caller's umask is no part of an image, nor are ACLs of the cache")
+    @Test("the caller's umask and ACLs of the cache do not change an image")
     func umask() async throws {
         try await Sandbox.withFolder { folder in
             let tree = try await Sandbox.makeTree(in: folder, packages: Sandbox.smallSet, machine: Sandbox.noBootLoader)

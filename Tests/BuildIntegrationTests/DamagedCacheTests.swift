@@ -55,7 +55,7 @@ struct DamagedCacheTests {
         ("rm -r g/one/yum; ln -s /nonexistent g/one/yum", "/g/one/yum: No such file or directory"),
     ]
 
-    @Test("what is no folder where one has to be is named", arguments: wrongHands)
+    @Test("a file in the place of a folder is an error that names it", arguments: wrongHands)
     func names(_ change: String, _ message: String) async throws {
         try await withBuiltMachine { arguments, cache in
             _ = try await shell("cd '\(cache)'; \(change)")

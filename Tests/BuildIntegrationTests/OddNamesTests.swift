@@ -56,7 +56,7 @@ struct OddNamesTests {
         ("a ( b", 2, "line 1: syntax error"),
     ]
 
-    @Test("~/.discographer: what it prints is no path; its failure is a wrong configuration", arguments: configurations)
+    @Test("~/.discographer may print; its failure is a wrong configuration", arguments: configurations)
     func settings(_ text: String, _ status: Int32, _ message: String) async throws {
         try await Sandbox.withFolder { folder in
             let tree = try await makeTree(folder)

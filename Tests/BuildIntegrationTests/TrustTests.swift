@@ -80,7 +80,7 @@ struct TrustTests {
         }
     }
 
-    @Test("a changed primary.xml.gz, and one that is no gzip")
+    @Test("a changed primary.xml.gz, and one that is not gzip, are refused")
     func tamperedPrimary() async throws {
         try await Sandbox.withFolder { folder in
             let repository = try await Sandbox.copyRepository(to: folder)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ConfigurationTree
 
-/// A small tree in a fresh folder.
+/// A small tree in a new folder.
 final class TreeFixture {
     let path: String
 
@@ -183,7 +183,7 @@ struct ConfigurationTreeTests {
     @Test("a file that cannot be read is an error")
     func unreadable() throws {
         let fixture = try TreeFixture()
-        // Modes do not stop root; this process's memory at address 0 stops everybody.
+        // Modes do not stop root, but reading this process's memory at address 0 fails for every user.
         try fixture.link("group/machines/one/packages", to: "/proc/self/mem")
         #expect(fixture.diagnostics().contains { $0.contains("/mem: error: cannot be read: Input/output error") }, "\(fixture.diagnostics())")
     }

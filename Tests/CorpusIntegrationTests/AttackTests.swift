@@ -3,7 +3,7 @@ import PackageInstallation
 import SystemPackage
 import Testing
 
-/// Scriptlets that reach for the host. The judge is the host itself, before and after.
+/// Scriptlets that try to change the host. The host is compared before and after.
 @Suite("Attacks", .enabled(if: CorpusBench.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"), .serialized)
 struct AttackTests {
     private static func attack(_ name: String, seconds: Int? = nil, _ look: (CorpusBench.Installation, FilePath) async throws -> Void)
@@ -17,7 +17,7 @@ struct AttackTests {
             }
             try await look(result, root)
             #expect(try await CorpusBench.host() == before)
-            // What they did to their own root keeps nobody from removing it, or from building the next.
+            // Whatever they did to their own root, it can be removed, and the next one can be built.
             let next = try await CorpusBench.install(["tools", "scriptlets-sh"], into: folder.appending("next"))
             #expect(next.failure == nil)
         }
@@ -32,7 +32,7 @@ struct AttackTests {
                 ["DONE", "WRITTEN", "READ", "REACHED", "sees", "is open"].contains(where: line.contains)
             }
             #expect(reached == [])
-            // Each was tried, and answered for want of privilege.
+            // Each was tried, and refused for lack of privilege.
             #expect(lines.filter { $0.hasSuffix(": refused") }.count == 48, "\(result.output)")
             func values(_ prefix: String) -> [String] {
                 lines.filter { $0.hasPrefix(prefix + ": ") }.map { String($0.dropFirst(prefix.count + 2)) }

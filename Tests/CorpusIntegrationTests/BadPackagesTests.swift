@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Bad packages", .enabled(if: CorpusBench.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"), .serialized)
 struct BadPackagesTests {
-    /// File, the kind of failure, and what must be said of it besides the file's name.
+    /// Files, the kind of failure, and words of the message besides the file's name.
     static let refused: [(files: [String], kind: FailureKind, words: [String])] = [
         (["empty.rpm"], "signature", ["empty"]),
         (["text.rpm"], "signature", ["text", "damaged, or not a package"]),
@@ -39,7 +39,7 @@ struct BadPackagesTests {
         }
     }
 
-    /// rpm of this host leaves the form out too; Debian builds it without.
+    /// rpm of this host cannot write it either: Debian builds it without.
     @Test("a database backend that librpm cannot write is refused, with the macro file")
     func databaseForm() async throws {
         try await CorpusBench.with { folder in
@@ -87,7 +87,7 @@ struct BadPackagesTests {
             let root = folder.appending("root")
             var files: [FilePath] = []
             for name in Self.escapes[index] { files.append(try await CorpusBench.file(name)) }
-            // In the root, the link leads to the same path as on the host.
+            // The link leads to the same path in the root as on the host.
             try createDirectories(root.pushing(CorpusBench.canary.removingRoot()))
             let result = try await CorpusBench.install(files, into: root)
             #expect(result.failure != nil || result.outcome != nil)
@@ -99,7 +99,7 @@ struct BadPackagesTests {
         }
     }
 
-    /// Package, its scriptlet, how it failed, and whether it can be tolerated at all.
+    /// The package, its scriptlet, how it fails, and whether that can be tolerated.
     static let failing: [(package: String, scriptlet: String, how: String, mayBeTolerated: Bool)] = [
         ("pre", "%pre", "exit status 7", false), ("post", "%post", "exit status 7", true),
         ("posttrans", "%posttrans", "exit status 7", true), ("triggerprein", "%triggerprein", "exit status 7", true),
@@ -124,7 +124,7 @@ struct BadPackagesTests {
             #expect(message.contains("corpus-failing-\(package)-1-1.noarch \(scriptlet): "), "\(message)")
             #expect(message.contains(how), "\(message)")
             if package != "interpreter" { #expect(message.contains("about to fail"), "\(message)") }
-            // librpm leaves out the package of a failing %pre or %pretrans: there is nothing to tolerate.
+            // librpm does not install a package whose %pre or %pretrans fails, so it cannot be tolerated.
             let tolerated = [ToleratedScriptlet(package: "corpus-failing-\(package)", scriptlet: scriptlet, reason: "a test")]
             let tolerant = try await CorpusBench.install(names, into: folder.appending("tolerant"), tolerated: tolerated)
             guard mayBeTolerated else {

@@ -1,4 +1,4 @@
-// What the tests of the corpus share: its packages, made once; the worker under test; plain rpm as the judge; and the state of the host.
+// Shared by tests of the corpus: its packages, made once; the worker under test; plain rpm to compare with; and the state of the host.
 import ConfigurationTree
 import Foundation
 import HostSystem
@@ -10,7 +10,7 @@ import Testing
 struct CorpusBench: Sendable {
     private static let environment = ProcessInfo.processInfo.environment
     static let isAsked = environment["DISCOGRAPHER_INTEGRATION"] == "1" && geteuid() == 0
-    /// The long suites: `make test-all`.
+    /// Whether the slow suites run too: `make test-all`.
     static let asksAll = isAsked && environment["DISCOGRAPHER_TEST_ALL"] == "1"
     static let checkout = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
     static let material = FilePath(environment["DISCOGRAPHER_MATERIAL"] ?? "\(checkout)/../shared/material")
@@ -18,14 +18,14 @@ struct CorpusBench: Sendable {
     static let corpus = checkout.pushing("Tests/Corpus")
     static let epoch = 1_600_000_000
 
-    /// Where everything of this run is; a folder of the host that packages try to reach is in it. Goes when the tests end.
+    /// The folder of this run, with a folder of the host that packages try to reach. Removed when the tests end.
     static let place: FilePath = {
         atexit { system("/bin/rm -rf --one-file-system /var/tmp/discographer-corpus-\(getpid())") }
         return FilePath("/var/tmp/discographer-corpus-\(getpid())")
     }()
     static let canary = place.appending("canary")
 
-    /// The packages, made when they are first asked for.
+    /// The packages, made at the first use.
     static let packages = Task {
         let folder = place.appending("packages")
         try createDirectories(canary)
@@ -39,7 +39,7 @@ struct CorpusBench: Sendable {
         try await program("/bin/bash").run(["-euc", script, "bash"] + arguments)
     }
 
-    /// Does `body` with a fresh folder.
+    /// Calls `body` with a new folder.
     static func with<Value>(_ body: (FilePath) async throws -> Value) async throws -> Value {
         let folder = place.appending("test-\(UUID().uuidString)")
         try createDirectories(folder)
@@ -57,7 +57,7 @@ struct CorpusBench: Sendable {
         return try #require(architectures.first(where: exists), "\(name) is not in the corpus")
     }
 
-    /// What the worker said of an installation.
+    /// The worker's messages about an installation.
     struct Installation {
         var outcome: InstallOutcome?
         var failure: WorkerFailure?
@@ -98,7 +98,7 @@ struct CorpusBench: Sendable {
         return try await install(files, into: root, tolerated: tolerated, change: change)
     }
 
-    /// Installs with plain rpm; `nil` when it refuses, and what it says.
+    /// Installs with plain rpm; `nil` when it refuses, and its output.
     static func installWithRPM(
         _ files: [FilePath], into root: FilePath, keys: [FilePath] = [], signed: Bool = false, bare: Bool = false
     ) async throws
@@ -115,13 +115,13 @@ struct CorpusBench: Sendable {
         }
     }
 
-    /// Everything in a root, a line each.
+    /// Everything in a root, one line each.
     static func list(_ root: FilePath) async throws -> Set<String> {
         let output = try await program(corpus.appending("list-root")).run([root.string])
         return Set(output.split(separator: "\n").map(String.init))
     }
 
-    /// Whatever of the host a scriptlet could have changed; of what everybody else does on the host meanwhile, nothing.
+    /// Everything on the host that a scriptlet could have changed, except what other programs change all the time.
     static func host() async throws -> String {
         let state = try await shell(
             """

@@ -3,7 +3,7 @@ import PackageInstallation
 import SystemPackage
 import Testing
 
-/// What plain rpm makes of the same packages is right.
+/// Compared with plain rpm's result for the same packages.
 @Suite("Good packages", .enabled(if: CorpusBench.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"), .serialized)
 struct GoodPackagesTests {
     static let content = ["tools", "content", "accounts", "shared", "link", "through-link"]
@@ -100,7 +100,7 @@ struct GoodPackagesTests {
         }
     }
 
-    /// rpm itself is told the place; it must find everything, and nothing changed.
+    /// rpm itself, given the place, must find all packages unchanged.
     @Test(
         "the package database is where the packages' macros put it",
         arguments: [("image", "/usr/lib/sysimage/rpm"), ("place", "/var/packages"), ("accounts", "/var/lib/rpm")])
@@ -136,7 +136,7 @@ struct GoodPackagesTests {
         }
     }
 
-    /// The second time as on a build host with little memory.
+    /// Once with the folders in memory and once as on a build host with little memory.
     @Test("temporary folders without files of packages have owner and mode of their package", arguments: [true, false])
     func temporaryFolders(inMemory: Bool) async throws {
         try await CorpusBench.with { folder in

@@ -2,18 +2,18 @@ import HostSystem
 import SystemPackage
 import Testing
 
-/// The packages of other people's test suites: ours does with each what rpm does.
+/// Packages of other projects' test suites, each installed or refused as by rpm.
 @Suite(
     "Hard packages", .enabled(if: CorpusBench.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"),
     .enabled(if: exists(CorpusBench.hardPackages), "DISCOGRAPHER_MATERIAL has no hard-rpms"))
 struct HardPackagesTests {
-    /// Keys that rpm imports, and ours takes; the others of the material are there to be refused.
+    /// Keys that rpm imports and discographer accepts. The other keys of the material must be refused.
     static let keys = [
         "rpm-testdata-keys/rpm.org-rsa-2048-test.pub", "rpm-testdata-keys/rpm.org-ed25519-test.pub",
         "rpm-rs-assets/signing_keys/v4/rpm-testkey-v4-rsa4096.asc", "rpm-rs-assets/signing_keys/v4/rpm-testkey-v4-ed25519.asc",
     ].map { CorpusBench.hardPackages.appending($0) }
 
-    /// `file gpgcheck reason` a line.
+    /// One line `file gpgcheck reason` each.
     private static func differences() throws -> [String: String] {
         var reasons: [String: String] = [:]
         for line in try readText(CorpusBench.corpus.appending("hard-differences")).split(separator: "\n") where !line.hasPrefix("#") {

@@ -4,10 +4,10 @@ import PackageInstallation
 import SystemPackage
 import Testing
 
-/// Files that are made before their package's turn, whose places scriptlets have changed until then (`ahead.spec`).
+/// Files that are made before their package's turn, while scriptlets change their places (`ahead.spec`).
 @Suite("Places of prepared files", .enabled(if: CorpusBench.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"), .serialized)
 struct PlacesOfPreparedFilesTests {
-    /// A folder whose default ACL is what is made in it gets.
+    /// A folder with a default ACL.
     private static func prepare(_ root: FilePath, seconds: Int) async throws {
         _ = try await CorpusBench.shell(
             """
@@ -24,7 +24,7 @@ struct PlacesOfPreparedFilesTests {
         return files
     }
 
-    /// Installs the packages of a kind by librpm alone, and with files that are made before their turn.
+    /// Installs the packages of a kind with librpm alone, and with files that are made before their turn.
     private static func inBothWays(_ kind: String, _ body: (_ root: FilePath, _ failure: WorkerFailure?) async throws -> Void) async throws {
         let packages = try await packages(kind)
         try await CorpusBench.with { folder in
@@ -37,7 +37,7 @@ struct PlacesOfPreparedFilesTests {
         }
     }
 
-    /// What is left out, and how many packages' files are made before their turn then; of the first one they may be, too.
+    /// What is left out, and how many packages' files are made before their turn then. Those of the first package may be, too.
     static let variants: [(change: @Sendable (inout InstallJob) -> Void, count: Int)] = [
         ({ _ in }, 18),
         (

@@ -4,15 +4,15 @@ import PackageInstallation
 import SystemPackage
 import Testing
 
-/// Files that another process makes before their package's turn; the first package's scriptlet gives it the time that it needs for that.
+/// Files that another process makes before their package's turn. The first package's scriptlet runs long enough for that.
 @Suite("Prepared files", .enabled(if: CorpusBench.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"), .serialized)
 struct PreparedFilesTests {
     static let packages =
         ["tools", "prepared"]
         + ["plain", "linked", "taken", "configured", "shared-1", "shared-2", "shared-3"].map { "prepared-\($0)" }
 
-    /// What is left out, and how many packages' files are made before their turn then: never those of a package that something is left out of,
-    /// nor those whose places are taken.
+    /// What is left out, and how many packages' files are made before their turn then: not those of a package that is installed in part, nor those
+    /// whose places are taken.
     static let variants: [(change: @Sendable (inout InstallJob) -> Void, count: Int)] = [
         ({ _ in }, 5), ({ $0.excludedPaths = ["/plain/b", "/shared-3"] }, 1), ({ $0.transactionFlags = [.nodocs] }, 4),
         ({ $0.excludedPaths = ["/linked/tool", "/plain/zero"] }, 3),

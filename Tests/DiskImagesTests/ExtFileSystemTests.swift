@@ -5,7 +5,7 @@ import Testing
 
 @testable import DiskWriting
 
-/// What is written is read back by e2fsprogs' own programs.
+/// Programs of e2fsprogs read back what was written.
 @Suite("ext4, as e2fsck and debugfs see it")
 struct ExtFileSystemTests {
     private func attributes(_ mode: UInt32, _ seconds: Int = 1_500_000_000, _ nanoseconds: Int = 0) -> FileAttributes {

@@ -7,7 +7,7 @@ import Testing
 @testable import DiskImages
 @testable import DiskWriting
 
-/// What util-linux says of the tables and swap areas that plans become.
+/// Tables and swap areas that are made from plans, read back by util-linux.
 @Suite("Partition tables and swap, as util-linux sees them", .serialized)
 struct PartitionTableTests {
     private static let sfdisk = Tool(name: "sfdisk", path: "/sbin/sfdisk", package: "fdisk")
@@ -69,7 +69,7 @@ struct PartitionTableTests {
         let answer = try await withImage { image in
             try resize(image, to: disk.size.bytes)
             try await Self.sfdisk.run(["--quiet", "--no-tell-kernel", image.string], input: disk.sfdiskScript)
-            // It finds no fault with overlaps, ends or the table's copy.
+            // It reports overlaps, wrong ends and a wrong copy of the table.
             let verdict = try await Self.sfdisk.run(["--verify", image.string])
             #expect(verdict.contains("No errors detected") || verdict.contains("Remaining"), "\(verdict)")
             return try JSONDecoder().decode(Answer.self, from: Data(try await Self.sfdisk.run(["--json", image.string]).utf8))
@@ -108,7 +108,7 @@ struct PartitionTableTests {
                 ["--probe", "--offset", "\(swap.start)", "--size", "\(swap.size)", "--output", "export", image.string])
             let lines = found.split(separator: "\n").map(String.init)
             #expect(lines.contains("TYPE=swap") && lines.contains("UUID=\(swap.uuid)") && lines.contains("LABEL=paging"))
-            // The header tells the area's last page; mkswap(8) counts it from 0 (linux/swap.h, union swap_header).
+            // The header has the number of the last page, counted from 0 (linux/swap.h, union swap_header).
             let header = try readBytes(image)[Int(swap.start) + 1024..<Int(swap.start) + 1032]
             #expect(header.suffix(4).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) } == swap.size / 4096 - 1)
         }

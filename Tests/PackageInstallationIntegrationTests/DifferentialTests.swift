@@ -5,7 +5,7 @@ import PackageInstallation
 import SystemPackage
 import Testing
 
-/// The same packages, installed by dnf and by us, make the same root and the same database.
+/// The same packages, installed by dnf and by discographer, make the same root and the same database.
 @Suite("Against dnf --installroot", .enabled(if: InstallBench.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"), .serialized)
 struct DifferentialTests {
     @Test("the base set is installed as by dnf")
@@ -16,7 +16,7 @@ struct DifferentialTests {
         arguments: ["web", "db", "app"])
     func others(set: String) async throws { try await compare(["base", set]) }
 
-    /// The stand-ins of the packages that are missing there have no contents, so that some scriptlets fail: the same ones as under dnf.
+    /// Stand-ins for missing packages are empty, so that some scriptlets fail: the same ones as under dnf.
     @Test(
         "CentOS 7.6's @core and kernel (Lua, triggers, capabilities, setuid files) are installed as by dnf",
         .enabled(if: InstallBench.asksAll, "DISCOGRAPHER_TEST_ALL=1"),
@@ -29,7 +29,7 @@ struct DifferentialTests {
             let log = try await bench.installWithDNF(["@core", "kernel"], into: "dnf")
             let theirFailures = Set(log.matches(of: /(%[a-z]+\([^)]+\)) scriptlet failed/).map { String($0.1) })
             var job = try bench.job(try await bench.packages(in: "dnf"), into: "ours")
-            // compare-roots reads SQLite.
+            // compare-roots can read only SQLite.
             job.convertsDatabase = false
             #expect(job.packages.count == 275)
             await #expect {
@@ -64,7 +64,7 @@ struct DifferentialTests {
             try await bench.compare("ours", "dnf", options: ["--installed-since", "\(begin)"])
             #expect(!exists(bench.folder.pushing("ours/usr/share/doc/bash/README")))
 
-            // dnf has no option for this; rpm itself is the judge.
+            // dnf does not have an option for this, so rpm itself is compared with.
             job.installRoot = bench.folder.appending("excluding")
             try createDirectories(job.installRoot)
             job.transactionFlags = []
@@ -81,7 +81,7 @@ struct DifferentialTests {
         }
     }
 
-    /// Judged by CentOS's own rpm, inside the root.
+    /// Checked by CentOS's own rpm inside the root.
     @Test(
         "CentOS 7.6, whose rpm reads only Berkeley DB, gets a Berkeley DB",
         .enabled(if: InstallBench.asksAll, "DISCOGRAPHER_TEST_ALL=1"),
@@ -99,7 +99,7 @@ struct DifferentialTests {
             let database = job.installRoot.pushing("var/lib/rpm")
             #expect(exists(database.appending("Packages")) && exists(database.appending("Basenames")))
             #expect(!exists(database.appending("rpmdb.sqlite")))
-            // Its cryptography wants /dev/urandom.
+            // Its cryptographic library needs /dev/urandom.
             let rpm = [
                 "--mount", "bash", "-euc", #"mount --bind /dev "$1/dev"; exec chroot "$1" /usr/bin/rpm "${@:2}""#, "bash",
                 job.installRoot.string,

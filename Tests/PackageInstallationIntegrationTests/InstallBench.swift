@@ -1,4 +1,4 @@
-// What the tests of installation share: repositories, dnf as the other installer, and the worker under test.
+// Shared by tests of installation: repositories, dnf as the other installer, and the worker under test.
 import ConfigurationTree
 import Foundation
 import HostSystem
@@ -6,23 +6,23 @@ import PackageInstallation
 import SystemPackage
 import Testing
 
-/// A place where roots are installed by both.
+/// A folder in which both install roots.
 struct InstallBench: Sendable {
     private static let environment = ProcessInfo.processInfo.environment
     static let isAsked = environment["DISCOGRAPHER_INTEGRATION"] == "1" && geteuid() == 0
-    /// The long suites: `make test-all`.
+    /// Whether the slow suites run too: `make test-all`.
     static let asksAll = isAsked && environment["DISCOGRAPHER_TEST_ALL"] == "1"
     static let demoRepository = FilePath(environment["DISCOGRAPHER_DEMO_REPOSITORY"] ?? "/nonexistent")
     static let checkout = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
     static let differential = checkout.pushing("Tests/Differential")
     static let material = FilePath(environment["DISCOGRAPHER_MATERIAL"] ?? "\(checkout)/../shared/material")
-    /// Later than anything a package or this suite makes.
+    /// Later than everything that a package or this suite makes.
     static let epoch = 2_000_000_000
 
     let folder: FilePath
     var repositories: [TestRepository]
 
-    /// A bench that is removed in the end.
+    /// Calls `body` with a bench that is removed afterwards.
     static func with(
         _ repositories: [TestRepository] = [.demo], _ body: (InstallBench) async throws -> Void
     ) async throws {
@@ -35,7 +35,7 @@ struct InstallBench: Sendable {
             try writeAtomically(text.utf8, to: folder.pushing("repositories/test.repo"))
             result = .success(try await body(bench))
         } catch { result = .failure(error) }
-        // Kept for who wants to look.
+        // Kept for inspection.
         if environment["DISCOGRAPHER_TEST_KEEP"] != "1" {
             try await Self.program("/bin/rm").run(["-rf", "--one-file-system", folder.string])
         }
@@ -71,7 +71,7 @@ struct InstallBench: Sendable {
             ] + specs, environment: environment)
     }
 
-    /// The package files that are in a root by its database, in no order.
+    /// The package files of a root by its database, unordered.
     func packages(in root: String) async throws -> [PackageFile] {
         let list = try await Self.program("/usr/bin/rpm").run([
             "--root", folder.appending(root).string, "--dbpath", "/var/lib/rpm", "-qa", "--qf",
@@ -81,7 +81,7 @@ struct InstallBench: Sendable {
             named: list.split(separator: "\n").filter { !$0.hasPrefix("gpg-pubkey-") }.map { "\($0).rpm" })
     }
 
-    /// In the order of the repositories and then of their metadata, as dnf hands them to rpm: where dependencies leave rpm a choice, it keeps that.
+    /// In the order of the repositories and then of their metadata, in which dnf passes them to rpm. rpm keeps this order where dependencies allow several.
     private func packages(named names: [String]) throws -> [PackageFile] {
         let found = repositories.map { repository in
             names.sorted().map { PackageFile(path: repository.folder.appending($0), nevra: $0, isSigned: repository.key != nil) }
@@ -106,7 +106,7 @@ struct InstallBench: Sendable {
         try await Worker(program: Self.worker).install(job)
     }
 
-    /// Forty days later, for a program that it is loaded into. Not for the times of inodes: they are the kernel's.
+    /// A library that sets the clock of a program forty days ahead. It cannot change the times of inodes, which the kernel sets.
     private static let laterClock = """
         #define _GNU_SOURCE
         #include <sys/syscall.h>
@@ -136,7 +136,7 @@ struct InstallBench: Sendable {
 
     /// Installs with another clock, umask, host name and environment.
     func runElsewhere(_ job: InstallJob) async throws -> InstallOutcome {
-        // Scriptlets get the clock too. Not in a temporary folder: one in which the root has something is not taken into memory.
+        // Scriptlets get the clock too. It is not in a temporary folder, since a folder with a file of the root is not put into memory.
         let place = FilePath("/var/lib/discographer-test-\(getpid())")
         try createDirectories(place)
         defer { try? FileManager.default.removeItem(atPath: place.string) }
@@ -169,14 +169,14 @@ struct InstallBench: Sendable {
         return outcome
     }
 
-    /// What dnf would install into an empty root.
+    /// The packages that dnf would install into an empty root.
     func packages(for specs: [String]) async throws -> [PackageFile] {
         let downloads = folder.appending("downloads")
         try await installWithDNF(specs, into: "resolved", options: "--downloadonly --destdir=\(downloads)")
         return try packages(named: try FileManager.default.contentsOfDirectory(atPath: downloads.string))
     }
 
-    /// Compares two roots; what differs and is not in the list fails the test.
+    /// Compares two roots. A difference that is not in the list fails the test.
     func compare(
         _ ours: String, _ theirs: String, options: [String] = [], differences: String? = "installation-differences",
         sourceLocation: Testing.SourceLocation = #_sourceLocation
@@ -219,7 +219,7 @@ struct TestRepository: Sendable {
         name: "centos", folder: InstallBench.material.appending("centos76-minimal"),
         key: InstallBench.material.pushing("centos76-minimal/RPM-GPG-KEY-CentOS-7"))
 
-    /// What the material has instead of CentOS's largest packages; unsigned.
+    /// Unsigned stand-ins for CentOS's largest packages.
     static let centosStandIns = TestRepository(
         name: "stand-ins", folder: InstallBench.material.appending("centos76-stubs"), key: nil)
 

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The same root again", .enabled(if: InstallBench.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"), .serialized)
 struct ReproducibilityTests {
-    /// Everything of the demo's base but its kernel, whose initramfs is most of the time.
+    /// The demo's base without its kernel, whose initramfs takes most of the time.
     private static let specs = [
         "setup", "filesystem", "bash", "ca-certificates", "coreutils", "dash", "dbus", "kmod", "libc-bin", "login",
         "openssh-server", "passwd", "rsyslog", "sudo", "systemd", "systemd-sysv", "udev", "util-linux",

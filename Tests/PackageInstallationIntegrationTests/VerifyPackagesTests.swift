@@ -4,7 +4,7 @@ import PackageInstallation
 import SystemPackage
 import Testing
 
-/// What is refused before an installation begins, judged by `rpmkeys --checksig`.
+/// Refusals before an installation begins, compared with `rpmkeys --checksig`.
 @Suite("Verification of packages", .enabled(if: InstallBench.isAsked, "DISCOGRAPHER_INTEGRATION=1, as root"), .serialized)
 struct VerifyPackagesTests {
     @Test("accepts and refuses the same packages as rpmkeys, and reports all refusals")
@@ -22,7 +22,7 @@ struct VerifyPackagesTests {
                 case 1: bytes[bytes.count - 100] ^= 1
                 case 2: bytes.removeLast(bytes.count / 3)
                 case 3: bytes = Array("no package".utf8)
-                // In the header, behind lead and signatures.
+                // In the header, after lead and signatures.
                 case 4: bytes[bytes.count / 20 + 6000] ^= 1
                 case 6: try Self.changeMD5(in: &bytes)
                 default: break
@@ -64,7 +64,7 @@ struct VerifyPackagesTests {
         }
     }
 
-    /// It is looked at when the package's files are in the root already: a SHA-256 digest has said that they are the right ones.
+    /// The MD5 digest is checked when the package's files are in the root already, since a SHA-256 digest has proved them right.
     @Test("refuses a package whose MD5 digest alone is wrong, as rpm does")
     func badMD5() async throws {
         try await InstallBench.with { bench in
@@ -81,7 +81,7 @@ struct VerifyPackagesTests {
         }
     }
 
-    /// Of a repository on this host; with a good package, whose signature is right.
+    /// From a repository on this host, by a good package with a good signature.
     @Test("refuses a package that is replaced during the build")
     func replaced() async throws {
         try await InstallBench.with { bench in
@@ -104,7 +104,7 @@ struct VerifyPackagesTests {
             let packages = try ["setup", "filesystem", "tzdata"].map { name in
                 try Self.package(name, in: bench) { bytes in
                     guard name == "tzdata" else { return }
-                    // Lead, signatures, header (rpm's docs/manual/format.md): the first byte behind the header's index.
+                    // Lead, signatures, header (rpm's docs/manual/format.md): the first byte after the header's index.
                     let magic: [UInt8] = [0x8e, 0xad, 0xe8, 0x01]
                     let signatures = try #require(bytes.firstRange(of: magic))
                     let header = try #require(bytes[signatures.upperBound...].firstRange(of: magic)).lowerBound
@@ -120,7 +120,7 @@ struct VerifyPackagesTests {
         }
     }
 
-    /// The signature header comes behind a lead of 96 bytes: 16 bytes of its own, then 16 of each entry - tag, type, offset, count - and the values (rpm's
+    /// The signature header follows a lead of 96 bytes. It has 16 bytes, then 16 for each entry (tag, type, offset, count), then the values (rpm's
     /// docs/manual/format.md). RPMSIGTAG_MD5 is 1004.
     private static func changeMD5(in bytes: inout [UInt8]) throws {
         func number(at place: Int) -> Int { bytes[place..<(place + 4)].reduce(0) { $0 << 8 | Int($1) } }

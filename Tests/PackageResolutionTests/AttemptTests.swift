@@ -12,7 +12,7 @@ struct AttemptTests {
         return Attempt(0, download, download.places)
     }
 
-    @Test func aMirrorHasAPauseAndTheOthersHaveNone() throws {
+    @Test func onlyTheFailedMirrorHasAPause() throws {
         var attempt = attempt(mirrors: 3)
         let all = attempt.places
         let begin = ContinuousClock.now
@@ -42,7 +42,7 @@ struct AttemptTests {
         #expect(attempt.places.isEmpty)
     }
 
-    @Test func whatWillNotPassIsNotAskedAgain() throws {
+    @Test func permanentFailuresAreNotRetried() throws {
         var attempt = attempt(mirrors: 2)
         let all = attempt.places
         attempt.failed(at: all[0], "not there", mayPass: false, .now)

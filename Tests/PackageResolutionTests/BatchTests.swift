@@ -5,7 +5,7 @@ import Testing
 
 @testable import PackageResolution
 
-/// Machines that share a pool get what each would get alone, whatever was solved before.
+/// Machines that share a pool get the same result as alone, whatever was solved before.
 struct BatchTests {
     private static let packages = [
         SmallRepository.Package("setup-1-1.noarch"),
@@ -15,7 +15,7 @@ struct BatchTests {
         SmallRepository.Package("doc-1-1.noarch"),
     ]
 
-    @Test func whatIsSolvedTogetherIsWhatIsSolvedAlone() async throws {
+    @Test func aBatchGivesEachMachineTheResultThatItGetsAlone() async throws {
         let repository = try OneRepository(SmallRepository(packages: Self.packages))
         let requests = [
             repository.request(["tool", "fast"], at: "one"), repository.request(["tool", "fast"], at: "two"),
@@ -50,7 +50,7 @@ struct BatchTests {
         #expect(unordered.map { try? $0.get().packages.map(\.name).sorted() } == expected)
     }
 
-    @Test func whatIsSaidOfAMachineNamesIt() async throws {
+    @Test func warningsNameTheirMachine() async throws {
         let repository = try OneRepository(SmallRepository(packages: [SmallRepository.Package("tool-1-1.noarch")]))
         let said = Mutex<[Int?: String]>([:])
         let resolver = repository.resolver

@@ -2,8 +2,8 @@ import Testing
 
 @testable import PackageResolution
 
-/// What options and groups do to the choice of packages. Each expectation is what dnf 4.14 installs from the same metadata; the comparison
-/// at length is Tests/Differential.
+/// The effect of options and groups on the choice of packages. Each expectation is what dnf 4.14 installs from the same metadata;
+/// Tests/Differential compares many more.
 struct ChoiceOfPackagesTests {
     private let repository: OneRepository
 
@@ -38,12 +38,12 @@ struct ChoiceOfPackagesTests {
             ))
     }
 
-    @Test func aPackageThatObsoletesTheNameWillDo() async throws {
+    @Test func aPackageThatObsoletesTheNameSatisfiesTheRequest() async throws {
         #expect(try await repository.resolve(["old"]) == ["new-1-1.noarch"])
         await #expect(throws: ResolutionError.self) { try await repository.resolve(["old"]) { $0.obsoletes = false } }
     }
 
-    @Test func everyArchitectureComesWhereThePolicySaysSo() async throws {
+    @Test func multilibPolicyAllInstallsEveryArchitecture() async throws {
         #expect(try await repository.resolve(["server"]) == ["server-2-1.x86_64"])
         #expect(
             try await repository.resolve(["server"]) { $0.installsAllArchitectures = true }
@@ -56,11 +56,11 @@ struct ChoiceOfPackagesTests {
     }
 
     @Test(arguments: ["web", "Web Server", "web server", "^web-environment", "Web Environment"])
-    func groupsAndEnvironmentsGoByIdAndByName(name: String) async throws {
+    func groupsAndEnvironmentsAreFoundByIDAndName(name: String) async throws {
         #expect(try await repository.resolve(["@\(name)"]) == ["server-2-1.x86_64", "module-1-1.noarch"])
     }
 
-    @Test func kindsOfMembersAreAChoice() async throws {
+    @Test func kindsOfGroupMembersCanBeChosen() async throws {
         let all: Set = ["server-2-1.x86_64", "module-1-1.noarch", "manual-1-1.noarch"]
         #expect(try await repository.resolve(["@web/mandatory,conditional,optional"]) == all)
         #expect(try await repository.resolve(["@web"]) { $0.groupPackageTypes = ["optional"] } == ["manual-1-1.noarch"])
@@ -78,7 +78,7 @@ struct ChoiceOfPackagesTests {
             try await repository.resolve(["fond"]) { $0.excludedFromWeak = ["man*"] } == ["fond-1-1.noarch", "other-1-1.noarch"])
     }
 
-    @Test func withoutStrictnessTheRestIsInstalled() async throws {
+    @Test func withStrict0TheOtherPackagesAreInstalled() async throws {
         await #expect(throws: ResolutionError.self) { try await repository.resolve(["manual", "nobody-has-this"]) }
         #expect(try await repository.resolve(["manual", "nobody-has-this"]) { $0.strict = false } == ["manual-1-1.noarch"])
     }
@@ -90,8 +90,8 @@ struct ChoiceOfPackagesTests {
             try await repository.resolve(both) { $0.installOnlyPackages = ["server"] } == ["server-1-1.x86_64", "server-2-1.x86_64"])
     }
 
-    /// To forbid `second` is none: `third` needs it.
-    @Test func aWayOutOfAGroupWasTried() async throws {
+    /// Forbidding `second` does not help, because `third` needs it.
+    @Test func aWayOutOfAGroupIsTriedFirst() async throws {
         let error = await #expect(throws: ResolutionError.self) { try await repository.resolve(["@quarrel"]) }
         let ways = error?.diagnostics.flatMap(\.waysOut) ?? []
         #expect(ways.contains("leave out 'first' of '@quarrel': add a line '-first' to packages"), "\(ways)")

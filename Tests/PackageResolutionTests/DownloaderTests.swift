@@ -18,7 +18,7 @@ struct DownloaderTests {
         var options = TransferOptions()
         options.timeout = 2
         options.retries = 1
-        // Not what the environment says.
+        // Do not use the proxy of the environment.
         options.proxy = ""
         self.options = options
     }
@@ -43,12 +43,12 @@ struct DownloaderTests {
     ]
 
     @Test(arguments: lies)
-    func aBadMirrorIsLeftForAGoodOne(kind: String) throws {
+    func aBadMirrorIsReplacedByAGoodOne(kind: String) throws {
         #expect(try fetch(from: [kind, "good"]) == text)
     }
 
     @Test(arguments: [["truncated", "wrong", "loop"], ["stall", "closed", "gzip"], ["404", "endless", "short"]])
-    func threeBadMirrorsBeforeAGoodOne(kinds: [String]) throws {
+    func threeBadMirrorsAreReplacedByAGoodOne(kinds: [String]) throws {
         #expect(try fetch(from: kinds + ["good"]) == text)
     }
 
@@ -56,7 +56,7 @@ struct DownloaderTests {
         #expect(try fetch(from: ["busy"]) == text)
     }
 
-    /// The words that each kind must be known by.
+    /// The words by which an error names each kind.
     private static let reasons = [
         "404": "404", "500": "500", "503": "503", "loop": "redirects", "wrong": "wrong content: the checksum is", "gzip": "wrong content",
         "truncated": "bytes", "long": "bytes", "short": "ends after", "endless": "more than the", "stall": "too slow", "silent": "too slow",
@@ -64,17 +64,17 @@ struct DownloaderTests {
     ]
 
     @Test(arguments: reasons.keys.sorted())
-    func anErrorNamesFileMirrorAndReasonAndLeavesNothingThatLooksWhole(kind: String) throws {
+    func anErrorNamesFileMirrorAndReasonAndLeavesNoCompleteFile(kind: String) throws {
         let error = try #require(throws: DownloadError.self) { _ = try fetch(from: [kind]) }
         #expect(error.description.contains("package-1-1.noarch"))
         #expect(error.description.contains(server.mirror(kind)))
         #expect(error.description.contains(Self.reasons[kind] ?? "?"), "\(error)")
         #expect(try folder.names.filter { $0 != "fetched.partial" } == ["served"])
-        // What is certainly wrong is no beginning for the next build either.
+        // Wrong content is not kept as a beginning for the next build.
         if ["wrong", "gzip", "endless", "404", "loop"].contains(kind) { #expect(try folder.names == ["served"]) }
     }
 
-    @Test func whatBrokeOffGoesOnWhereItStopped() throws {
+    @Test func anInterruptedTransferContinuesWhereItStopped() throws {
         var patient = options
         patient.retries = 100
         #expect(try fetch(from: ["dies:20000"], options: patient) == text)
@@ -82,7 +82,7 @@ struct DownloaderTests {
         #expect(ranges.prefix(3) == ["-", "bytes=20000-", "bytes=40000-"])
     }
 
-    @Test func theNextBuildGoesOnWhereThisOneStopped() throws {
+    @Test func theNextBuildContinuesAnInterruptedFile() throws {
         #expect(throws: DownloadError.self) { try fetch(from: ["dies:10000"]) }
         #expect(try fetch(from: ["good"]) == text)
         let last = try #require(try server.requests().last)
@@ -91,13 +91,13 @@ struct DownloaderTests {
     }
 
     @Test(arguments: ["good", "whole", "wrong"])
-    func aBeginningOfOtherBytesIsThrownAway(kind: String) throws {
+    func aBeginningWithOtherContentIsDiscarded(kind: String) throws {
         try folder.write(String(text.prefix(1000).reversed()), to: "fetched.partial")
         #expect(try fetch(from: [kind, "good"]) == text)
     }
 
     @Test(arguments: [0, 1])
-    func aWholePartialNeedsNoServer(surplus: Int) throws {
+    func aCompletePartialFileNeedsNoServer(surplus: Int) throws {
         try folder.write(text + String(repeating: "x", count: surplus), to: "fetched.partial")
         #expect(try fetch(from: ["good"]) == text)
         #expect(try server.requests().count == surplus)
@@ -152,7 +152,7 @@ struct DownloaderTests {
         #expect(seen.last == FetchProgress(files: 1, totalFiles: 1, bytes: size, totalBytes: size, finished: "package-1-1.noarch"))
     }
 
-    @Test func offlineListsAllThatIsMissingAndAsksNobody() throws {
+    @Test func offlineListsAllMissingFilesAndAsksNoServer() throws {
         let files = try ["a", "b"].map { name in
             var one = try download(["good"], to: name)
             one.name = name
@@ -163,14 +163,14 @@ struct DownloaderTests {
         #expect(try server.requests().isEmpty)
     }
 
-    @Test func offlineTakesFilesOfThisMachine() throws {
+    @Test func offlineReadsFilesOfThisHost() throws {
         var local = try download([])
         local.places = [.init(mirror: "file", url: "file://" + folder.path("served/package.rpm"))]
         try Downloader(offline: true).fetch([local])
         #expect(try String(contentsOfFile: folder.path("fetched"), encoding: .utf8) == text)
     }
 
-    @Test func namesThatNoURLHolds() throws {
+    @Test func specialCharactersInFileNamesAreEscaped() throws {
         let name = "a b#c?d^e~f+g%é.rpm"
         try folder.write(text, to: "served/\(name)")
         var odd = try download(["good"])

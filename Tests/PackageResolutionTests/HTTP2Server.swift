@@ -12,7 +12,7 @@ final class HTTP2Server {
     /// - Parameter served: the folder that it serves, in `folder`.
     init(serving served: String, in folder: ScratchFolder) throws {
         log = try folder.write("", to: "nghttpd-\(UUID().uuidString).log")
-        // Its words come by a buffer that a killed process would take along.
+        // Its output is buffered, and a killed process would lose the buffer.
         process.executableURL = URL(fileURLWithPath: "/usr/bin/stdbuf")
         process.arguments = [
             "-oL", Self.path, "--verbose", "--address=127.0.0.1", "--htdocs=\(folder.path(served))", "0", folder.path("server.key"),
@@ -47,7 +47,7 @@ final class HTTP2Server {
             .compactMap { $0.firstMatch(of: /\[id=(\d+)\]/).flatMap { Int($0.output.1) } }
     }
 
-    /// The port on which a process listens: it chose one that nobody has, and does not say which (proc(5), /proc/net/tcp).
+    /// The port on which a process listens. It chose a free port and does not report it (proc(5), /proc/net/tcp).
     private static func port(of process: Int32) -> Int? {
         let folder = "/proc/\(process)/fd"
         let files = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).compactMap {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import PackageResolution
 
-/// Transfers over HTTP/2, from nghttpd: what the lying server's tests show of HTTP/1.1 holds there too.
+/// Transfers over HTTP/2 from nghttpd: the results of the lying server's tests for HTTP/1.1 hold there too.
 @Suite(.enabled(if: HTTP2Server.isInstalled, "nghttpd (nghttp2-server) is not installed"))
 struct HTTP2Tests {
     private let folder: ScratchFolder
@@ -28,13 +28,13 @@ struct HTTP2Tests {
             options: options)
     }
 
-    /// 16 MiB, more than sockets hold, of which no server has sent everything when the first bytes arrive.
+    /// 16 MiB, more than sockets hold: no server has sent everything when the first bytes arrive.
     private mutating func makeLargeFile() throws {
         try folder.write(String(repeating: "0123456789abcde\n", count: 1 << 20), to: "served/large")
         options.throttle = Double(4 << 20)
     }
 
-    /// Does something to the server as soon as a part of the large file is here.
+    /// Runs `body` as soon as a part of the large file has arrived.
     private func whenSomeOfItIsHere(_ body: @escaping @Sendable () -> Void) {
         let partial = folder.path("fetched-large.partial")
         Thread.detachNewThread {
@@ -46,7 +46,7 @@ struct HTTP2Tests {
         }
     }
 
-    @Test func manyFilesComeByOneConnection() throws {
+    @Test func manyFilesShareOneConnection() throws {
         let names = (0..<24).map { "package\($0).rpm" }
         for name in names { try folder.write(String(repeating: "\(name)\n", count: 20_000), to: "served/\(name)") }
         let server = try HTTP2Server(serving: "served", in: folder)
@@ -59,7 +59,7 @@ struct HTTP2Tests {
         #expect(Set(connections).count == 1, "\(connections)")
     }
 
-    @Test func whatAMirrorDoesNotHaveComesFromTheNext() throws {
+    @Test func aFileMissingOnOneMirrorComesFromTheNext() throws {
         try folder.write("the right bytes", to: "served/file")
         try folder.write("another file", to: "poor/other")
         let poor = try HTTP2Server(serving: "poor", in: folder)
@@ -72,7 +72,7 @@ struct HTTP2Tests {
     }
 
     @Test(arguments: [SIGSTOP, SIGKILL])
-    mutating func aServerThatStallsOrDiesIsLeftForTheNext(_ signal: Int32) throws {
+    mutating func aServerThatStallsOrDiesIsReplacedByTheNext(_ signal: Int32) throws {
         try makeLargeFile()
         let bad = try HTTP2Server(serving: "served", in: folder)
         let good = try HTTP2Server(serving: "served", in: folder)
@@ -84,7 +84,7 @@ struct HTTP2Tests {
     }
 
     @Test(arguments: [(SIGSTOP, "too slow"), (SIGKILL, "127.0.0.1")])
-    mutating func withoutAnotherTheErrorNamesMirrorAndReason(_ signal: Int32, _ reason: String) throws {
+    mutating func withoutAnotherMirrorTheErrorNamesMirrorAndReason(_ signal: Int32, _ reason: String) throws {
         try makeLargeFile()
         let bad = try HTTP2Server(serving: "served", in: folder)
         let process = bad.processIdentifier

@@ -1,14 +1,14 @@
-// libsolv's test cases as its own reader has them (ext/testcase.c, ext/repo_testcase.c), as far as they are about a root that starts
-// empty: turned into repositories as createrepo makes them, and into requests as a machine makes them.
+// Reads libsolv's test cases (ext/testcase.c, ext/repo_testcase.c), as far as they are about a root that starts empty, and turns them into
+// repositories as createrepo makes them, and into requests as a machine makes them.
 import ConfigurationTree
 import Foundation
 import SystemPackage
 
 @testable import PackageResolution
 
-/// One file; it has several steps where `nextjob` parts them.
+/// One file, which `nextjob` divides into steps.
 struct LibsolvTestCase {
-    /// What a step asks, and what libsolv says the answer is.
+    /// The question of a step, and libsolv's answer.
     struct Step {
         var requests: [String] = []
         var configuration = YumConfiguration.plain
@@ -16,7 +16,7 @@ struct LibsolvTestCase {
         var expected: Set<String>?
     }
 
-    /// Why we have no use for a test case.
+    /// Why a test case does not apply.
     struct Unsupported: Error, CustomStringConvertible {
         var description: String
     }
@@ -82,7 +82,7 @@ struct LibsolvTestCase {
     }
 
     private func apply(flags: some Sequence<String>, to step: inout Step) throws {
-        // Those that we, as dnf, set always, and one that is an option of yum.conf.
+        // Flags that we always set, like dnf, and one that is an option of yum.conf.
         let ours: Set = ["allowvendorchange", "keepexplicitobsoletes", "bestobeypolicy", "keeporphans", "yumobsoletes"]
         for flag in flags where !ours.contains(flag) {
             guard flag == "ignorerecommended" else { throw Unsupported(description: "the solver flag \(flag)") }

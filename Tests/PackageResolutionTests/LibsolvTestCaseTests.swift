@@ -5,8 +5,8 @@ import Testing
 
 @testable import PackageResolution
 
-/// libsolv's own test cases (material: `libsolv-testcases`): our layer gives the results they state. Those that we have no use for are
-/// in `Tests/LibsolvTestCases/left-out`, each with its reason.
+/// libsolv's own test cases (material: `libsolv-testcases`), solved by this package. Test cases that do not apply are in
+/// `Tests/LibsolvTestCases/left-out`, each with its reason.
 struct LibsolvTestCaseTests {
     private static let project = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -18,7 +18,7 @@ struct LibsolvTestCaseTests {
     private static let isThere = FileManager.default.fileExists(atPath: cases.path)
 
     @Test(.enabled(if: isThere, "the material libsolv-testcases is not here"))
-    func ourLayerGivesTheResultsThatTheyState() async throws {
+    func libsolvTestCasesGiveTheirStatedResults() async throws {
         let leftOut = try Self.leftOut()
         var ran = 0
         var unexpected: [String] = []
@@ -109,7 +109,7 @@ extension SmallRepository {
         }
     }
 
-    /// libsolv writes boolean dependencies otherwise than rpm.
+    /// libsolv writes boolean dependencies differently from rpm.
     private static func rpmDependency(_ text: String) throws -> String {
         let operators = ["<IF>": "if", "<ELSE>": "else", "<UNLESS>": "unless", "&": "and", "|": "or", "<WITH>": "with"]
         let words = text.replacingOccurrences(of: "(", with: "( ").replacingOccurrences(of: ")", with: " )")

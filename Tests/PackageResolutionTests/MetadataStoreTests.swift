@@ -19,7 +19,7 @@ struct MetadataStoreTests {
         try FileManager.default.createDirectory(atPath: cache.string, withIntermediateDirectories: true)
     }
 
-    /// A repository whose metadata says little, but correctly.
+    /// A repository with minimal but correct metadata.
     private func publish(_ name: String, revision: Int, primary: String = "<metadata/>") throws {
         let file = try folder.write(primary, to: "served/\(name)/repodata/primary.xml")
         let checksum = try Checksum(.sha256, ofFile: FilePath(file.path)).hexadecimal
@@ -43,7 +43,7 @@ struct MetadataStoreTests {
         repository.baseURLs = mirrors.map(server.mirror)
         repository.transfer.timeout = 1
         repository.transfer.retries = 1
-        // Not what the environment says.
+        // Do not use the proxy of the environment.
         repository.transfer.proxy = ""
         return repository
     }
@@ -57,7 +57,7 @@ struct MetadataStoreTests {
         ).load(repository, report: { _ in })
     }
 
-    @Test func metadataThatWasSeenYoungerIsRefusedUntilItIsAccepted() async throws {
+    @Test func olderMetadataIsRefusedUntilTheRollbackIsAccepted() async throws {
         try publish("repo", revision: 200)
         _ = try await load(repository("good/repo"))
         try publish("repo", revision: 100)
@@ -76,11 +76,11 @@ struct MetadataStoreTests {
         #expect(try await load(repository("good/2024-10"))?.version.revision == "100")
     }
 
-    @Test func aMirrorThatIsBehindIsLeftForOneThatIsNot() async throws {
+    @Test func anOutdatedMirrorIsReplacedByACurrentOne() async throws {
         try publish("new", revision: 200)
         try publish("old", revision: 100)
         _ = try await load(repository("good/new", "good/old"))
-        // The same places, and the first is not there any more.
+        // The same places, but the first one is gone.
         try FileManager.default.moveItem(atPath: folder.path("served/new"), toPath: folder.path("served/gone"))
         let error = try await #require(throws: MetadataError.self) {
             _ = try await load(repository("good/new", "good/old"))
@@ -100,7 +100,7 @@ struct MetadataStoreTests {
         #expect(left.allSatisfy { $0.hasSuffix("repomd.xml") || $0 == "seen" }, "\(left)")
     }
 
-    @Test func keptMetadataThatIsDamagedIsFetchedAnew() async throws {
+    @Test func damagedMetadataInTheCacheIsFetchedAgain() async throws {
         try publish("repo", revision: 1)
         let metadata = try #require(try await load(repository("good/repo")))
         let store = MetadataStore(folder: cache, access: RepositoryAccess())
@@ -129,7 +129,7 @@ struct MetadataStoreTests {
 
     private static let key = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n-----END PGP PUBLIC KEY BLOCK-----\n"
 
-    @Test func aKeyThatLostItsEndIsNotKept() async throws {
+    @Test func aTruncatedKeyIsNotKept() async throws {
         var repository = repository("good")
         repository.keys = [server.mirror("good") + "key"]
         let keys = MetadataStore(folder: cache, access: RepositoryAccess()).keys
@@ -137,19 +137,19 @@ struct MetadataStoreTests {
             try folder.write(text, to: "served/key")
             #expect(throws: DownloadError.self, "\(text)") { try keys.keys(of: [repository]) }
         }
-        // Not an hour later, but at once.
+        // The key is fetched again at once, not after an hour.
         try folder.write(Self.key, to: "served/key")
         #expect(try keys.keys(of: [repository]).count == 1)
     }
 
-    @Test func whatIsNoRepomdIsRefused() async throws {
+    @Test func aFileThatIsNotARepomdIsRefused() async throws {
         try folder.write("<html>captive portal</html>", to: "served/portal/repodata/repomd.xml")
         try publish("repo", revision: 1)
         await #expect(throws: MetadataError.self) { _ = try await load(repository("good/portal")) }
         #expect(try await load(repository("good/portal", "good/repo")) != nil)
     }
 
-    @Test func signaturesAreAskedOfTheMirrorThatGaveTheMetadata() async throws {
+    @Test func signaturesComeFromTheMirrorOfTheMetadata() async throws {
         try publish("forged", revision: 2)
         try publish("unsigned", revision: 2)
         try publish("real", revision: 1)
@@ -174,7 +174,7 @@ struct MetadataStoreTests {
         #expect(error.description.contains("not signed by us") && error.description.contains("repomd.xml.asc"), "\(error)")
     }
 
-    @Test func withoutTheNetworkTheCacheHasToDo() async throws {
+    @Test func offlineUsesTheCache() async throws {
         try publish("repo", revision: 1)
         let known = repository("good/repo")
         let error = try await #require(throws: DownloadError.self) { _ = try await load(known, offline: true) }
@@ -191,7 +191,7 @@ struct MetadataStoreTests {
     }
 
     @Test(arguments: [(0, 2), (3600, 1), (nil, 1)] as [(Int?, Int)])
-    func metadataIsAskedForAgainWhenItExpires(lifetime: Int?, requests: Int) async throws {
+    func expiredMetadataIsFetchedAgain(lifetime: Int?, requests: Int) async throws {
         try publish("repo", revision: 1)
         var repository = repository("good/repo")
         repository.metadataLifetime = lifetime
@@ -200,7 +200,7 @@ struct MetadataStoreTests {
         #expect(try server.requests().count == requests)
     }
 
-    @Test func whatCannotBeHadMayBeSkippedAndIsSaid() async throws {
+    @Test func unavailableRepositoriesCanBeSkippedWithAWarning() async throws {
         var repository = repository("404")
         repository.skipIfUnavailable = true
         let said = Mutex("")
@@ -209,7 +209,7 @@ struct MetadataStoreTests {
         #expect(said.withLock { $0 }.contains("base is left out"))
     }
 
-    @Test func aMetalinkGivesMirrorsByPreferenceAndTheChecksumThatCounts() async throws {
+    @Test func aMetalinkGivesMirrorsByPreferenceAndTheRightChecksum() async throws {
         try publish("real", revision: 5)
         try publish("forged", revision: 6)
         let checksum = try Checksum(.sha256, ofFile: FilePath(folder.path("served/real/repodata/repomd.xml"))).hexadecimal
@@ -247,7 +247,7 @@ struct MetadataStoreTests {
         #expect(error.description.contains("names no mirror") && error.description.contains(server.mirror("good") + "list"))
     }
 
-    @Test func aMirrorListOfTheNetworkHasNoSayInWhatIsReadOfThisHost() async throws {
+    @Test func aMirrorListFromTheNetworkMustNotNameFilesOfThisHost() async throws {
         try publish("repo", revision: 1)
         let own = folder.url.appendingPathComponent("served/repo").absoluteString
         let list = try folder.write("\(own)\n\(folder.path("served/repo"))\n", to: "served/list")
@@ -272,19 +272,19 @@ struct MetadataStoreTests {
         #expect(error.description.contains("metalink of base") && error.description.contains(server.mirror("good")), "\(error)")
     }
 
-    @Test func aKeyThatIsKnownOutlivesItsServer() throws {
+    @Test func aCachedKeyIsUsedWhenItsServerIsGone() throws {
         let key = try folder.write(Self.key, to: "served/key")
         var repository = repository("good")
         repository.keys = [server.mirror("good") + "key"]
         let store = MetadataStore(folder: cache, access: RepositoryAccess()).keys
         let path = try #require(try store.keys(of: [repository]).first)
         try FileManager.default.removeItem(at: key)
-        // Older than keys are trusted without asking.
+        // Older than the lifetime of keys in the cache.
         try FileManager.default.setAttributes([.modificationDate: Date(timeIntervalSince1970: 0)], ofItemAtPath: path.string)
         #expect(try store.keys(of: [repository]) == [path])
     }
 
-    @Test func aPageIsNoKey() throws {
+    @Test func aWebPageIsNotAcceptedAsAKey() throws {
         try folder.write("<html>Moved</html>", to: "served/key")
         var repository = repository("good")
         repository.keys = [server.mirror("good") + "key"]
@@ -293,7 +293,7 @@ struct MetadataStoreTests {
         #expect(error.description.contains("\(server.mirror("good"))key is not an armoured public key"), "\(error)")
     }
 
-    @Test func noErrorAndNoCacheFileShowsASecret() async throws {
+    @Test func noErrorOrCacheFileShowsASecret() async throws {
         let secret = "s3cr3t-w0rd"
         var repository = repository("404/\(secret)", "good/repo")
         repository.baseURLs.append("http://me:\(secret)@127.0.0.1:\(server.port)/500/")

@@ -4,9 +4,9 @@ import Testing
 
 @testable import PackageResolution
 
-/// Which documents of module metadata count. What is said of each is what libmodulemd 2.14 makes of it; where that is installed, it is asked.
+/// Which documents of module metadata count. The expectations are libmodulemd 2.14's; where it is installed, it is run too.
 struct ModuleDocumentTests {
-    /// Changes of a good document: what is replaced by what, and why it is left out; `nil`: it is not.
+    /// Changes of a good document: the old text, the new text, and why the document is left out; `nil` when it is not.
     private static let streams: [(String, String, String?)] = [
         ("", "", nil), ("document: modulemd", "document: modulemd-stream", nil), (", arch: x86_64", "", nil), (", context: c", "", nil),
         (", version: 1", "", nil), ("stream: \"1\"", "stream: ", nil), ("version: 1,", "version: \"20\",", nil), ("version: 1,", "version: +2,", nil),
@@ -84,7 +84,7 @@ struct ModuleDocumentTests {
         """
     private static let oldFormat = stream.replacing("version: 2\n", with: "version: 1\n").replacing(
         "[{requires: {m: [x]}}]", with: "{requires: {m: x}}")
-    /// Several documents, and of how many the last is left out.
+    /// Several documents, of which the last ones are left out.
     private static let together: [(String, String?)] = [
         (stream + stream, nil),
         (
@@ -104,7 +104,7 @@ struct ModuleDocumentTests {
         return streams.map { changed(stream, $0) } + defaults.map { changed(someDefaults, $0) } + together
     }
 
-    @Test func whatIsWrongIsLeftOutWithAWord() throws {
+    @Test func faultyDocumentsAreLeftOutWithARemark() throws {
         for (yaml, reason) in Self.cases {
             let remarks = try ModuleMetadata(yaml: yaml).remarks.map(\.description)
             #expect(remarks.count == (reason == nil ? 0 : 1), "\(yaml)\(remarks)")
@@ -113,7 +113,7 @@ struct ModuleDocumentTests {
     }
 
     @Test(.enabled(if: FileManager.default.fileExists(atPath: "/usr/lib/x86_64-linux-gnu/libmodulemd.so.2")))
-    func libmodulemdLeavesOutTheSame() throws {
+    func libmodulemdLeavesOutTheSameDocuments() throws {
         let folder = try ScratchFolder()
         let files = try Self.cases.enumerated().map { number, one in
             let file = "\(number).yaml"
@@ -151,8 +151,8 @@ struct ModuleDocumentTests {
         #expect(warning.hasPrefix("modules of r (repodata/modules.yaml): document 2, line 8, 'app:1': its artifact 'nonsense' is not written"))
     }
 
-    /// libmodulemd keeps the last of a file, and of two repositories none.
-    @Test func defaultsThatContradictEachOtherAreTold() throws {
+    /// libmodulemd keeps the last defaults in a file, but none of two repositories.
+    @Test func contradictingDefaultsAreReported() throws {
         let other = Self.someDefaults.replacing("stream: \"1\"", with: "stream: \"2\"")
         let twice = try ModuleMetadata(yaml: Self.someDefaults + other)
         #expect(twice.defaults["app"]?.stream == "2")

@@ -41,7 +41,7 @@ struct ModuleMetadataTests {
         ...
         """
 
-    @Test func defaultStreamsAndWhatTheyNeedAreActive() throws {
+    @Test func defaultStreamsAndTheirRequirementsAreActive() throws {
         // 1.10 is a name, not the number 1.1.
         #expect(try active(ModuleMetadata(yaml: yaml)) == ["app:1.10", "runtime:10"])
     }
@@ -54,7 +54,7 @@ struct ModuleMetadataTests {
         #expect(try active(modules).isEmpty)
     }
 
-    @Test func theNewerWordOnDefaultsCounts() throws {
+    @Test func newerDefaultsWin() throws {
         var modules = try ModuleMetadata(yaml: yaml)
         modules.merge(
             try ModuleMetadata(
@@ -64,8 +64,8 @@ struct ModuleMetadataTests {
         #expect(modules.defaults["app"]?.profiles == ["2": ["small"]])
     }
 
-    /// A context of chance is taken for the static one of the same stream with the same requirements.
-    @Test func versionsOfAStreamMatchWhoeverNamedTheirContext() throws {
+    /// A random context stands for the static one of the same stream with the same requirements.
+    @Test func versionsOfAStreamMatchAcrossRandomAndStaticContexts() throws {
         func document(_ version: Int, _ context: String) -> String {
             "---\ndocument: modulemd\nversion: 2\ndata: {name: app, stream: \"1\", version: \(version), \(context), summary: s, "
                 + "description: d, license: {module: [MIT]}}\n...\n"
@@ -76,14 +76,14 @@ struct ModuleMetadataTests {
         #expect(try modules.activeStreams(architecture: "x86_64", platform: nil).indices == [0, 1])
     }
 
-    /// Packages of streams that are not read would be seen as if they were in none.
+    /// Packages of unread streams would be visible as if they were in no stream.
     @Test(arguments: ["---\na: [\n", "---\ndata: {name: app, name: app}\n", "--- x: y: z\n"])
     func aBrokenDocumentIsAnError(_ document: String) throws {
         #expect(throws: (any Error).self) { try ModuleMetadata(yaml: document + yaml) }
         #expect(throws: (any Error).self) { try ModuleMetadata(yaml: yaml + document) }
     }
 
-    @Test func aByteOrderMarkIsNone() throws {
+    @Test func aByteOrderMarkIsIgnored() throws {
         #expect(try ModuleMetadata(yaml: "\u{feff}" + yaml).streams == ModuleMetadata(yaml: yaml).streams)
     }
 

@@ -2,8 +2,7 @@ import Testing
 
 @testable import PackageResolution
 
-/// Lines such as `@app:2/devel`. Each expectation is what dnf 4.14 makes of the same metadata; the comparison at length is
-/// Tests/Differential.
+/// Lines such as `@app:2/devel`. Each expectation is dnf 4.14's result for the same metadata; Tests/Differential compares many more.
 struct ModuleRequestTests {
     private let repository: OneRepository
 
@@ -82,7 +81,7 @@ struct ModuleRequestTests {
         #expect(try await repository.resolve(["@app/devel", "@app:2"]).contains("app-devel-2-1.noarch"))
     }
 
-    @Test func oneStreamOfAModule() async throws {
+    @Test func twoStreamsOfAModuleAreRefused() async throws {
         let text = try await problems("@app:1", "@app:2")
         #expect(text.contains("packages:2: error: two streams of the module 'app' are requested: 'app:2' here and 'app:1' in packages:1"))
     }
@@ -93,7 +92,7 @@ struct ModuleRequestTests {
         #expect(text.contains("'app:2' needs 'runtime:10'"))
     }
 
-    @Test func whatNobodyHasIsToldWithTheAlternatives() async throws {
+    @Test func unknownStreamsAndProfilesAreReportedWithAlternatives() async throws {
         let text = try await problems("@app:3", "@ap:1", "@runtime", "@app:1/server", "@runtime:10")
         #expect(text.contains("packages:1: error: '@app:3': no repository has such a stream of the module 'app'; there is '@app:1' and '@app:2'"))
         #expect(text.contains("packages:2: error: '@ap:1': no repository has the module 'ap'; did you mean 'app'?"))
@@ -112,8 +111,8 @@ struct ModuleRequestTests {
         }
     }
 
-    /// A line that forbids a package of a profile is the next error, in dnf's judgement too.
-    @Test func whatIsToldAsAWayOutIsOne() async throws {
+    /// Forbidding a package of a profile would be the next error, as in dnf.
+    @Test func eachSuggestedWayOutWorks() async throws {
         #expect(
             try await waysOut(["@broken:1/all"]) == [
                 "ask for another profile: '@broken:1/small' in place of '@broken:1/all' (packages:1)",
@@ -129,14 +128,14 @@ struct ModuleRequestTests {
         #expect(try await repository.resolve(["@app:2/common", "-tool"]) == ["app-2-1.noarch", "runtime-10-1.noarch"])
     }
 
-    @Test func aStreamIsRecommendedOnlyWhereItCanBeEnabled() async throws {
+    @Test func aStreamIsSuggestedOnlyIfItCanBeEnabled() async throws {
         #expect(
             try await waysOut(["app-devel"]) == ["enable its module stream: a line '@app:2' in packages", "do not ask for 'app-devel' (packages:1)"])
         #expect(try await waysOut(["app-devel", "@app:1"]) == ["do not ask for 'app-devel' (packages:1)"])
         #expect(try await waysOut(["bare"]) == ["do not ask for 'bare' (packages:1)"])
     }
 
-    @Test func aStreamOfAnotherArchitectureIsToldAsOne() async throws {
+    @Test func aStreamForAnotherArchitectureIsReportedAsSuch() async throws {
         let text = try await problems("@arm:1", "@arm:1/common", "@arm:3", "@arm")
         for (line, spec) in [(1, "@arm:1"), (2, "@arm:1/common")] {
             let sentence = "'\(spec)' exists only for aarch64, but the machine is x86_64; use '@arm:2/common'"
@@ -151,13 +150,13 @@ struct ModuleRequestTests {
         ("@ app:1", "'@app:1'"), ("@app:2:", "'@app:2'"), ("@app:2::", "'@app:2'"), ("@app:2:/devel", "'@app:2/devel'"),
         ("@app:9:::", "'@app:1' or '@app:2'"),
     ])
-    func oddSpellingsAreToldTheRightOne(_ line: String, _ right: String) async throws {
+    func misspeltStreamsGetTheRightSpelling(_ line: String, _ right: String) async throws {
         #expect(
             try await problems(line)
                 == "packages:1: error: '\(line)': a module's stream is written '@name:stream' or '@name:stream/profile'; use \(right)")
     }
 
-    @Test func ofManyStreamsThoseThatMayBeMeantAreTold() async throws {
+    @Test func theMostSimilarOfManyStreamsAreSuggested() async throws {
         let text = try await problems("@many:301", "@many")
         let lines = text.split(separator: "\n")
         #expect(lines[0].contains("'@many:30/common'"), "\(lines[0])")
@@ -167,13 +166,13 @@ struct ModuleRequestTests {
         #expect(lines.allSatisfy { $0.count < 400 })
     }
 
-    @Test func whatIsHiddenNamesItsStream() async throws {
+    @Test func aHiddenPackageNamesItsStream() async throws {
         let text = try await problems("app-devel", "runtime")
         #expect(text.contains("packages:1: error: 'app-devel' cannot be installed: it belongs to the module stream 'app:2', and 'app:1' is used"))
         #expect(text.contains("enable its module stream: a line '@runtime:10/common' in packages"))
     }
 
-    @Test func withoutStrictnessWhatCannotBeHadIsLeftOut() async throws {
+    @Test func withStrict0MissingModulesAreLeftOut() async throws {
         #expect(try await repository.resolve(["tool", "@app:3", "@app:2/server"]) { $0.strict = false } == ["tool-1-1.noarch"])
     }
 
@@ -190,5 +189,5 @@ struct ModuleRequestTests {
     }
 
     @Test(arguments: ["Server with GUI", "^minimal-environment", "a:b:c:d:e:f", ":18", "a:", "core/mandatory,default", "a:1:x", "a:1::"])
-    func groupsAreNoModules(_ text: String) { #expect(ModuleSpec(text) == nil) }
+    func groupNamesAreNotModules(_ text: String) { #expect(ModuleSpec(text) == nil) }
 }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import PackageResolution
 
-/// Repositories whose files are not where, or what, they were.
+/// Repositories whose files have moved or changed.
 struct MovedMetadataTests {
     private let folder: ScratchFolder
     private let cache: FilePath
@@ -46,20 +46,20 @@ struct MovedMetadataTests {
         results.map { try? $0.get().packages.map(\.nevra).sorted() }
     }
 
-    @Test("Lists of files that went with the state that is remembered: the repository's state of now is taken")
+    @Test("When the lists of files of the cached repomd.xml are gone, the repository's current state is taken")
     func filelistsAreGone() async throws {
         try SmallRepository(packages: Self.old).write(to: folder, at: "all")
         #expect(names(try await resolve(["tool"], repository("all"))) == [["setup-1-1.noarch", "tool-1-1.noarch"]])
-        // metadata_expire says that nobody need ask; and the lists of files were not needed so far.
+        // metadata_expire allows the cached repomd.xml, and the lists of files were not needed so far.
         try SmallRepository(packages: Self.new).write(to: folder, at: "all")
         #expect(names(try await resolve(["tool"], repository("all"))) == [["setup-1-1.noarch", "tool-1-1.noarch"]])
         let results = try await resolve(["tool", "/usr/share/tool/new", "/usr/share/tool/old"], repository("all"))
-        // One state for each machine; what was resolved before the lists were missed is of the state that is remembered.
+        // Machines that were resolved before the lists were missed have the cached state.
         #expect(names(results)[1...] == [["setup-1-1.noarch", "tool-2-1.noarch"], nil])
         #expect(names(try await resolve(["tool"], repository("all"))) == [["setup-1-1.noarch", "tool-2-1.noarch"]])
     }
 
-    @Test("When they are gone for good, the error says so, once")
+    @Test("When the lists of files are gone for good, one error says so")
     func filelistsAreGoneForGood() async throws {
         try SmallRepository(packages: Self.old).write(to: folder, at: "all")
         _ = try await resolve(["tool"], repository("all"))
@@ -90,7 +90,7 @@ struct MovedMetadataTests {
         }
     }
 
-    @Test("What killed fetches left goes after a week, unless somebody writes to it; nothing else does")
+    @Test("Files of killed fetches are removed after a week, unless a process is writing them")
     func abandoned() throws {
         let files = [
             "packages/ab/abcd/tool.rpm.partial", "packages/ab/abcd/tool.rpm.partial.12.34", "repositories/x-primary.solv.new.1.2",

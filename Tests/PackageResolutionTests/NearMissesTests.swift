@@ -9,7 +9,7 @@ struct NearMissesTests {
         ("bahs", ["bash"]), ("ngnix", ["nginx"]), ("postgressql", ["postgresql"]), ("Bash", ["bash", "dash"]),
         ("vim", ["vim-tiny"]), ("bash-completions", ["bash-completion"]), ("httpd24", ["httpd"]), ("systemd", []), ("less", []),
     ])
-    func whatSomebodyMeant(_ wanted: String, _ expected: [String]) {
+    func similarNamesAreFound(_ wanted: String, _ expected: [String]) {
         let found = NearMisses.of(wanted, among: names)
         #expect(found.starts(with: expected) && found.isEmpty == expected.isEmpty, "\(wanted): \(found)")
     }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import PackageResolution
 
-/// A repository that is all there is, and what is resolved from it.
+/// A single repository, and what is resolved from it.
 struct OneRepository {
     let folder: ScratchFolder
 

@@ -44,7 +44,7 @@ struct PackageLockTests {
             answering: request(["bash", "-vim"], options: ["main exclude a b%*", "base baseurl https://x/${env:Y}"]))
     }
 
-    @Test func itIsReadAsItWasWrittenAndSorted() throws {
+    @Test func aLockIsReadAsItWasWrittenAndSorted() throws {
         let lock = try lock([package("zlib"), package("python3-dnf"), package("bash")])
         #expect(lock.packages.map(\.name) == ["bash", "python3-dnf", "zlib"])
         var diagnostics: [Diagnostic] = []
@@ -74,7 +74,7 @@ struct PackageLockTests {
         #expect(diagnostics.map(\.location.line) == [lines + 1, lines + 2, lines + 3])
     }
 
-    @Test func bytesThatAreNoTextAreSaidWithTheirFile() throws {
+    @Test func aFileThatIsNotTextIsReportedByName() throws {
         let folder = try ScratchFolder()
         let path = FilePath(try folder.write("", to: "packages.lock").path)
         try writeAtomically([0xFF, 0xFE, 0x0A], to: path)
@@ -90,7 +90,7 @@ struct PackageLockTests {
         #expect(diagnostics.count == 1)
     }
 
-    @Test func aPackageOfARepositoryThatTheLockWasNotMadeFromIsRefused() throws {
+    @Test func aPackageOfAnUnlistedRepositoryIsRefused() throws {
         var foreign = package("zsh")
         foreign.repository = "elsewhere"
         let lock = try PackageLock(Transaction(packages: [package("bash"), foreign]), answering: request())
@@ -98,7 +98,7 @@ struct PackageLockTests {
         #expect(error.diagnostics.count == 1 && "\(error)".contains("zsh-2:1-3.el9.x86_64 is from the repository 'elsewhere'"), "\(error)")
     }
 
-    @Test func lineEndsOfWindowsAreNamed() throws {
+    @Test func windowsLineEndsAreReported() throws {
         var diagnostics: [Diagnostic] = []
         let text = try lock([package("bash")]).text.replacing("\n", with: "\r\n")
         #expect(PackageLock(text: text, file: file, diagnostics: &diagnostics) == nil)
@@ -134,7 +134,7 @@ struct PackageLockTests {
     ]
 
     @Test(arguments: changes)
-    func whatNoLongerFitsIsSaid(
+    func eachDifferenceFromTheTreeIsReported(
         _ name: String, _ specs: [String], _ repositories: [String], _ options: [String], _ architecture: String,
         _ expected: [String]
     ) throws {
@@ -166,7 +166,7 @@ struct TransactionChangeTests {
         }
     }
 
-    @Test func eachKind() throws {
+    @Test func eachKindOfChangeIsRecognized() throws {
         let before = [package("same-1"), package("gone-1"), package("up-9"), package("down-1.10"), package("bytes-1")]
         let after = [
             package("same-1"), package("new-1"), package("up-10"), package("down-1.9"), package("bytes-1", sum: "cd"),
@@ -177,7 +177,7 @@ struct TransactionChangeTests {
             ])
     }
 
-    @Test func versionsAreRPMsAndNotTexts() throws {
+    @Test func versionsAreComparedByRPMsRules() throws {
         #expect(try changes([package("a-1.0~rc1")], [package("a-1.0")]) == ["upgraded a 1.0~rc1 1.0"])
         #expect(try changes([package("a-1.0")], [package("a-1.0^git1")]) == ["upgraded a 1.0 1.0^git1"])
         var epoch = package("a-1.0")
@@ -196,7 +196,7 @@ struct TransactionChangeTests {
                 == ["upgraded kernel 1 3"])
     }
 
-    @Test func whatAllMachinesShareIsSaidOnce() throws {
+    @Test func sharedChangesAreListedOnce() throws {
         let shared = TransactionChange(kind: .added, after: package("shared-1"))
         let some = TransactionChange(kind: .added, after: package("some-1"))
         let own = TransactionChange(kind: .removed, before: package("own-1"))

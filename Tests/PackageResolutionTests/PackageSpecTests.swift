@@ -2,11 +2,11 @@ import Testing
 
 @testable import PackageResolution
 
-/// What hawkey.Subject(...).get_nevra_possibilities() of python3-hawkey 0.69 says of the same texts.
+/// The expectations are the results of hawkey.Subject(...).get_nevra_possibilities() of python3-hawkey 0.69 for the same texts.
 struct PackageSpecTests {
     private typealias Reading = PackageSpec
 
-    @Test func aFullNameIsReadAsSuchFirst() {
+    @Test func aFullNEVRAIsReadFirst() {
         #expect(
             PackageSpec.readings(of: "bash-completion-1:2.11-6.el9.noarch").first
                 == Reading(

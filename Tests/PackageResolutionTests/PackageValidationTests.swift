@@ -6,13 +6,13 @@ import Testing
 
 @testable import PackageResolution
 
-/// Metadata that describes packages as they cannot be: refused before anything is fetched, and never a crash.
+/// Metadata with impossible descriptions of packages is refused before anything is fetched, without a crash.
 struct PackageValidationTests {
     private let folder: ScratchFolder
 
     init() throws { folder = try ScratchFolder() }
 
-    /// Of a repository with the package `a`, whose primary.xml is changed.
+    /// Resolves a repository with the package `a` after its primary.xml was changed.
     private func resolve(_ change: (String) -> String) async throws -> Result<Transaction, any Error> {
         try SmallRepository(packages: [.init("a-1-1.noarch"), .init("b-1-1.noarch")]).write(to: folder, at: "r")
         let primary = folder.path("r/repodata/primary.xml")
@@ -45,7 +45,7 @@ struct PackageValidationTests {
     ]
 
     @Test(arguments: changes)
-    func whatCannotBeIsRefused(_ text: String, _ other: String, _ reason: String) async throws {
+    func impossibleDescriptionsAreRefused(_ text: String, _ other: String, _ reason: String) async throws {
         let result = try await resolve { $0.replacing(text, with: other) }
         let error = #expect(throws: ResolutionError.self) { try result.get() }
         let words = "\(error as Any)"
@@ -58,7 +58,7 @@ struct PackageValidationTests {
         #expect(error?.diagnostics.count == 2 && "\(error as Any)".contains("a-1-1.noarch: it has no checksum"), "\(error as Any)")
     }
 
-    @Test func aLockThatSaysSuchThingsIsRefusedWithItsLine() {
+    @Test func aLockWithImpossibleDescriptionsIsRefusedWithItsLines() {
         let sum = String(repeating: "a", count: 64)
         let text = """
             discographer packages.lock 2

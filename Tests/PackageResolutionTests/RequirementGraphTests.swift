@@ -34,7 +34,7 @@ struct RequirementGraphTests {
         }
     }
 
-    @Test func theShortestComesFirst() {
+    @Test func theShortestChainComesFirst() {
         let graph = graph(["a>b", "b>d", "a>c", "c>e", "e>d", "x>d"], asked: ["a", "x"])
         #expect(chains(graph, to: "d") == ["x d", "a b d", "a c e d"])
         #expect(chains(graph, to: "d", limit: 2) == ["x d", "a b d"])
@@ -44,7 +44,7 @@ struct RequirementGraphTests {
         #expect(chains(graph(["a~d", "a>b", "b>c", "c>d"], asked: ["a"]), to: "d") == ["a b c d", "a d"])
     }
 
-    @Test func aPackageThatWasAskedForIsItsOwnReason() {
+    @Test func aRequestedPackageIsItsOwnReason() {
         #expect(chains(graph(["a>b", "b>c"], asked: ["a", "b"]), to: "b") == ["b", "a b"])
         #expect(chains(graph(["a>b", "b>c"], asked: ["a", "b"]), to: "c") == ["b c"])
     }
@@ -54,7 +54,7 @@ struct RequirementGraphTests {
         #expect(chains(graph(["b>c", "c>b"], asked: ["a"]), to: "c") == [])
     }
 
-    @Test func everythingRequiresEverythingAndItEndsAllTheSame() {
+    @Test func theSearchEndsWhenEverythingRequiresEverything() {
         let names = (0..<30).map { "p\($0)" }
         let links = names.flatMap { one in names.filter { $0 != one }.map { "\(one)>\($0)" } }
         #expect(chains(graph(links, asked: ["p0"]), to: "p7", limit: 8).count == 8)

@@ -5,7 +5,7 @@ import Testing
 @testable import PackageResolution
 
 struct ResolutionDiagnosticTests {
-    @Test func placesAreAsShortAsCanBeToldApart() {
+    @Test func placesAreShortenedAsFarAsTheyStayDistinct() {
         let places = ShortPlaces(["/t/g/packages", "/t/g/machines/web/packages", "/t/g/machines/web/yum/yum.conf.template"])
         #expect(places.text(SourceLocation(file: "/t/g/packages", line: 3)) == "g/packages:3")
         #expect(places.text(SourceLocation(file: "/t/g/machines/web/packages", line: 1)) == "web/packages:1")
@@ -13,7 +13,7 @@ struct ResolutionDiagnosticTests {
         #expect(ShortPlaces(["/t/g/packages"]).text(SourceLocation(file: "/t/g/packages", line: 3)) == "packages:3")
     }
 
-    @Test func theFirstLineIsOneThatEditorsLink() {
+    @Test func theFirstLineHasTheFormThatEditorsLink() {
         let diagnostic = ResolutionDiagnostic(
             at: [SourceLocation(file: "/t/packages", line: 3)], "'a' cannot be installed", because: ["b", "c"],
             waysOut: ["do not ask for 'a'"])
@@ -26,7 +26,7 @@ struct ResolutionDiagnosticTests {
                 """)
     }
 
-    @Test func namesOfOthersAreNoCommandsOfTerminals() {
+    @Test func controlCharactersInNamesAreEscaped() {
         let diagnostic = ResolutionDiagnostic(
             at: [SourceLocation(file: "/t/packages", line: 3)], "'a\u{1b}[2J' is\n/t/packages:1: error: b", because: ["c\u{9b}2J"],
             waysOut: ["\u{202e}d"])
@@ -42,9 +42,9 @@ struct ResolutionDiagnosticTests {
         ("plain", "plain"), ("Ünïcödé 日本語 👩‍👧 'quotes' \\", "Ünïcödé 日本語 👩‍👧 'quotes' \\"), ("a\tb\nc", "a\\tb\\nc"), ("a\rb", "a\\rb"),
         ("\u{0}\u{7f}\u{85}\u{2028}", "\\0\\u{7F}\\u{0085}\\u{2028}"),
     ])
-    func whatIsNotSeenIsWrittenOut(_ text: String, _ printable: String) { #expect(text.printable() == printable) }
+    func invisibleCharactersAreWrittenOut(_ text: String, _ printable: String) { #expect(text.printable() == printable) }
 
-    @Test func linesMayStay() { #expect("a\tb\nc\u{1b}".printable(keepingLines: true) == "a\tb\nc\\u{1B}") }
+    @Test func lineBreaksCanBeKept() { #expect("a\tb\nc\u{1b}".printable(keepingLines: true) == "a\tb\nc\\u{1B}") }
 
     @Test func listsOfNames() {
         #expect(["a"].list == "a")

@@ -5,7 +5,7 @@ import Testing
 
 @testable import PackageResolution
 
-/// TLS, proxies and passwords, against a server with certificates of our own making.
+/// TLS, proxies and passwords, with a server whose certificates the tests make.
 struct SecureTransferTests {
     private let folder: ScratchFolder
     private var options = TransferOptions()
@@ -15,7 +15,7 @@ struct SecureTransferTests {
         try folder.write("the right bytes", to: "served/file")
         options.timeout = 10
         options.retries = 1
-        // Not what the environment says.
+        // Do not use the proxy of the environment.
         options.proxy = ""
     }
 
@@ -35,7 +35,7 @@ struct SecureTransferTests {
             clients: clients ? folder.path("ca.pem") : nil, proxy: proxy)
     }
 
-    @Test func onlyAnAuthorityThatIsNamedIsBelieved() throws {
+    @Test func onlyANamedAuthorityIsTrusted() throws {
         try folder.makeCertificates()
         let server = try server(certificate: true)
         let url = server.mirror("good") + "file"
@@ -49,7 +49,7 @@ struct SecureTransferTests {
         #expect(try fetch(url, careless) == "the right bytes")
     }
 
-    @Test func clientsShowTheirCertificate() throws {
+    @Test func theClientCertificateIsSent() throws {
         try folder.makeCertificates()
         let server = try server(certificate: true, clients: true)
         let url = server.mirror("good") + "file"
@@ -61,7 +61,7 @@ struct SecureTransferTests {
         #expect(try fetch(url, known) == "the right bytes")
     }
 
-    @Test func userAndPassword() throws {
+    @Test func userAndPasswordAreSent() throws {
         let server = try server()
         let url = server.mirror("login:me:pass:word") + "file"
         var known = options
@@ -80,7 +80,7 @@ struct SecureTransferTests {
         var known = options
         known.user = "me"
         known.password = Secret("password")
-        // The same address under another name, for which curl has to ask as for any other host.
+        // The same address under another name, which counts as another host for curl.
         let target = "http://localhost:\(other.port)/login:me:password/file"
         let redirecting = "http://127.0.0.1:\(server.port)/redirect:\(Data(target.utf8).base64EncodedString())/file"
         #expect(throws: DownloadError.self) { try fetch(redirecting, known) }
@@ -88,7 +88,7 @@ struct SecureTransferTests {
         #expect(try other.requests().count == 1)
     }
 
-    @Test func throughAProxyThatAsksForAPassword() throws {
+    @Test func aProxyWithPasswordIsUsed() throws {
         try folder.makeCertificates()
         let plain = try server()
         let secure = try server(certificate: true)
@@ -108,7 +108,7 @@ struct SecureTransferTests {
         #expect(error.description.contains("407") && !error.description.contains("wrong-word"), "\(error)")
     }
 
-    @Test func aProxyThatIsNotThereIsNamedAsTheReason() throws {
+    @Test func anUnreachableProxyIsNamedAsTheReason() throws {
         var known = options
         known.proxy = "http://me:hidden-word@127.0.0.1:1"
         let error = try #require(throws: DownloadError.self) { _ = try fetch("http://127.0.0.1:2/file", known) }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import PackageResolution
 
-/// What is kept of metadata changes how long resolution takes, and nothing else.
+/// Kept metadata changes only how long resolution takes.
 struct SolvFileTests {
     private static let packages = [
         SmallRepository.Package("tool-1-1.noarch", ["requires": ["/usr/share/data/table", "(a or b)"]]),
@@ -47,7 +47,7 @@ struct SolvFileTests {
             uniqueKeysWithValues: names.map { ($0, try Data(contentsOf: store.appendingPathComponent($0))) })
     }
 
-    @Test("The transaction is the same when all is read from kept files, in the same order")
+    @Test("The transaction is the same, in the same order, when everything is read from kept files")
     func warmIsCold() async throws {
         let cold = try await resolve()
         #expect(Self.expected.isSubset(of: cold.map(\.nevra)))
@@ -71,7 +71,7 @@ struct SolvFileTests {
         case cut, emptied, oneBit, lastByte, otherVersion
     }
 
-    @Test("A kept file that is not as it was written is made again", arguments: Damage.allCases)
+    @Test("A damaged kept file is made again", arguments: Damage.allCases)
     func damaged(_ damage: Damage) async throws {
         let before = try await resolve()
         let files = try kept()
@@ -93,7 +93,7 @@ struct SolvFileTests {
         #expect(try kept() == files)
     }
 
-    @Test("Metadata that changed is read anew")
+    @Test("Changed metadata is read again")
     func changed() async throws {
         _ = try await resolve()
         try SmallRepository(packages: Self.packages + [SmallRepository.Package("b-3-1.noarch")]).write(to: folder, at: "first")

@@ -19,7 +19,7 @@ struct VersionLockTests {
         return (configuration, diagnostics)
     }
 
-    @Test func theListIsReadAsYumAndAsDnfWriteIt() throws {
+    @Test func listsOfYumAndDnfAreRead() throws {
         try folder.write("# comment\n\nbash-0:5.1-2.el9.*\n!vim-2:8.2-1.el9.*\n1:perl-5.32-4.el9.x86_64\n", to: "plugins/versionlock.list")
         let (configuration, diagnostics) = try read()
         #expect(configuration.versionLocks == ["bash-0:5.1-2.el9.*", "!vim-2:8.2-1.el9.*", "perl-1:5.32-4.el9.x86_64"])
@@ -33,7 +33,7 @@ struct VersionLockTests {
         #expect(try read().0.versionLocks == ["bash-5.1"])
     }
 
-    @Test func itCanBeTurnedOff() throws {
+    @Test func thePluginCanBeTurnedOff() throws {
         try folder.write("bash-5.1\n", to: "plugins/versionlock.list")
         #expect(try read("[main]\nplugins=0\n").0.versionLocks.isEmpty)
         try folder.write("[main]\nenabled=0\n", to: "plugins/versionlock.conf")
@@ -42,7 +42,7 @@ struct VersionLockTests {
         #expect(try read().1.map(\.description).contains { $0.contains("versionlock.conf:2: error: invalid truth value 'maybe' of enabled") })
     }
 
-    @Test func whatNamesNoPackageIsAMistake() throws {
+    @Test func anEntryThatNamesNoPackageIsAnError() throws {
         try folder.write("bash-5.1\n/usr/bin/bash\n", to: "plugins/versionlock.list")
         let (_, diagnostics) = try read()
         #expect(diagnostics.map { "\($0.location.line ?? 0) \($0.severity)" } == ["2 error"])

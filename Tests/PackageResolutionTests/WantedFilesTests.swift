@@ -6,7 +6,7 @@ import Testing
 
 @testable import PackageResolution
 
-/// What is left of a filelists.xml, as an XML parser sees it.
+/// The rest of a filelists.xml, as an XML parser reads it.
 struct WantedFilesTests {
     /// The files of each package.
     private final class Reader: NSObject, XMLParserDelegate {
@@ -49,7 +49,7 @@ struct WantedFilesTests {
         }
     }
 
-    @Test("Wanted files stay with their packages, others go, however the document arrives", arguments: 0..<4)
+    @Test("Wanted files stay with their packages and others are removed, in whatever pieces the document arrives", arguments: 0..<4)
     func random(_ seed: Int) throws {
         var random = Seeded(state: UInt64(seed) &* 0x9E37_79B9 &+ 1)
         var names = ["/a", "/usr", "/usr/share/doc/x", "/usr/share/doc/y & z", "/usr/lib/<x>", "/usr/bin/é", "/usr/share/doc/package/copyright"]
@@ -76,7 +76,7 @@ struct WantedFilesTests {
             let kept = try #require(filter(xml, wanted, pieces: pieces))
             let found = try files(kept).mapValues { $0.intersection(wanted) }.filter { !$0.value.isEmpty }
             #expect(found == whole)
-            // What needs a parser's eye may stay; everything else is gone.
+            // Text that needs a parser may stay; everything else is removed.
             let others = try files(kept).values.joined().filter { !$0.isEmpty && !wanted.contains($0) && !$0.contains("&") && !$0.contains("<") }
             #expect(others.isEmpty)
         }

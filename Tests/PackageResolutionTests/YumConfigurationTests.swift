@@ -35,16 +35,16 @@ struct YumConfigurationTests {
         #expect(configuration.renderedText.contains("cachedir=/cache/g/m/yum"))
     }
 
-    @Test func basearchMayBeSaidAndArchMustBeTheMachines() throws {
+    @Test func basearchCanBeSetButArchMustMatchTheMachine() throws {
         let (configuration, diagnostics) = try read(
             "[main]\nbasearch=x86_64_v3\narch=i686\n", "[a]\nbaseurl=https://host/$basearch/\n")
         #expect(configuration.repositories.first?.baseURLs == ["https://host/x86_64_v3/"])
         #expect(diagnostics.map(\.location.line) == [3] && "\(diagnostics)".contains("hardware.architecture"), "\(diagnostics)")
     }
 
-    /// As with dnf, which was tried.
+    /// dnf accepts such files too.
     @Test(arguments: ["\r\n", "\n"], ["", "\u{FEFF}"])
-    func windowsMayHaveWrittenTheFile(end: String, mark: String) throws {
+    func filesWithWindowsLineEndsAreRead(end: String, mark: String) throws {
         let (configuration, diagnostics) = try read(
             mark + "[main]\n# password=of old\npassword=written down\nbest=1\n".replacing("\n", with: end),
             mark + "[a]\nbaseurl=https://host/one\n  https://host/two\n".replacing("\n", with: end))
@@ -54,7 +54,7 @@ struct YumConfigurationTests {
         #expect(!configuration.renderedText.contains("written down") && !configuration.renderedText.contains("of old"))
     }
 
-    /// What libdnf 0.69's ConfigParser and options make of the same text.
+    /// The expectations are the results of libdnf 0.69's ConfigParser and options for the same text.
     @Test func numbersMayBeOnTheNextLineAndValuesInQuotes() throws {
         let (configuration, diagnostics) = try read(
             """
@@ -75,14 +75,14 @@ struct YumConfigurationTests {
         #expect(repository.transfer.timeout == 300 && repository.transfer.retries == 7 && repository.transfer.minimumRate == 10240)
         #expect(repository.transfer.throttle == 0.5 && repository.transfer.bandwidth == 1 << 20 && configuration.best)
         #expect(repository.priority == 50 && repository.cost == 7 && repository.metadataLifetime == 172_800)
-        // Words are taken as they stand there, and so are numbers with something after them.
+        // White space before words is not skipped, and numbers must not be followed by anything.
         for wrong in ["best=\n 1", "metadata_expire=\n never", "timeout=60\n s", "timeout=\n", "retries=\n", "best=\"1"] {
             #expect(try read("[main]\n\(wrong)\n", "[a]\nbaseurl=https://host/\n").1.map(\.severity) == [.error], "\(wrong)")
         }
     }
 
-    /// Only what is known has an effect: docs/yum.conf.md promises these.
-    @Test func everyOptionOfTheDocumentationIsKnown() throws {
+    /// docs/yum.conf.md promises that these options have an effect, so each must be known.
+    @Test func everyDocumentedOptionIsKnown() throws {
         let document = try String(
             contentsOfFile: URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../docs/yum.conf.md",
             encoding: .utf8)
@@ -109,18 +109,18 @@ struct YumConfigurationTests {
         #expect(try excludes("all") == [[], [], []])
     }
 
-    @Test func thePlatformOfModulesIsTakenOver() throws {
+    @Test func theModulePlatformIsRead() throws {
         let repositories = "[a]\nbaseurl=https://host/\n"
         #expect(try read("[main]\nmodule_platform_id=platform:el9\n", repositories).0.modulePlatform == "platform:el9")
         #expect(try read("[main]\n", repositories).0.modulePlatform == nil)
     }
 
-    @Test func withoutAnyRepositoryThereIsAWarning() throws {
+    @Test func aTreeWithoutRepositoriesGetsAWarning() throws {
         let (_, diagnostics) = try read("[main]\n", "[a]\nbaseurl=https://host/\nenabled=0\n")
         #expect(diagnostics.map(\.severity) == [.warning] && "\(diagnostics)".contains("no repository is enabled"))
     }
 
-    @Test func anIdIsAsDNFTakesIt() throws {
+    @Test func repositoryIDsFollowDNFsRules() throws {
         for (id, isGood) in [("a-b_c.d:9", true), ("", false), ("a b", false), ("a/../b", false), ("ä", false)] {
             let (_, diagnostics) = try read("[main]\n", "[\(id)]\nbaseurl=https://host/\n")
             #expect(diagnostics.isEmpty == isGood, "\(id): \(diagnostics)")
@@ -136,7 +136,7 @@ struct YumConfigurationTests {
         #expect(!configuration.renderedText.contains("a:b c"))
     }
 
-    @Test func secretsComeFromFilesToo() throws {
+    @Test func secretsCanComeFromFiles() throws {
         try folder.write("hidden word\n", to: "secrets/token")
         let (configuration, diagnostics) = try read(
             "[main]\npassword=${file:secrets/token}\n", "[a]\nbaseurl=https://host/\nproxy_password=${file:/no/such}\n")
@@ -144,7 +144,7 @@ struct YumConfigurationTests {
         #expect(diagnostics.map(\.description).contains { $0.contains("all.repo:3: error: /no/such cannot be read") })
     }
 
-    @Test func noSecretIsInWhatPeopleSee() throws {
+    @Test func secretsAreMaskedInShownTexts() throws {
         let (configuration, diagnostics) = try read(
             "[main]\npassword=written down\nproxy=http://me:hidden@proxy:3128\nretries=${env:TOKEN}\n",
             "[a]\nbaseurl=https://host/${env:TOKEN}/\n  nonsense:${env:TOKEN}\n", environment: ["TOKEN": "t0ken-t0ken"])
@@ -162,7 +162,7 @@ struct YumConfigurationTests {
     }
 
     /// A value may begin on a line of its own.
-    @Test func noPasswordOfAContinuationLineIsInWhatPeopleSee() throws {
+    @Test func passwordsOnContinuationLinesAreMasked() throws {
         let main = """
             [main]
             proxy_password =
@@ -229,7 +229,7 @@ struct YumConfigurationTests {
         #expect(!configuration.keepsPackages)
     }
 
-    @Test func whatIsWrongWithTransferOptionsHasItsLine() throws {
+    @Test func wrongTransferOptionsAreReportedWithTheirLines() throws {
         let (_, diagnostics) = try read(
             "[main]\nretries=many\nbandwidth=10X\nmax_parallel_downloads=0\nip_resolve=5\nproxy_auth_method=magic\nmetadata_expire=soon\n",
             "[a]\nbaseurl=host/path\nsslcacert=/no/such.pem\n[b]\nmetalink=https://host/\nproxy_username=me\n[c]\nbaseurl=https://host/\nthrottle=10\n[d]\nbaseurl=https://host/\nrepo_gpgcheck=1\n"
@@ -242,7 +242,7 @@ struct YumConfigurationTests {
     }
 
     /// Every option of dnf.conf(5)'s and yum.conf(5)'s sections on repositories and [main] that a real file may have.
-    @Test func whatIsIgnoredOnPurposeIsSilent() throws {
+    @Test func ignoredOptionsGiveNoWarning() throws {
         let (_, diagnostics) = try read(
             "[main]\nfastestmirror=1\nassumeyes=1\nplugins=1\ncachedir=/var/cache/yum\ninstallonly_limit=3\ndebuglevel=2\nlogfile=/var/log/yum.log\nexactarch=1\ncolor_search_match=bold\nhttp_caching=all\n",
             "[a]\nbaseurl=https://host/\nfailovermethod=priority\ncountme=1\nenabled_metadata=1\ndeltarpm=0\ntype=rpm-md\nui_repoid_vars=releasever basearch\n"

@@ -1,5 +1,6 @@
-// A small machine on the bench: a tree, an installed root made by hand, and the worker that composes them. The judges are coreutils, getcap
-// and the like, looking at the result as the disk writers would: overlayfs, read-only, in a name space of their own.
+// A small machine for tests: a tree, a root made by hand, and the worker that composes them. coreutils, getcap and similar programs check the result, which they
+// see as disk writers do: through a read-only overlayfs in a namespace of their own.
+import BuildStore
 import ConfigurationTree
 import Foundation
 import HostSystem
@@ -11,7 +12,7 @@ import Testing
 struct Bench: Sendable {
     static let isAsked = ProcessInfo.processInfo.environment["DISCOGRAPHER_INTEGRATION"] == "1" && geteuid() == 0
 
-    /// What the worker said.
+    /// The messages of the worker.
     final class Sayings: Sendable {
         private let events = Mutex<[WorkerEvent]>([])
 
@@ -41,7 +42,7 @@ struct Bench: Sendable {
     var installed: FilePath { machineCache.pushing("minimal-appliance/installed/root") }
     var changes: FilePath { machineCache.pushing("minimal-appliance/composed/changes") }
 
-    /// A usr-merged root with a few files of packages, as a distribution has them.
+    /// A usr-merged root with a few files of packages, as in a distribution.
     private static let packages = #"""
         mkdir -p "$installed"/{usr/bin,usr/sbin,usr/lib,etc/ssh,dev,proc,sys,tmp,var/lib/dbus,var/lib/systemd,var/cache/ldconfig,var/local,var/log,boot}
         cd "$installed"
@@ -67,7 +68,7 @@ struct Bench: Sendable {
         cp /bin/true "$machine/init"; chmod 0700 "$machine/init"
         """#
 
-    /// Sets a machine up, with what `script` adds to it, and removes all of it in the end. The script sees `tree`, `machine`, `group`,
+    /// Sets up a machine, runs `script` to change it, calls `body`, and removes everything. The script has the variables `tree`, `machine`, `group`,
     /// `installed`, `folder` and `functions`.
     static func with(
         _ script: String = "", name: String = "tree", cache: String = "cache",
@@ -107,7 +108,7 @@ struct Bench: Sendable {
         return try await Self.bash.run(["-euc", script], environment: environment)
     }
 
-    /// What a script says of the composed root, which it sees as `root`.
+    /// The output of a script that sees the composed root as `root`.
     func look(_ script: String) async throws -> [String] {
         let output = try await shell(
             """
@@ -139,12 +140,17 @@ struct Bench: Sendable {
         try await shell(
             "rm -rf --one-file-system \"$cache/minimal-appliance/\"{composed,configuration-changes,generated-root-overlays,generated-group-root-overlays}"
         )
+        let scratch = machineCache.pushing("minimal-appliance/configuration-changes")
+        let generated = [paths.generatedGroupOverlays(machine), paths.generatedOverlays(machine)]
+        for folder in generated + [scratch, paths.installRoot(machine), changes] { try createDirectories(folder) }
+        let shown = try FileManager.default.contentsOfDirectory(atPath: groupPath.string).filter { $0 != "machines" }.map { groupPath.appending($0) }
+        let view = try TreeView(of: self.tree, showing: shown + [groupPath.pushing("machines/one")], digests: InputDigests(remembering: nil))
         let job = ComposeJob(
             root: LayeredRoot(
-                installed: installed, changes: changes, work: machineCache.pushing("minimal-appliance/composed/work"),
+                layers: [installed], changes: changes, work: machineCache.pushing("minimal-appliance/composed/work"),
                 mountPoint: paths.installRoot(machine)),
-            machineName: "one", devices: group.devices + machine.devices, initFile: machine.initFile, paths: paths,
-            machineCache: machineCache,
+            hostName: "one", devices: group.devices + machine.devices, initFile: machine.initFile, configPath: paths.configPath,
+            functionsPath: paths.functionsPath, visiblePaths: view.visible, scratch: scratch,
             generators: [
                 GeneratorRun(
                     scriptlets: group.generatorScriptlets,
@@ -162,7 +168,7 @@ struct Bench: Sendable {
         return try await Self.worker.run(job, onEvent: { [sayings] in sayings.add($0) })
     }
 
-    /// The failure that composing ends with.
+    /// The failure of composing.
     func failure() async throws -> WorkerFailure {
         do {
             try await compose()

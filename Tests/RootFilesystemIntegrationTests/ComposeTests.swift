@@ -32,7 +32,7 @@ struct ComposeTests {
                 ])
             _ = try await bench.look("cmp init /bin/true")
             #expect(try await bench.look("stat -c %a .; stat -c %Y dev") == ["555", "1500000000"])
-            // The installed packages are as they were.
+            // The installed packages do not change.
             #expect(
                 try await bench.shell("stat -c '%u %t:%T' $installed/dev/null; ls $installed/init 2>&1 || true")
                     .hasPrefix("7 9:9\nls:"))
@@ -107,7 +107,7 @@ struct ComposeTests {
             }
             #expect(try await bench.compose().strippedPaths.isEmpty)
             #expect(try await modes() == "4755 4755 2755 6755 4755 2755")
-            // By a link: /bin is usr/bin.
+            // Through a link: /bin is usr/bin.
             var outcome = try await bench.compose(setuid: ["/bin/su", "/usr/bin/none"])
             #expect(outcome.strippedPaths == ["/usr/bin/both", "/usr/bin/passwd", "/usr/lib/su"])
             #expect(try await modes() == "4755 755 2755 2755 755 2755")

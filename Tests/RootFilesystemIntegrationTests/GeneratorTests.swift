@@ -48,7 +48,7 @@ struct GeneratorTests {
                 "machine_configOverlaysPath", "generatedMachineRootOverlaysPath", "yum_configYumConfTemplateFilePath",
                 "cacheMachineMinimalAppliancePath", "cacheMachineBuiltAppliancePath", "cacheMachineRpmInstallRootPath",
             ]
-            // bash's own three, and the minimal environment.
+            // Three of bash's own, and the minimal environment.
             let bash = ["PWD", "SHLVL", "_", "PATH", "LC_ALL", "TZ", "HOME"]
             #expect(Set(try await bench.look("cat opt/group-variables")) == Set(always + group + bash))
             let seen = try await bench.look("cat opt/variables").map {
@@ -75,7 +75,7 @@ struct GeneratorTests {
         }
     }
 
-    /// Each fails the build; the words are what the reader of the log needs.
+    /// Each fails the build with these words, which the reader of the log needs.
     @Test(
         "a failure names the scriptlet, the line and the command",
         arguments: [
@@ -135,7 +135,7 @@ struct GeneratorTests {
         }
     }
 
-    /// The tree's own cache folder too: DESIGN section 1 reserves the name.
+    /// Also in the tree's own cache folder, whose name DESIGN section 1 reserves.
     @Test(
         "may write into root-overlays without changing the tree",
         arguments: [("tree", "cache"), ("tree", "tree/cache"), ("tree, of: many", "cache")])

@@ -89,7 +89,7 @@ struct OverlayTests {
             #expect(
                 try await bench.shell("find $folder/outside -type f; cat $folder/host-file; cat /etc/hostname")
                     == "pwned\n" + hostname)
-            // As rpm knows them.
+            // By the packages' own paths.
             #expect(outcome.overlaidPaths.contains("/usr/bin/new"))
             #expect(outcome.overlaidPaths.contains("/usr/sbin/new"))
             #expect(outcome.overlaidPaths.contains("/var/log/file"))
@@ -161,7 +161,7 @@ struct OverlayTests {
             """#
         ) { bench in
             try await bench.compose()
-            // Judged by numbers: the host has another www-data.
+            // Compared by number, since the host has another www-data.
             #expect(
                 try await bench.look("stat -c '%n %a %u:%g' opt opt/* usr/bin/tool; getcap opt/b") == [
                     "opt 2770 4711:4712", "opt/a 4750 4711:4", "opt/b 755 12:34", "opt/link 777 4711:4712",

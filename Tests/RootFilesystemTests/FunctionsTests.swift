@@ -1,5 +1,4 @@
-// functions/*.functions as generator scriptlets use them: sourced by bash. The judges are the programs that read such files, where this host
-// has them.
+// Runs functions/*.functions as generator scriptlets do: sourced by bash. Programs that read such files check the result, if this host has them.
 import Foundation
 import Testing
 
@@ -14,7 +13,7 @@ struct FunctionsTests {
         var lines: [String] { output.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init) }
     }
 
-    /// Runs a script after the functions, in an empty folder that holds a small root; `layer` is a generated layer.
+    /// Runs a script after the functions, in a new folder with a small root; `layer` is a generated layer.
     private func bash(_ script: String) throws -> Outcome {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

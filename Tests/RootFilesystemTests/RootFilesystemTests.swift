@@ -27,7 +27,7 @@ struct AccountsTests {
         for text in ["", "+5", "-1", " 1", "0x10", "4294967296", "٣"] {
             #expect(accounts.user(text) == nil, "\(text)")
         }
-        // chown(2) would take it for "unchanged".
+        // chown(2) treats it as "unchanged".
         #expect(accounts.user("4294967295") == nil)
     }
 
@@ -41,7 +41,7 @@ struct AccountsTests {
 
 @Suite("rpm's order of versions")
 struct RPMVersionTests {
-    /// Of rpm's own tests/rpmvercmp.at (4.18); `<` and `=` between the two.
+    /// From rpm's own tests/rpmvercmp.at (4.18), with `<` or `=` between two versions.
     @Test(
         "as in rpm's test suite",
         arguments: [
@@ -123,7 +123,7 @@ struct KernelFinderTests {
 
     @Test("an absolute link of the root stays in the root")
     func links() throws {
-        // The host has a /usr/lib, and so has this root; only the latter has a kernel there.
+        // Host and root both have /usr/lib; only the root has a kernel there.
         try root(["usr/lib/kernels/vmlinuz-7.7-test"], links: ["boot": "/usr/lib/kernels"]) { root in
             #expect(KernelFinder.kernels(in: root).map(\.release) == ["7.7-test"])
         }

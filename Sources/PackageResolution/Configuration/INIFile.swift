@@ -10,7 +10,7 @@ struct INIFile {
         var name: String
         /// With variables expanded. It may be a secret: messages must not show it.
         var value: String
-        /// As it is written.
+        /// The value as it is written.
         var writtenValue: String
         var location: SourceLocation
     }

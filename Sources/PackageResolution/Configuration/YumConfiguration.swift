@@ -31,7 +31,7 @@ public struct YumConfiguration: Hashable, Sendable {
     public var usesPlugins = true
     /// `main`, `all` or repositories whose excludes and includes are ignored.
     public var disabledExcludes: Set<String> = []
-    /// Such as `nodocs`.
+    /// `tsflags`, such as `nodocs`.
     public var transactionFlags: [TransactionFlag] = []
     /// `override_install_langs`: rpm's `%_install_langs`; empty for all.
     public var languages: [String] = []
@@ -53,8 +53,7 @@ public struct YumConfiguration: Hashable, Sendable {
         diagnostics: inout [Diagnostic]
     ) {
         var substitution = Substitution(braced: variables, environment: environment)
-        substitution.plain = ["basearch": architecture, "arch": architecture]
-        if architecture.hasPrefix("i") && architecture.hasSuffix("86") { substitution.plain["basearch"] = "i386" }
+        substitution.plain = ["basearch": architecture.baseArchitecture, "arch": architecture]
         for (name, value) in folder.variables { substitution.plain[name] = value }
 
         let main = Self.read(folder.configurationTemplate, &substitution, &diagnostics)
@@ -67,8 +66,8 @@ public struct YumConfiguration: Hashable, Sendable {
         for option in mainOptions where option.name == "arch" && option.value != architecture {
             diagnostics.append(
                 Diagnostic(
-                    .error, at: option.location, "arch is '\(option.writtenValue)', but the machine's architecture is another one",
-                    hint: "hardware.architecture of machine.yaml says \(architecture)"))
+                    .error, at: option.location, "invalid arch '\(option.writtenValue)'",
+                    hint: "expected \(architecture), the hardware.architecture of machine.yaml"))
         }
         var defaults = Repository(id: "", name: "")
         for section in main.file.sections where section.name == "main" {
@@ -235,7 +234,7 @@ public struct YumConfiguration: Hashable, Sendable {
             diagnostics.append(
                 Diagnostic(.error, at: section.location, "the repository '\(section.name)' \(message)", hint: hint))
         }
-        // As dnf (dnf.repo.repo_id_invalid): it becomes the name of folders.
+        // The id becomes the name of folders, so dnf's rule applies (dnf.repo.repo_id_invalid).
         if let bad = section.name.first(where: { !($0.isASCII && ($0.isLetter || $0.isNumber || "-_.:".contains($0))) }) {
             report("has '\(bad)' in its id", hint: "expected letters, digits, '-', '_', '.' and ':'")
         }
@@ -258,7 +257,7 @@ public struct YumConfiguration: Hashable, Sendable {
         if repositories.contains(where: { $0.id == repository.id }) {
             diagnostics.append(
                 Diagnostic(
-                    .error, at: section.location, "a second repository '\(section.name)'", hint: "each id must be unique"))
+                    .error, at: section.location, "a second repository with the id '\(section.name)'", hint: "each id must be unique"))
             return
         }
         repositories.append(repository)
@@ -288,4 +287,9 @@ public struct YumConfiguration: Hashable, Sendable {
         "upgrade_requirements_on_install", "usr_w_check", "varsdir", "zchunk",
         "exclude_from_weak_autodetect", "allow_vendor_change",
     ]
+}
+
+extension String {
+    /// The `$basearch` of an architecture, as dnf has it.
+    var baseArchitecture: String { hasPrefix("i") && hasSuffix("86") ? "i386" : self }
 }

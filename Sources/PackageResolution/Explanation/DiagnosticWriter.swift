@@ -41,7 +41,7 @@ extension PackagePool {
     /// Finding similar names takes a millisecond for each request, so only the first ones get suggestions.
     private static let mostSuggestions = 200
 
-    /// Without groups and other things that libsolv makes solvables of.
+    /// The names of all packages, without groups and other things that libsolv makes solvables of.
     var packageNames: [String] {
         Set(solvableIDs.filter(isPackage).map(nameID(of:))).map(string)
     }
@@ -287,7 +287,7 @@ extension PackagePool {
     /// Whether the left package has the higher version; names do not matter.
     func isNewer(_ left: Id, than right: Id) -> Bool { compareVersions(left, right) > 0 }
 
-    /// By name, the highest version of each first.
+    /// Sorted by name, with the highest version of each name first.
     func newestFirst(_ ids: [Id]) -> [Id] {
         ids.sorted { left, right in
             if nameID(of: left) != nameID(of: right) { return name(of: left) < name(of: right) }

@@ -52,7 +52,7 @@ extension PackagePool {
         var lifted = causes
         while alone.isEmpty, !lifted.isEmpty, trials.left > 0 {
             guard let next = remaining(lifted) else {
-                ways.append(lifted.inOrderOfLines.compactMap { $0.remedy(places) }.joined(separator: ", and "))
+                ways.append(lifted.inOrderOfLines(\.location).compactMap { $0.remedy(places) }.joined(separator: ", and "))
                 break
             }
             let more = next.hiddenBy.filter { $0.isLiftable && !lifted.contains($0) }
@@ -118,17 +118,6 @@ private struct Trials {
             return error.diagnostics
         } catch {
             return diagnostics
-        }
-    }
-}
-
-extension [HiddenPackages.Cause] {
-    fileprivate var inOrderOfLines: [HiddenPackages.Cause] {
-        sorted { left, right in
-            func order(_ one: HiddenPackages.Cause) -> (String, Int) {
-                (one.location?.file.string ?? "", one.location?.line ?? 0)
-            }
-            return order(left) < order(right)
         }
     }
 }

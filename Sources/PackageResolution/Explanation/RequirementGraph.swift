@@ -58,7 +58,7 @@ public struct RequirementGraph: Hashable, Sendable {
     }
 
     public let packages: [TransactionPackage]
-    /// By index in `packages`.
+    /// The askers of each package, by index in `packages`.
     public let askers: [Int: [Asker]]
     private let links: RequirementLinks
     /// The distance of each package from the nearest requested one; `nil` when no chain leads there.

@@ -99,7 +99,7 @@ struct RequirementLinks: Hashable, Sendable {
     /// The links to a package, sorted by the package that needs it.
     func incoming(_ package: Int) -> Range<Int> { Int(targets[package])..<Int(targets[package + 1]) }
 
-    /// By package, the links from it.
+    /// A function that gives the links from a package.
     func outgoing() -> (Int) -> ArraySlice<Int> {
         let count = starts.count - 1
         var begins = [Int](repeating: 0, count: packageCount + 1)

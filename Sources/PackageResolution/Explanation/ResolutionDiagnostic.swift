@@ -47,15 +47,14 @@ public struct ResolutionDiagnostic: Hashable, Sendable, CustomStringConvertible 
     private static let mostSteps = 24
 }
 
-extension [ResolutionDiagnostic] {
+extension Sequence {
     /// Sorted by file and line.
-    var inOrderOfLines: [ResolutionDiagnostic] {
-        sorted { left, right in
-            func order(_ one: ResolutionDiagnostic) -> (String, Int) {
-                (one.locations.first?.file.string ?? "", one.locations.first?.line ?? 0)
-            }
-            return order(left) < order(right)
+    func inOrderOfLines(_ location: (Element) -> SourceLocation?) -> [Element] {
+        func order(_ one: Element) -> (String, Int) {
+            let place = location(one)
+            return (place?.file.string ?? "", place?.line ?? 0)
         }
+        return sorted { order($0) < order($1) }
     }
 }
 

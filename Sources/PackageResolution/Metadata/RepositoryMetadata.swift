@@ -18,7 +18,7 @@ struct RepositoryMetadata: Sendable {
     var mirrors: [String]?
     var repomd: FilePath
     var version: MetadataVersion
-    /// By type: `primary`, `filelists`, `group`, ...
+    /// The files by type: `primary`, `filelists`, `group`, ...
     var files: [String: File]
 
     /// Identifies the content of the metadata: equal keys mean equal content.

@@ -37,7 +37,7 @@ struct ModuleMetadata: Sendable {
     struct Defaults: Hashable, Sendable {
         /// `nil`: none is the default.
         var stream: String?
-        /// By stream.
+        /// The default profiles of each stream.
         var profiles: [String: Set<String>] = [:]
         /// Later ones replace earlier ones.
         var modified: UInt64 = 0
@@ -64,7 +64,7 @@ struct ModuleMetadata: Sendable {
     }
 
     private(set) var streams: [Stream] = []
-    /// By module.
+    /// The defaults of each module.
     private(set) var defaults: [String: Defaults] = [:]
     private(set) var remarks: [Remark] = []
 

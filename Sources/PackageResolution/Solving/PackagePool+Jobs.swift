@@ -77,7 +77,7 @@ extension PackagePool {
         _ configuration: YumConfiguration
     ) -> Bool {
         var spec = PackageSpec(name: member.name)
-        if member.baseArchitectureOnly { spec.architecture = baseArchitecture }
+        if member.baseArchitectureOnly { spec.architecture = architecture.baseArchitecture }
         let ids = solvables(fitting: spec)
         guard !ids.isEmpty else { return false }
         if let condition = member.condition {

@@ -64,7 +64,7 @@ extension PackagePool {
         }
     }
 
-    /// What obsoletes packages, by the name that is obsoleted.
+    /// All obsoletes, by the name that is obsoleted.
     struct ObsoletesIndex {
         var byName: [Id: [(solvable: Id, dependency: Id)]] = [:]
         /// The first solvable that the index does not have yet.

@@ -10,8 +10,7 @@ final class PackagePool: SolvPool {
     let store: MetadataStore
     let repositories: [RepositoryMetadata]
     let architecture: String
-    let baseArchitecture: String
-    /// Told what is wrong with the repositories without being a reason to stop.
+    /// Called with faults of the repositories that do not stop the resolution.
     var report: (String) -> Void = { _ in }
     /// Whether transactions are needed in the order of installation.
     var ordersTransactions = true
@@ -25,7 +24,7 @@ final class PackagePool: SolvPool {
     var providesIndex = ProvidesIndex()
     var localFiles: [Id: FilePath] = [:]
     var comps: Comps?
-    /// Of all repositories, once they were read.
+    /// The modules of all repositories, once they were read.
     var moduleMetadata: ModuleMetadata?
     var moduleFilters: [ModuleQuestion: ModuleFilter] = [:]
     var currentModules = ModuleFilter()
@@ -41,7 +40,6 @@ final class PackagePool: SolvPool {
         let byRepository = Dictionary(repositories.map { ($0.repository, $0) }) { first, _ in first }
         self.repositories = repositories.map(\.repository).inOrderOfChoice.compactMap { byRepository[$0] }
         self.architecture = architecture
-        baseArchitecture = architecture.hasPrefix("i") && architecture.hasSuffix("86") ? "i386" : architecture
         try super.init(architecture: architecture)
         // Files that primary.xml leaves out are looked up only when a dependency that matters names one, see `asksForFilelists`.
         pool_set_flag(handle, POOL_FLAG_ADDFILEPROVIDESFILTERED, 1)

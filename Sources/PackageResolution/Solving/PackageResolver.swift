@@ -232,7 +232,7 @@ extension PackagePool {
             return solved
         } catch let error as ResolutionError {
             let absences = diagnostics(unknown: unknown, request) + diagnostics(absent: absent, request)
-            throw ResolutionError((modular + absences + error.diagnostics).inOrderOfLines)
+            throw ResolutionError((modular + absences + error.diagnostics).inOrderOfLines(\.locations.first))
         }
     }
 

@@ -7,7 +7,7 @@ import SystemPackage
 ///
 /// Used on one thread: libsolv has no locks.
 class SolvPool {
-    /// For calls of libsolv alone.
+    /// Only for calls of libsolv; no other file reads its fields.
     let handle: UnsafeMutablePointer<Pool>
     /// libsolv's map of visible packages, a bit for each solvable.
     private let considered = UnsafeMutablePointer<Map>.allocate(capacity: 1)
@@ -124,7 +124,7 @@ extension SolvPool {
 // MARK: Solvables
 
 extension SolvPool {
-    /// For calls of libsolv; the pointer is good until a solvable is added.
+    /// For calls of libsolv; the pointer is valid until a solvable is added.
     func solvable(_ id: Id) -> UnsafeMutablePointer<Solvable> { handle.pointee.solvables + Int(id) }
 
     /// One more than the last solvable's id.
@@ -200,7 +200,7 @@ extension SolvPool {
 
     func repositoryName(of id: Id) -> String? { repository(of: id).map { String(cString: $0.pointee.name) } }
 
-    /// As libsolv counts: a higher one wins.
+    /// libsolv's priority, of which the higher one wins.
     func repositoryPriority(of id: Id) -> Int32 { repository(of: id)?.pointee.priority ?? 0 }
 }
 
@@ -248,7 +248,7 @@ extension Queue {
     /// A copy: the queue's memory is libsolv's.
     var ids: [Id] { (0..<Int(count)).map { elements[$0] } }
 
-    /// What a call of libsolv puts into an empty queue.
+    /// The ids that a call of libsolv puts into an empty queue.
     static func ids(_ fill: (inout Queue) -> Void) -> [Id] {
         var queue = Queue()
         queue_init(&queue)

@@ -59,6 +59,6 @@ struct SolvedTransaction {
     var transaction: Transaction
     /// The solvables of `transaction.packages`.
     var ids: [Id]
-    /// Of solvables in the transaction and of others.
+    /// The origins that ask for each solvable, in the transaction or not.
     var askers: [Id: [SolverJob.Origin]]
 }

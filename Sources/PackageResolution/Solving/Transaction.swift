@@ -23,7 +23,7 @@ public struct TransactionPackage: Hashable, Codable, Sendable {
     public var location: String
     public var downloadSize: ByteCount
     public var installedSize: ByteCount
-    /// Of the package file; `nil` for local packages.
+    /// The checksum of the package file; `nil` for local packages.
     public var checksum: Checksum?
     public var reason: Reason
 

@@ -13,7 +13,7 @@ struct Download: Sendable {
 
     /// The name in messages: that of a package or a metadata file.
     var name: String
-    /// In order of preference.
+    /// The places in order of preference.
     var places: [Place]
     var destination: FilePath
     /// The file has to have one of them. Empty only for files without a known checksum: repomd.xml, mirror lists and keys.
@@ -45,6 +45,11 @@ struct Download: Sendable {
             places: isElsewhere ? [Place(mirror: url, url: url)] : mirrors.map { Place(mirror: $0, url: $0 + url) },
             destination: destination, checksums: checksums, size: size, options: options)
     }
+
+    /// Whether a file has one of the expected checksums.
+    ///
+    /// - Throws: `Errno` when it cannot be read.
+    func isContent(of path: FilePath) throws -> Bool { try checksums.contains { try Checksum($0.algorithm, ofFile: path) == $0 } }
 
     /// Repositories do not escape file names, but the path of a URL has no spaces, no `#` and no `?` (RFC 3986 §3.3).
     static func escaped(_ location: String) -> String {

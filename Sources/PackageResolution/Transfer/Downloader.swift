@@ -170,7 +170,7 @@ private struct FetchRun {
             }
             // It is complete, or too long to be the beginning of the right file: there is nothing to append.
             if file.size > 0, file.size >= download.size ?? .max {
-                if try hasExpectedChecksum(file.path, download) {
+                if try download.isContent(of: file.path) {
                     try file.commit()
                     finish(download)
                     return nil
@@ -190,10 +190,6 @@ private struct FetchRun {
     private mutating func finish(_ download: Download) {
         finishedFiles += 1
         finishedBytes += download.size ?? 0
-    }
-
-    private func hasExpectedChecksum(_ path: FilePath, _ download: Download) throws -> Bool {
-        try download.checksums.contains { try Checksum($0.algorithm, ofFile: path) == $0 }
     }
 
     mutating func perform() -> Bool {
@@ -237,7 +233,7 @@ private struct FetchRun {
             return TransferFailure(.passing, "it ends after \(file.size) of \(size) bytes")
         }
         do {
-            if !download.checksums.isEmpty, !(try hasExpectedChecksum(file.path, download)) {
+            if !download.checksums.isEmpty, !(try download.isContent(of: file.path)) {
                 // The beginning may come from another mirror or an older build.
                 if transfer.resumedAt > 0 { return TransferFailure(.resumption, "") }
                 let expected = download.checksums.map(\.description).joined(separator: " or ")

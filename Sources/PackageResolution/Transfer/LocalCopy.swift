@@ -41,7 +41,7 @@ struct LocalCopy: Sendable {
         defer { free(resolved) }
         let path = FilePath(platformString: resolved)
         guard let before = FileIdentity(path), download.size == nil || download.size == before.size,
-            download.checksums.contains(where: { (try? Checksum($0.algorithm, ofFile: path)) == $0 }), FileIdentity(path) == before
+            (try? download.isContent(of: path)) == true, FileIdentity(path) == before
         else { return nil }
         return LocalPackage(path: path, identity: before)
     }
@@ -60,7 +60,7 @@ struct LocalCopy: Sendable {
             }
             do {
                 try file.fill(from: source, size: download.size)
-                guard try !isKnown || download.checksums.contains(where: { try Checksum($0.algorithm, ofFile: file.path) == $0 }) else {
+                guard try !isKnown || download.isContent(of: file.path) else {
                     file.remove()
                     return false
                 }
