@@ -17,6 +17,10 @@ actor MatrixFixture {
     static let tree = work + "/tree"
 
     private var making: Task<Void, any Error>?
+    /// Machines whose artefacts are those of a changed tree: the next build publishes them again.
+    private(set) var changed: Set<String> = []
+
+    func note(changed machines: Set<String>) { changed = machines }
 
     /// Makes the tree, and builds all machines.
     func prepare() async throws {
@@ -48,13 +52,27 @@ actor MatrixFixture {
             """)
     }
 
+    /// Runs the body with a copy of the cache and with the tree as it was made.
+    static func withCopy(_ body: (_ cache: String) async throws -> Void) async throws {
+        try await shared.prepare()
+        let copy = folder + "/copy"
+        _ = try await shell("cp -a '\(cache)' '\(copy)'")
+        let result: Result<Void, any Error>
+        do { result = .success(try await body(copy)) } catch { result = .failure(error) }
+        _ = try await run(["rm", "-rf", "--one-file-system", copy])
+        try await restore()
+        try result.get()
+    }
+
     /// - Parameter host: a script that changes the host for this build alone.
     static func build(
-        _ arguments: [String] = [], cache: String = cache, tree: String = tree, environment: [String: String] = [:], host: String? = nil
+        _ arguments: [String] = [], cache: String = cache, tree: String = tree, groups: [String] = ["g", "h"], environment: [String: String] = [:],
+        host: String? = nil
     ) async throws -> Run {
-        let words = [
-            Sandbox.program, "build", "--json", "-c", tree, "-s", cache, "-f", work + "/functions", "-p", work + "/paths", "g", "h",
-        ]
+        let words =
+            [
+                Sandbox.program, "build", "--json", "-c", tree, "-s", cache, "-f", work + "/functions", "-p", work + "/paths",
+            ] + groups
         guard let host else { return try await run(words + arguments, environment: environment) }
         let script = "cd '\(tree)'\n\(host)\nexec \"$@\""
         return try await run(["unshare", "--mount", "--uts", "bash", "-euc", script, "host"] + words + arguments, environment: environment)
@@ -66,6 +84,7 @@ actor MatrixFixture {
         var stage: String?
         var subject: String?
         var cached: Bool?
+        var sharedWith: String?
         var text: String?
         var cause: String?
     }
@@ -74,9 +93,10 @@ actor MatrixFixture {
         try run.output.split(separator: "\n").map { try JSONDecoder().decode(Event.self, from: Data($0.utf8)) }
     }
 
-    /// The stages that ran, by machine, name and subject; resolution, which every build asks for, left out.
+    /// The stages that ran, by machine, name and subject: those that machines share, by the one for which they were done. Resolution, which every build asks for, is left
+    /// out.
     static func stages(_ run: Run) throws -> [String] {
-        try events(run).filter { $0.event == "stageFinished" && $0.cached == false && $0.stage != "resolve" }
+        try events(run).filter { $0.event == "stageFinished" && $0.cached == false && $0.sharedWith == nil && $0.stage != "resolve" }
             .map { [$0.machine, $0.stage, $0.subject].compactMap { $0 }.joined(separator: " ") }.sorted()
     }
 
@@ -156,7 +176,7 @@ actor MatrixFixture {
         SPEC
         done
         sign repository/*.rpm b1/*.rpm b2/*.rpm
-        createrepo_c --quiet --revision 1 repository
+        createrepo_c --quiet --revision 1 --set-timestamp-to-revision repository
         gpgconf --kill all
 
         mkdir -p tree/templates/yum/{repositories,keys,vars} tree/templates/{scriptlets,overlays/common/etc,secrets} tree/g/machines/{one,two} tree/h/machines/three
@@ -186,7 +206,7 @@ actor MatrixFixture {
         outputs: [qcow2]
         YAML
         cd machines/one
-        printf '# comment\na\nb\nbad\n' > packages
+        printf '# comment\na\nb\n' > packages
         echo '/dev/fifo p 660' > devices
         ln -s ../../../templates/yum yum
         ln -s ../../../templates/init init
@@ -203,12 +223,8 @@ actor MatrixFixture {
         cp ../../../../local1/*.rpm rpms/local.rpm
         echo /usr/bin/setuid > suid.whitelist
         echo /usr/bin/setgid > guid.whitelist
-        cat > machine.yaml <<'YAML'
-        toleratedScriptlets:
-        - {package: bad, scriptlet: "%post", reason: first}
-        YAML
         cd ../two
-        printf 'a\nkernel\n' > packages
+        printf 'a\nkernel\nbad\n' > packages
         : > devices
         ln -s ../../../templates/yum yum
         ln -s ../../../templates/init init
@@ -219,6 +235,8 @@ actor MatrixFixture {
         cat > machine.yaml <<'YAML'
         boot: {loader: grub}
         outputs: [raw]
+        toleratedScriptlets:
+        - {package: bad, scriptlet: "%post", reason: first}
         YAML
 
         cd ../../../h
@@ -226,15 +244,13 @@ actor MatrixFixture {
         boot: {loader: none}
         disks: [{size: 64MiB}]
         outputs: [ova]
+        toleratedScriptlets:
+        - {package: bad, scriptlet: "%post", reason: of the group}
         YAML
-        echo kernel > packages
+        printf 'kernel\nbad\n' > packages
         echo '/dev/group p 660' > devices
-        mkdir -p root-overlays/site/etc generator-scriptlets
+        mkdir -p root-overlays/site/etc
         echo group > root-overlays/site/etc/group-site
-        cat > generator-scriptlets/10-group <<'SCRIPTLET'
-        mkdir -p "$generatedMachineGroupRootOverlaysPath/generated/etc"
-        echo x > "$generatedMachineGroupRootOverlaysPath/generated/etc/x"
-        SCRIPTLET
         echo /usr/bin/setuid > suid.whitelist
         echo /usr/bin/setgid > guid.whitelist
         cd machines/three

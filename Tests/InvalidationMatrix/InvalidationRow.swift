@@ -45,13 +45,13 @@ public struct InvalidationRow: Sendable, CustomStringConvertible {
     }
 }
 
-/// The machine with generator scriptlets, local packages and a qcow2.
+/// The machine with generator scriptlets, which can read its folder and the group's, with local packages, and with a qcow2.
 func one(_ stages: String) -> [String] { names("g/one", stages, ["image": "system.qcow2"]) }
 
 /// Its neighbour, without scriptlets: it boots by GRUB from a raw disk.
 func two(_ stages: String) -> [String] { names("g/two", stages, ["image": "system.raw"]) }
 
-/// A machine of another group, which has scriptlets, overlays and devices; its packages are those of `two`. It becomes an OVA.
+/// A machine of another group, which has overlays and devices; its packages are those of `two`. It becomes an OVA.
 func three(_ stages: String) -> [String] {
     names("h/three", stages, ["image": "system.vmdk", "appliance": "three.ovf", "archive": "three.ova"])
 }
