@@ -111,6 +111,15 @@ let package = Package(
         tests("PackageInstallation", ["HostSystem"]),
         tests("PackageResolution", ["ConfigurationTree", "BuildStore", "HostSystem"]),
         tests("RootFilesystem", []),
+        tests(
+            "BuildPipeline",
+            [
+                "BuildGraph", "BuildStore", "ConfigurationTree", "DiskImages", "HostSystem", "InvalidationMatrix", "PackageInstallation",
+                "PackageResolution",
+                "RootFilesystem",
+            ]),
+        // What changes of inputs run again: a table for both kinds of tests.
+        .target(name: "InvalidationMatrix", path: "Tests/InvalidationMatrix", swiftSettings: settings),
 
         // Real packages, loop devices and boots; only with DISCOGRAPHER_INTEGRATION=1 (`make test`).
         .testTarget(
@@ -127,7 +136,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "BuildIntegrationTests",
-            dependencies: ["discographer", "discographer-worker", subprocess, system],
+            dependencies: ["discographer", "discographer-worker", "InvalidationMatrix", subprocess, system],
             swiftSettings: settings),
     ]
 )

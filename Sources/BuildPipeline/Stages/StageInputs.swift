@@ -36,7 +36,9 @@ struct LayerInput: Encodable, Sendable {
     var content: FileInput
     var permissions: [OverlayPermission]
     let layer: RunOnly<OverlayLayer>
+}
 
+extension LayerInput {
     /// - Throws: `FileError`.
     init(_ layer: OverlayLayer, _ inputs: StageInputs) throws {
         content = try FileInput(layer.path, skipsHiddenTop: true, digests: inputs.digests)
