@@ -26,7 +26,7 @@ unit-test: host-packages ## the unit tests alone, under a minute
 
 integration-test: demo ## real packages, loop devices and boots, as root
 	swift build --build-tests
-	DISCOGRAPHER_INTEGRATION=1 DISCOGRAPHER_DEMO_REPOSITORY="$$(Tests/Repository/build --print-path)" \
+	DISCOGRAPHER_INTEGRATION=1 DISCOGRAPHER_PROGRAM="$$(swift build -c release --show-bin-path)/discographer" DISCOGRAPHER_DEMO_REPOSITORY="$$(Tests/Repository/build --print-path)" \
 		$(SWIFT_TEST) --filter IntegrationTests --no-parallel
 
 differential-test: build repository host-packages ## compare resolution with dnf's, request by request

@@ -56,8 +56,9 @@ enum Sandbox {
 
     static let repository = ProcessInfo.processInfo.environment["DISCOGRAPHER_DEMO_REPOSITORY"] ?? ""
 
-    /// Beside the test bundle, where `swift build` puts all products.
+    /// What `make` names, which is the optimised build; otherwise the one beside the test bundle, where `swift build` puts all products.
     static let program: String = {
+        if let named = ProcessInfo.processInfo.environment["DISCOGRAPHER_PROGRAM"] { return named }
         let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
         var folder = URL(fileURLWithPath: bundle).deletingLastPathComponent()
         while folder.path != "/", !FileManager.default.isExecutableFile(atPath: folder.appendingPathComponent("discographer").path) {

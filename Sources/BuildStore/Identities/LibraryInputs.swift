@@ -4,7 +4,7 @@ public import SystemPackage
 
 /// The libraries that are loaded into discographer-worker, with their digests: some of them have a say in the bytes of a stage's result, such as librpm in an installed
 /// root's.
-public struct LibraryInputs: Codable, Sendable {
+public struct LibraryInputs: Sendable {
     private struct Library: Codable {
         var path: WrittenPath
         var state: FileIdentity
@@ -17,7 +17,8 @@ public struct LibraryInputs: Codable, Sendable {
         var libraries: [Library]
     }
 
-    private var libraries: [Library]
+    /// By their file names.
+    private let digests: [String: String]
 
     /// Asks the worker which libraries it loads, or, when neither it nor the dynamic linker's cache has changed since, takes what it said then.
     ///
@@ -30,26 +31,28 @@ public struct LibraryInputs: Codable, Sendable {
         if let bytes = try? readBytes(file), let memory = try? JSONDecoder().decode(Memory.self, from: Data(bytes)), memory.worker == state,
             memory.linkerCache == linkerCache, memory.libraries.allSatisfy({ FileIdentity($0.path.path) == $0.state })
         {
-            libraries = memory.libraries
+            digests = Self.digests(of: memory.libraries)
             return
         }
         let paths = try await worker.run(LoadedLibrariesJob()).map(\.path)
-        libraries = try await offPool {
+        let libraries = try await offPool {
             try paths.compactMap { path in
                 try FileIdentity(path).map { Library(path: WrittenPath(path), state: $0, digest: try Checksum(.sha256, ofFile: path).hexadecimal) }
             }
         }
+        digests = Self.digests(of: libraries)
         try? createDirectories(folder)
         try? writeAtomically(try JSONEncoder().encode(Memory(worker: state, linkerCache: linkerCache, libraries: libraries)), to: file)
     }
 
     /// The digests of the libraries whose file names begin so, by their file names.
     public func digests(of prefixes: [String]) -> [String: String] {
-        var found: [String: String] = [:]
-        for library in libraries {
-            guard let name = library.path.path.lastComponent?.string, prefixes.contains(where: name.hasPrefix) else { continue }
-            found[name] = library.digest
-        }
-        return found
+        digests.filter { library in prefixes.contains(where: library.key.hasPrefix) }
+    }
+
+    private static func digests(of libraries: [Library]) -> [String: String] {
+        var digests: [String: String] = [:]
+        for library in libraries { if let name = library.path.path.lastComponent?.string { digests[name] = library.digest } }
+        return digests
     }
 }

@@ -30,10 +30,14 @@ final class RPMLog {
             scriptletLines.append(line)
         } else if rpmlogRecPriority(record).rawValue <= RPMLOG_ERR.rawValue {
             errors.append(line)
-        } else {
+        } else if !Self.isAboutMissingKey(line) {
             warnings.append(line)
         }
     }
+
+    /// The transaction has no keys: signatures are verified before it, by the machine's own keyring (`VerifyPackagesJob`), and those of repositories without gpgcheck are not asked
+    /// for.
+    private static func isAboutMissingKey(_ line: String) -> Bool { line.hasSuffix(": NOKEY") || line.hasSuffix(": NOTTRUSTED") }
 
     func takeErrors() -> String {
         defer { errors = [] }
