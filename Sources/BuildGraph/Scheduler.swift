@@ -73,7 +73,9 @@ public actor Scheduler {
     /// - Returns: in the order of `identities`.
     /// - Throws: `StageFailure` of the first that fails, `CancellationError`.
     public func results(of identities: [Identity]) async throws -> [StageResult] {
-        let outcomes = try await withTaskCancellationHandler { try await self.outcomes(of: identities) } onCancel: {
+        let outcomes = try await withTaskCancellationHandler {
+            try await self.outcomes(of: identities)
+        } onCancel: {
             Task { await self.cancel() }
         }
         return outcomes.compactMap(\.result)

@@ -71,7 +71,7 @@ struct Age: ExpressibleByArgument {
     init?(argument: String) {
         let units: [Character: Int] = ["s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604_800]
         guard let unit = argument.last.flatMap({ units[$0] }), let count = Int(argument.dropLast()), count >= 0,
-            case let (seconds, overflow) = count.multipliedReportingOverflow(by: unit), !overflow
+            case (let seconds, let overflow) = count.multipliedReportingOverflow(by: unit), !overflow
         else { return nil }
         self.seconds = seconds
     }

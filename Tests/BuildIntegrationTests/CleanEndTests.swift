@@ -30,7 +30,9 @@ struct CleanEndTests {
                 """)
             for (stage, signal) in Self.moments {
                 let cache = folder + "/cache"
-                _ = try await run(["rm", "-rf", "--one-file-system", cache + "/test", cache + "/stages", stage == "fetch" ? cache + "/packages" : "/nonexistent"])
+                _ = try await run([
+                    "rm", "-rf", "--one-file-system", cache + "/test", cache + "/stages", stage == "fetch" ? cache + "/packages" : "/nonexistent",
+                ])
                 let status = try await build(["-p", programs, "-c", tree, "-s", cache, "test"], killedIn: stage, by: signal)
                 #expect(!status.isSuccess, "\(stage) \(signal): the build was not interrupted")
                 if signal != .kill { #expect(status == .exited(130), "\(stage) \(signal): \(status)") }

@@ -96,7 +96,7 @@ struct InstallBench: Sendable {
         let path = folder.appending(root)
         try createDirectories(path)
         var job = InstallJob(
-            installRoot: path, packages: packages, keys: repositories.compactMap(\.key), 
+            installRoot: path, packages: packages, keys: repositories.compactMap(\.key),
             sourceDateEpoch: Self.epoch, toleratedScriptlets: [])
         job.recordedKeys = job.keys
         return job

@@ -229,7 +229,8 @@ struct GeneratorTests {
             let lines = output.split(separator: "\n").map { String($0).replacing(bench.tree.string, with: "TREE") }
             #expect(
                 lines == [
-                    "shared", "group", "644", "TREE: demo templates  TREE/demo/machines: one  TREE/templates: current shared ", "root nobody /usr/bin/cp",
+                    "shared", "group", "644", "TREE: demo templates  TREE/demo/machines: one  TREE/templates: current shared ",
+                    "root nobody /usr/bin/cp",
                 ])
         }
     }

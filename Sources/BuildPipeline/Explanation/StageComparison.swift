@@ -34,7 +34,9 @@ struct StageComparison {
 
     private func difference(_ before: [CanonicalValue], _ now: [CanonicalValue], field: String, place: String) -> StageDifference? {
         let index = zip(before, now).prefix { $0 == $1 }.count
-        func name(_ value: CanonicalValue) -> String { "\(field)[\(value["nevra"]?.text ?? value["path"]?.text ?? value["name"]?.text ?? "\(index)")]" }
+        func name(_ value: CanonicalValue) -> String {
+            "\(field)[\(value["nevra"]?.text ?? value["path"]?.text ?? value["name"]?.text ?? "\(index)")]"
+        }
         let (old, new) = (index < before.count ? before[index] : nil, index < now.count ? now[index] : nil)
         switch (old, new) {
         case (let old?, let new?):

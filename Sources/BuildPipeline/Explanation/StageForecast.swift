@@ -75,7 +75,8 @@ struct StageForecaster {
         }
         if !isCurrent {
             let identity = plan.publication.identity
-            let waits = forecasts.contains { $0.state == .runs } ? "a stage runs" : "the artefacts differ from the last build's, are damaged or are missing"
+            let waits =
+                forecasts.contains { $0.state == .runs } ? "a stage runs" : "the artefacts differ from the last build's, are damaged or are missing"
             forecasts.append(StageForecast(stage: "publish", identity: identity, state: .runs, reason: waits))
         } else {
             forecasts.append(StageForecast(stage: "publish", identity: plan.publication.identity, state: .cached))
@@ -126,7 +127,9 @@ struct StageForecaster {
         }
         let running = node.needs.compactMap { need in graph[need].flatMap { states[need] == .cached || states[need] == nil ? nil : $0.label } }
         if !running.isEmpty {
-            forecast.reason = forecast.state == .depends ? "runs if \(running.joined(separator: ", ")) makes something else" : "\(running.joined(separator: ", ")) runs"
+            forecast.reason =
+                forecast.state == .depends
+                ? "runs if \(running.joined(separator: ", ")) makes something else" : "\(running.joined(separator: ", ")) runs"
         } else {
             forecast.reason = "its result is not in the cache: it was removed or damaged, or the last build did not get so far"
         }

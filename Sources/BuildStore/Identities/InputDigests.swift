@@ -54,7 +54,9 @@ public final class InputDigests: Sendable {
         let now = time(nil)
         let isSettled = listing.entries.allSatisfy { max($0.status.st_ctim.tv_sec, $0.status.st_mtim.tv_sec) < now - Self.margin }
         let fingerprint = Self.fingerprint(of: listing)
-        let memory = folder.map { $0.appending(Digester.digest(.sha256, of: path.bytes + [key.skipsHiddenTop ? 1 : 0, key.followsTop ? 1 : 0]).hexadecimal) }
+        let memory = folder.map {
+            $0.appending(Digester.digest(.sha256, of: path.bytes + [key.skipsHiddenTop ? 1 : 0, key.followsTop ? 1 : 0]).hexadecimal)
+        }
         if isSettled, let memory, let remembered = try? readText(memory).split(separator: "\n"), remembered.count == 2, remembered[0] == fingerprint {
             return String(remembered[1])
         }

@@ -26,7 +26,9 @@ public struct LibraryInputs: Sendable {
     /// - Throws: `HostSystemError`, `Errno`.
     public init(of worker: Worker, remembering folder: FilePath) async throws {
         let file = folder.appending("libraries.json")
-        guard let state = FileIdentity(worker.program) else { throw HostSystemError.systemCall(what: "looking at \(worker.program)", errno: .noSuchFileOrDirectory) }
+        guard let state = FileIdentity(worker.program) else {
+            throw HostSystemError.systemCall(what: "looking at \(worker.program)", errno: .noSuchFileOrDirectory)
+        }
         let linkerCache = FileIdentity("/etc/ld.so.cache")
         if let bytes = try? readBytes(file), let memory = try? JSONDecoder().decode(Memory.self, from: Data(bytes)), memory.worker == state,
             memory.linkerCache == linkerCache, memory.libraries.allSatisfy({ FileIdentity($0.path.path) == $0.state })

@@ -84,8 +84,10 @@ struct TreeListing {
 extension FilePath {
     /// The path of an entry of a listing of this path.
     func appending(entry name: [UInt8]) -> FilePath {
-        name.isEmpty ? self : (name + [0]).map(CChar.init(bitPattern:)).withUnsafeBufferPointer { pointer in
-            pointer.baseAddress.map { pushing(FilePath(platformString: $0)) } ?? self
-        }
+        name.isEmpty
+            ? self
+            : (name + [0]).map(CChar.init(bitPattern:)).withUnsafeBufferPointer { pointer in
+                pointer.baseAddress.map { pushing(FilePath(platformString: $0)) } ?? self
+            }
     }
 }

@@ -25,7 +25,9 @@ final class StagePins: Sendable {
     /// - Throws: `FileError`.
     func add(_ identity: Identity) throws {
         let file = folder.appending(identity.hexadecimal)
-        do { try FileDescriptor.open(file, .writeOnly, options: [.create, .closeOnExec], permissions: .ownerReadWrite).close() } catch let error as Errno {
+        do { try FileDescriptor.open(file, .writeOnly, options: [.create, .closeOnExec], permissions: .ownerReadWrite).close() } catch let error
+            as Errno
+        {
             throw FileError(file, error)
         }
     }
