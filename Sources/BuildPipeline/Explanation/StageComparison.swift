@@ -34,7 +34,9 @@ struct StageComparison {
 
     private func difference(_ before: [CanonicalValue], _ now: [CanonicalValue], field: String, place: String) -> StageDifference? {
         let index = zip(before, now).prefix { $0 == $1 }.count
-        func name(_ value: CanonicalValue) -> String { "\(field)[\(value["nevra"]?.text ?? value["path"]?.text ?? value["name"]?.text ?? "\(index)")]" }
+        func name(_ value: CanonicalValue) -> String {
+            "\(field)[\(value["nevra"]?.text ?? value["path"]?.text ?? value["name"]?.text ?? "\(index)")]"
+        }
         let (old, new) = (index < before.count ? before[index] : nil, index < now.count ? now[index] : nil)
         switch (old, new) {
         case (let old?, let new?):
@@ -72,7 +74,7 @@ struct StageComparison {
 
     private static func isDigest(_ text: String) -> Bool { text.utf8.count == 64 && text.allSatisfy(\.isHexDigit) }
 
-    /// A digest is told by its beginning.
+    /// A digest is shown by its beginning.
     private static func shortened(_ text: String) -> String {
         text.split(separator: " ", omittingEmptySubsequences: false).map { isDigest(String($0)) ? $0.prefix(12) + "..." : $0 }.joined(separator: " ")
     }
