@@ -1,6 +1,6 @@
 public import BuildStore
 
-/// Stages and what they need: the steps of a build, each once. It knows nothing of machines but the names of those who want a step.
+/// Stages and what they need: the steps of a build, each once. Of machines it knows only the names of those that need a stage.
 public struct BuildGraph: Sendable {
     /// A stage in the graph.
     public struct Node: Sendable {
@@ -10,7 +10,7 @@ public struct BuildGraph: Sendable {
         /// The stage in canonical form, and where its parts come from.
         public var encoding: CanonicalEncoding
         public var needs: [Identity]
-        /// Who wants it, in the order in which they said so; never empty.
+        /// The machines that need it, in the order in which they were added; never empty.
         public var users: [String]
 
         public var name: String { type(of: stage).name }
@@ -37,8 +37,8 @@ public struct BuildGraph: Sendable {
     ///
     /// - Parameters:
     ///   - needs: stages of this graph, in the order in which the stage knows them.
-    ///   - user: who wants it.
-    /// - Returns: what the stage goes by in the graph.
+    ///   - user: the machine that needs it.
+    /// - Returns: the stage's identity in the graph.
     /// - Throws: `EncodingError` when the value has no canonical form.
     public mutating func add(_ stage: some Stage, needs: [Identity], for user: String) throws -> Identity {
         let encoding = try CanonicalEncoding(stage)
@@ -54,6 +54,6 @@ public struct BuildGraph: Sendable {
         return identity
     }
 
-    /// The nodes that a user wants, what is needed before what needs it.
+    /// The nodes that a user needs, each after the ones that it needs.
     public func nodes(of user: String) -> [Node] { byUser[user, default: []].compactMap { nodes[$0] } }
 }

@@ -124,7 +124,7 @@ public actor Scheduler {
 
     private func kept(_ node: BuildGraph.Node) async throws -> Outcome {
         if let outcome = try await cached(node, node.identity) { return outcome }
-        // What is not kept is only worth its while when this stage runs.
+        // Needs that are not kept run only if this stage runs.
         let keptNeeds = node.needs.filter { graph[$0].map { type(of: $0.stage).isKept } ?? true }
         let results = try await outcomes(of: keptNeeds).compactMap(\.result)
         let found = Dictionary(zip(keptNeeds, results)) { first, _ in first }
@@ -139,7 +139,7 @@ public actor Scheduler {
         return Outcome(result: result, wasCached: false)
     }
 
-    /// What who needs the result knows it by.
+    /// The name of the result in identities of stages that need it.
     private func name(of result: StageResult) -> String {
         stagesByContent.contains(result.record.stage) ? "content " + result.record.content : result.identity.hexadecimal
     }

@@ -2,7 +2,7 @@ public import BuildStore
 public import HostSystem
 public import SystemPackage
 
-/// A step of a build as a value: it holds all that it reads. Equal values with equal needs are one step, done once, whoever wants it.
+/// A step of a build as a value: it holds all that it reads. Equal values with equal needs are one step, done once for all machines.
 ///
 /// The identity is made of the value's canonical encoding, so that no stored property can be forgotten; what a stage needs to run and what has no say in its
 /// result is in `RunOnly`.
@@ -13,7 +13,7 @@ public protocol Stage: Encodable, Sendable {
     /// Raised when the stage's code makes something else of the same value.
     static var version: Int { get }
 
-    /// Whether who needs the stage depends on what it made and not on what it was made from (early cut-off): a stage whose result is cheap to digest.
+    /// Whether stages that need this one depend on its result and not on its inputs (early cut-off). For stages whose result is cheap to digest.
     static var countsByContent: Bool { get }
 
     /// Whether the result is kept in the store. A stage that is not kept runs whenever a stage that needs it runs.

@@ -67,7 +67,7 @@ extension Batch {
 
     private var requests: [ResolutionRequest] {
         members.map { member in
-            // What is wrong with it was said when the tree was read.
+            // Its diagnostics were reported when the tree was read.
             var ignored: [Diagnostic] = []
             return ResolutionRequest(
                 requests: member.group.packages + member.machine.packages, localPackages: member.machine.rpms,

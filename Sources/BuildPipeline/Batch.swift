@@ -63,7 +63,7 @@ public struct Batch: Sendable {
             throw StageError("\(error.path): error: the cache cannot be written: \(error.errno)")
         }
         if let obstacle = LayeredRoot.obstacle(at: path) {
-            throw StageError("\(path): error: no machine's layers can be in this cache: \(obstacle)")
+            throw StageError("\(path): error: the cache cannot hold machines' layers: \(obstacle)")
         }
     }
 
@@ -134,7 +134,7 @@ public struct Batch: Sendable {
         try await withThrowingTaskGroup(of: String?.self) { group in
             var failed: [String] = []
             var waiting = builds[...]
-            // Each has a lock and a log open; what runs at once is the resources' matter.
+            // Each has a lock and a log open. `ResourcePool` limits what runs at once.
             let atOnce = OpenFiles.machinesAtOnce(max(builds.count, 1))
             func add(_ build: MachineBuild) { group.addTask { try await build.run() ? nil : build.plan.name } }
             waiting.prefix(atOnce).forEach(add)
@@ -148,7 +148,7 @@ public struct Batch: Sendable {
         }
     }
 
-    /// The log that is named is this build's, not that of an earlier one. Where it cannot be written the cause is said all the same.
+    /// Writes the log that the message names, so that it is not an earlier build's. If it cannot be written, the listener still gets the cause.
     private func tell(_ failure: BuildFailure) {
         try? createDirectories(failure.log.removingLastComponent())
         try? writeAtomically("\(failure)\n".utf8, to: failure.log)
@@ -165,7 +165,7 @@ public struct Batch: Sendable {
     }
 }
 
-/// The machines for which stages run: others are not told of them.
+/// The machines for which stages run: only these get events of stages.
 private final class ActiveMachines: Sendable {
     private let names = Mutex<Set<String>>([])
 

@@ -65,6 +65,6 @@ public struct BuildFailure: Error, Sendable, CustomStringConvertible {
 
     public var description: String {
         "\(machine): \(stage) failed: \(cause)\n  the log is \(log)"
-            + (keptRoot.map { "\n  the root as it stood is \($0); 'discographer shell \(machine)' enters it" } ?? "")
+            + (keptRoot.map { "\n  the root is kept in \($0); 'discographer shell \(machine)' enters it" } ?? "")
     }
 }

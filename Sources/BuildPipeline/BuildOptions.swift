@@ -31,7 +31,7 @@ public struct BuildOptions: Sendable {
     public var keepsFailedRoots = false
     /// Whether cached results and artefacts are read whole before they are used.
     public var verifies = false
-    /// Whether it is told of each stage why it runs.
+    /// Whether the listener gets a forecast of each machine's stages, with reasons.
     public var explains = false
     /// Nothing is asked of the network.
     public var isOffline = false

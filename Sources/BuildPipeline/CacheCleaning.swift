@@ -5,7 +5,7 @@ import HostSystem
 import PackageResolution
 import SystemPackage
 
-/// Removes what builds left in the cache. Nothing but what builds make is touched: a mistyped cache path harms nobody.
+/// Removes what builds left in the cache. It touches only what builds make, so that a mistyped cache path does no harm.
 public struct CacheCleaning: Sendable {
     /// What is removed of a machine.
     public enum Extent: Sendable {
@@ -31,7 +31,7 @@ public struct CacheCleaning: Sendable {
     /// What builds put into a machine's folder.
     private static let results: Set = ["minimal-appliance", "artefacts", "published.json", "stages.json", "yum"]
 
-    /// - Parameter onWait: called with who has to end first, such as `the build of web/www1`.
+    /// - Parameter onWait: called with what has to end first, such as `the build of web/www1`.
     public init(options: BuildOptions, onWait: @escaping @Sendable (_ what: String) -> Void) {
         self.options = options
         self.onWait = onWait
@@ -97,7 +97,7 @@ public struct CacheCleaning: Sendable {
         let stores = Self.sharedStores.map { options.paths.cachePath.appending($0) }.filter(exists)
         for store in stores {
             guard let foreign = entries(store).first(where: { !Self.isOfStore($0) }) else { continue }
-            throw StageError("\(store): error: this is not a store of a cache: it holds '\(foreign)'; nothing of it was removed")
+            throw StageError("\(store): error: this is not a store of a cache: it holds '\(foreign)'; nothing was removed")
         }
         guard !stores.isEmpty else { return }
         let lock = try await SharedStoresLock.forRemoval(in: options.paths.cachePath) { [onWait] in onWait("another build") }

@@ -2,7 +2,7 @@ import BuildStore
 import HostSystem
 import SystemPackage
 
-/// Use of the stores of packages and metadata: builds share them, and who removes them has them alone. Between the check of a package and its installation it must stay.
+/// The lock of the stores of packages and metadata: shared by builds, exclusive for their removal. A package must not be removed between its check and its installation.
 enum SharedStoresLock {
     private static func file(_ cachePath: FilePath) -> FilePath { cachePath.appending("stores.lock") }
 

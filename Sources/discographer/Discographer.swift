@@ -2,7 +2,7 @@ import ArgumentParser
 import Glibc
 import HostSystem
 
-/// DESIGN section 6.
+/// As the README lists them.
 enum ExitStatus {
     static let machineFailed: Int32 = 1
     static let wrongInput: Int32 = 2
@@ -59,7 +59,7 @@ struct Discographer: AsyncParsableCommand {
         }
     }
 
-    /// What ArgumentParser has to say: help is a success, everything else a wrong command line.
+    /// Prints what ArgumentParser reports: help is a success, everything else is a wrong command line.
     private static func report(_ error: any Error) -> Never {
         guard exitCode(for: error) != .success else {
             printLine(fullMessage(for: error))

@@ -24,7 +24,7 @@ final class EventPrinter: Sendable {
     func take(_ event: BuildEvent) {
         live.withLock { live in
             if style == .json {
-                // What cannot be encoded has no place in the stream either.
+                // All fields of events can be encoded.
                 try? printJSON(EventRecord(event, cachePath: cachePath))
                 return
             }

@@ -3,7 +3,7 @@ import BuildPipeline
 
 /// How repositories are reached, for every command that resolves.
 struct FetchOptions: ParsableArguments {
-    @Flag(help: "Ask nothing of the network: what the cache does not have is listed, and nothing is built of it.")
+    @Flag(help: "Use what the cache has, and not the network; what is missing is listed.")
     var offline = false
 
     @Option(

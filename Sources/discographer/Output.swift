@@ -4,7 +4,7 @@ import Glibc
 import Synchronization
 import SystemPackage
 
-/// A line, or several, on standard output, at once: whoever reads a build's log reads it while it grows. Control characters are written out.
+/// A line, or several, on standard output, at once, so that a reader of a growing log sees whole lines. Control characters are written out.
 func printLine(_ text: String) { printOutput(text.printable(keepingLines: true)) }
 
 /// JSON on standard output, which has a way of its own to write characters.

@@ -3,7 +3,7 @@ import BuildPipeline
 import ConfigurationTree
 import DiskImages
 
-/// What bears on the stages of a build, for the commands that make them and those that foretell them.
+/// Options that change the stages of a build: of `build` and `plan`.
 struct PlanOptions: ParsableArguments {
     @Option(
         name: .customLong("output"),

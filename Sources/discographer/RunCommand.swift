@@ -63,12 +63,12 @@ struct RunCommand: AsyncParsableCommand {
             )
         case .timedOut(let console):
             printError(
-                "\(name): '\(until)' did not come within \(timeout) s; the console ends:\n\(HostSystem.ending(of: console))"
+                "\(name): '\(until)' did not appear on the console within \(timeout) s; the console ends:\n\(HostSystem.ending(of: console))"
             )
             throw ExitCode(ExitStatus.machineFailed)
         case .guestEnded(let status, let console):
             printError(
-                "\(name): the machine ended (\(status)) before '\(until)' came; the console ends:\n\(HostSystem.ending(of: console))"
+                "\(name): the machine ended (\(status)) before '\(until)' appeared on the console; the console ends:\n\(HostSystem.ending(of: console))"
             )
             throw ExitCode(ExitStatus.machineFailed)
         }

@@ -11,7 +11,7 @@ struct SettingsFiles {
     private let values: [String: String]
     private let files: [String]
 
-    /// - Throws: `ExitCode`, when bash fails; why was printed.
+    /// - Throws: `ExitCode` when bash fails, after printing why.
     static func read() async throws -> SettingsFiles {
         let home = ProcessInfo.processInfo.environment["HOME"] ?? "/root"
         let files = ["/etc/discographer/configuration", "\(home)/.discographer"].filter { exists(FilePath($0)) }

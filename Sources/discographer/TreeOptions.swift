@@ -5,7 +5,7 @@ import Foundation
 import HostSystem
 import SystemPackage
 
-/// Where the tree, the cache, the functions and the tool table are, and which machines are meant: the options of every command.
+/// Where the tree, the cache, the functions and the tool table are, and which machines are selected: the options of every command.
 struct TreeOptions: ParsableArguments {
     @Option(
         name: [.customShort("c"), .customLong("config-path")], help: "The configuration tree.", completion: .directory)
@@ -59,7 +59,7 @@ struct TreeOptions: ParsableArguments {
         var selectors: [MachineSelector] = []
         for text in groups {
             guard let selector = MachineSelector(text) else {
-                printError("'\(text)' is neither GROUP nor GROUP/MACHINE")
+                printError("invalid name '\(text)'; expected GROUP or GROUP/MACHINE")
                 throw ExitCode(ExitStatus.wrongInput)
             }
             if selector.machine == nil && !machines.isEmpty {
@@ -69,7 +69,7 @@ struct TreeOptions: ParsableArguments {
             }
         }
         if groups.isEmpty && !machines.isEmpty {
-            printError("--machine goes with a GROUP")
+            printError("--machine needs a GROUP")
             throw ExitCode(ExitStatus.wrongInput)
         }
         return selectors
@@ -94,7 +94,7 @@ struct TreeOptions: ParsableArguments {
     func readMachine(_ options: BuildOptions, toBe purpose: String) throws -> Machine {
         let machines = try readTree(options).groups.flatMap(\.machines)
         guard machines.count == 1, let machine = machines.first else {
-            printError("one machine can be \(purpose), as GROUP/MACHINE; selected are \(machines.count)")
+            printError("\(machines.count) machines are selected; expected one, as GROUP/MACHINE, to be \(purpose)")
             throw ExitCode(ExitStatus.wrongInput)
         }
         return machine

@@ -104,7 +104,7 @@ struct ContainerTests {
             let layered = try await stage.build(
                 cache: "/var/cache", in: stage.podman(Self.flags, root: folder + "/container:O", rootless: rootless))
             #expect(layered.status == 1, "\(layered.output)\(layered.errors)")
-            #expect(layered.errors.contains("/var/cache: error: no machine's layers can be in this cache: it is on overlayfs"), "\(layered.errors)")
+            #expect(layered.errors.contains("/var/cache: error: the cache cannot hold machines' layers: it is on overlayfs"), "\(layered.errors)")
             #expect(layered.errors.contains("a volume"), "\(layered.errors)")
         }
     }

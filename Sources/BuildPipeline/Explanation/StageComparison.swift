@@ -74,7 +74,7 @@ struct StageComparison {
 
     private static func isDigest(_ text: String) -> Bool { text.utf8.count == 64 && text.allSatisfy(\.isHexDigit) }
 
-    /// A digest is told by its beginning.
+    /// A digest is shown by its beginning.
     private static func shortened(_ text: String) -> String {
         text.split(separator: " ", omittingEmptySubsequences: false).map { isDigest(String($0)) ? $0.prefix(12) + "..." : $0 }.joined(separator: " ")
     }

@@ -55,14 +55,14 @@ struct StageForecaster {
     /// What a build would do about the stages of a machine.
     ///
     /// - Parameters:
-    ///   - isCurrent: whether its artefacts are what the plan says: then no stage would be looked at.
+    ///   - isCurrent: whether its artefacts are what the plan says; a build looks at no stage then.
     ///   - places: where settings of the machine are written, by the names of fields.
     func forecasts(of plan: MachinePlan, last: [String: MachineFolder.StageRecord]?, isCurrent: Bool) -> [StageForecast] {
         let nodes = graph.nodes(of: plan.name)
         var states: [Identity: StageForecast.State] = [:]
         if isCurrent { for node in nodes { states[node.identity] = .cached } } else { for stage in plan.publication.stages { mark(stage, &states) } }
         var forecasts = nodes.map { node -> StageForecast in
-            // What nothing asks for does not run.
+            // A stage that no other one asks for does not run.
             var state = states[node.identity] ?? .cached
             let waitsForCertain = node.needs.contains { need in
                 states[need] == .runs && graph[need].map { type(of: $0.stage).isKept && !type(of: $0.stage).countsByContent } ?? false
@@ -95,9 +95,9 @@ struct StageForecaster {
         let running = node.needs.filter { states[$0] == .runs || states[$0] == .depends }
         let certain = running.filter { need in graph[need].map { !type(of: $0.stage).countsByContent } ?? true }
         states[identity] = .runs
-        // With what it needs already there, or known by its content alone, the result may be there too.
+        // The result may be there too if what it needs is there, or is known by its content alone.
         if certain.isEmpty || certain.allSatisfy({ states[$0] == .depends }), !running.isEmpty { states[identity] = .depends }
-        // What is not kept runs with what needs it.
+        // A stage that is not kept runs with the stage that needs it.
         for need in node.needs where graph[need].map({ !type(of: $0.stage).isKept }) ?? false {
             if states[need] != .runs { states[need] = states[identity] }
         }
@@ -131,7 +131,7 @@ struct StageForecaster {
                 forecast.state == .depends
                 ? "runs if \(running.joined(separator: ", ")) makes something else" : "\(running.joined(separator: ", ")) runs"
         } else {
-            forecast.reason = "its result is not in the cache: it was removed or damaged, or the last build did not get so far"
+            forecast.reason = "its result is not in the cache: it was removed or damaged, or the last build ended before this stage"
         }
     }
 }

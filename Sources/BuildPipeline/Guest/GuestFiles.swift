@@ -3,7 +3,7 @@ import DiskImages
 import RootFilesystem
 import SystemPackage
 
-/// The files of a guest that nobody writes by hand: what follows from its name, its devices and its disks.
+/// The files of a guest that follow from its name, its devices and its disks.
 enum GuestFiles {
     /// All but the boot loader's configuration, which names the kernels that are found in the root (`BootPlan`).
     static func files(of machine: Machine, in group: MachineGroup, _ plan: DiskPlan) -> [GeneratedFile] {

@@ -20,21 +20,21 @@ struct MachineBuild: Sendable {
     private var artefacts: ArtefactFolder { ArtefactFolder(machineCache: folder.path) }
     private var nodes: [BuildGraph.Node] { graph.nodes(of: plan.name) }
 
-    /// Whether the machine's artefacts are what its plan says; then everything about it is told.
+    /// Whether the machine's artefacts are what its plan says. If so, the listener gets all events of the machine.
     ///
     /// Blocks.
     func isCurrent() -> Bool {
         let begin = ContinuousClock.now
         guard let manifest = artefacts.current(plan.publication, thoroughly: options.verifies, onDamage: { progress.warn("\($0); it is made again") })
         else { return false }
-        // What cannot be written is told by `run`.
+        // `run` reports what cannot be written.
         guard (try? writeInputs()) != nil else { return false }
         for identity in folder.links.values { context.store.markUsed(identity) }
         tell(manifest, since: begin)
         return true
     }
 
-    /// Builds the machine; `false` when it failed, which was then told to the listener.
+    /// Builds the machine; `false` when it failed, of which the listener gets an event.
     ///
     /// - Throws: `CancellationError` alone.
     func run() async throws -> Bool {
@@ -42,7 +42,7 @@ struct MachineBuild: Sendable {
         do {
             try createDirectories(folder.path)
             let lock = try await FileLock.wait(for: folder.lockFile) { [progress] in
-                progress.warn("another build or a shell of this machine is running; waiting for it")
+                progress.warn("another build or a shell uses this machine; waiting for it to end")
             }
             defer { withExtendedLifetime(lock) {} }
             try createDirectories(folder.yum.appending("log"))
@@ -129,7 +129,7 @@ struct MachineBuild: Sendable {
     }
 
     private func tell(_ manifest: ArtefactManifest, since begin: ContinuousClock.Instant) {
-        // Those of stages that ran, or were looked at, were told then.
+        // The listener has the warnings of stages that ran or were looked at already.
         progress.tellWarnings(manifest.warnings)
         for failure in manifest.toleratedFailures where failure.count == 2 {
             let reason = plan.machine.description.toleratedScriptlets.first { $0.covers(package: failure[0], scriptlet: failure[1]) }?.reason

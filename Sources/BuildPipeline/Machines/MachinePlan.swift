@@ -61,7 +61,7 @@ struct MachinePlan: Sendable {
         publication = Publication(files: artefacts.files)
     }
 
-    /// What keeps a machine from being built, as far as its description tells.
+    /// What in its description keeps a machine from being built.
     static func problems(of machine: Machine) -> [Diagnostic] {
         let file = machine.path.appending("machine.yaml")
         let location = SourceLocation(file: exists(file) ? file : machine.path)
@@ -72,8 +72,8 @@ struct MachinePlan: Sendable {
         for hypervisor in machine.description.hypervisors {
             problems.append(
                 Diagnostic(
-                    .error, at: location, "files for the hypervisor '\(hypervisor.rawValue)' cannot be made here",
-                    hint: "'outputs: [ovf]' serves VirtualBox and VMware"))
+                    .error, at: location, "files for the hypervisor '\(hypervisor.rawValue)' are not supported",
+                    hint: "use 'outputs: [ovf]' for VirtualBox and VMware"))
         }
         return problems
     }

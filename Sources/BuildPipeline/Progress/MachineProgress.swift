@@ -32,7 +32,7 @@ final class MachineProgress: Sendable {
         state = Mutex(State(nodes: nodes))
     }
 
-    /// Writes to the log, which begins anew with the first line of a run. A log that cannot be written is told once.
+    /// Writes to the log, which begins anew with the first line of a run. A warning says once that a log cannot be written.
     func log(_ text: String) {
         let handle = state.withLock { state -> FileHandle? in
             if !state.isLogOpen {
@@ -73,7 +73,7 @@ final class MachineProgress: Sendable {
             }
             listener(.transfer(machines: [machine], label, progress))
         case .logged(let text): log(text)
-        case .waiting: warn("\(label): another build makes the same result; waiting for it")
+        case .waiting: warn("\(label): another build is making the same result; waiting for it")
         case .damaged(let damage): warn("\(label): the cached result is damaged and is made again: \(damage)")
         case .finished(true, _, let log): state.withLock { $0.cachedLogs[node.identity] = log }
         case .finished(false, let seconds, _):
@@ -84,7 +84,7 @@ final class MachineProgress: Sendable {
         }
     }
 
-    /// Tells what was not told in this run yet.
+    /// Reports the warnings that this run has not reported yet.
     func tellWarnings(_ texts: [String]) {
         for text in texts where !state.withLock({ $0.toldWarnings.contains(text) }) { warn(text) }
     }
@@ -95,7 +95,7 @@ final class MachineProgress: Sendable {
         listener(.warning(machines: [machine], text))
     }
 
-    /// Stages that did not run since nothing asked for them, or since their results are there, are told before the first one that runs after them.
+    /// Reports stages that did not run, since their results are there or no other stage asked for them, before the first stage that runs after them.
     private func tellCached(before node: BuildGraph.Node?) {
         let cached = state.withLock { state -> [(BuildGraph.Node, FilePath?)] in
             let byIdentity = Dictionary(state.nodes.map { ($0.identity, $0) }) { first, _ in first }
@@ -122,7 +122,7 @@ final class MachineProgress: Sendable {
         listener(.stageStarted(machine: machine, label))
     }
 
-    /// The machine is built. Stages that did not have to run are told now.
+    /// The machine is built. Reports the stages that did not have to run.
     func finish(_ event: BuildEvent) {
         tellCached(before: nil)
         end(event)

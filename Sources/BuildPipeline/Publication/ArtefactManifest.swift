@@ -27,7 +27,7 @@ struct ArtefactManifest: Codable, Equatable {
     var artefacts: [Artefact]
     /// What was worth a warning when they were made.
     var warnings: [String]
-    /// Scriptlets that failed and were let pass, as package and scriptlet.
+    /// Tolerated failures, as package and scriptlet.
     var toleratedFailures: [[String]]
 
     init(

@@ -92,13 +92,13 @@ struct ArtefactFolder: Sendable {
         var manifest = manifest
         manifest.artefacts = try publication.files.map { file in
             guard let result = results[file.stage], let stored = result.file(file.storedName) else {
-                throw StageError("the result of a stage lacks \(file.storedName)")
+                throw StageError("the result of the stage does not have \(file.storedName)")
             }
             try store.link(file.storedName, of: result, to: fresh.appending(file.name))
             return Artefact(path: file.name, format: file.format, size: stored.size, sha256: stored.digest)
         }
         try writeAtomically(try prettyJSON(manifest), to: fresh.appending(ArtefactManifest.name))
-        // The old artefacts go now, and nobody should find half of the new ones after a power cut.
+        // The old artefacts are removed next: the new ones must survive a power cut.
         try await store.reachDisk()
         try await offPool {
             try exchange(fresh, path)

@@ -72,7 +72,7 @@ struct ComposeStage: Stage {
         let scratch = work.folder.appending("scratch")
         let generated = [paths.generatedGroupOverlays(machine), paths.generatedOverlays(machine)]
         let rm = try services.tools.tool("rm")
-        // What an earlier build generated, for those who want to look at it.
+        // An earlier build's layers, which it left for people to look at.
         try await rm.run(["-rf", "--one-file-system"] + generated.map(\.string))
         // A default ACL of the cache's folder would change the modes of what scriptlets generate.
         try createDirectories(paths.minimalAppliance(machine))

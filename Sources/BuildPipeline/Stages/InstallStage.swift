@@ -25,7 +25,7 @@ struct InstallStage: Stage {
     var excludedPaths: [FilePath]
     var tolerated: [ToleratedScriptlet]
     var underlays: [LayerInput]
-    /// Who owns, in the host's eyes, what the root's users own (`UserNamespace.ownership`).
+    /// The host's ids behind the ids of the root (`UserNamespace.ownership`).
     var ownership: [[IDRange]]?
     var sourceDateEpoch: Int
     /// librpm, and what it writes the database and runs Lua scriptlets with.
@@ -37,7 +37,7 @@ struct InstallStage: Stage {
         var worker: Worker
         var fetcher: PackageFetcher
         var repositories: [Repository]
-        /// A scriptlet that ends in time leaves what it leaves, whatever the limit is.
+        /// Seconds. The files of a scriptlet that ends in time do not depend on the limit.
         var scriptletTimeLimit: Int
         var installedSize: UInt64
     }
@@ -89,7 +89,7 @@ struct InstallStage: Stage {
             job.scriptletLimits.seconds = services.scriptletTimeLimit
             let outcome = try await services.worker.install(job, onEvent: work.report, onLog: work.log)
             for warning in outcome.warnings { work.report(.warning(warning)) }
-            // Those that were let pass, as package and scriptlet: why they may is each machine's own word.
+            // Tolerated ones, as package and scriptlet. The reasons are the machines' own, and not of the shared result.
             let failures = outcome.failedScriptlets.map { CanonicalValue.list([.text($0.package), .text($0.scriptlet)]) }
             return StageContent(facts: .map(["packages": .number(Int64(packages.count)), "toleratedFailures": .list(failures)]))
         } catch is CancellationError { throw CancellationError() } catch {
@@ -105,7 +105,7 @@ struct InstallStage: Stage {
             identity: input.package.checksum == nil ? FileIdentity(path) : fetched[path]?.identity)
     }
 
-    /// A line for each scriptlet that failed and was let pass, with the reason that the machine gives.
+    /// A line for each tolerated failure of a scriptlet, with the machine's reason.
     static func warnings(of result: StageResult, tolerated: [ToleratedScriptlet]) -> [String] {
         (result.record.facts["toleratedFailures"]?.list ?? []).compactMap { failure in
             guard let words = failure.list?.compactMap(\.text), words.count == 2 else { return nil }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The SHA-256 of the canonical encoding of a stage with the identities of what it needs (DESIGN section 4): equal inputs, equal identity.
+/// The SHA-256 of the canonical encoding of a stage with the identities of what it needs (docs/stages.md): equal inputs, equal identity.
 public struct Identity: Hashable, Comparable, Codable, Sendable, CustomStringConvertible {
     /// 64 lower-case hexadecimal digits.
     public let hexadecimal: String
@@ -51,6 +51,6 @@ public struct Identity: Hashable, Comparable, Codable, Sendable, CustomStringCon
 
     public var description: String { hexadecimal }
 
-    /// Enough of it for a person's eye.
+    /// The first 12 digits, for people.
     public var short: String { String(hexadecimal.prefix(12)) }
 }

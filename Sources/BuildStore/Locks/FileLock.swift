@@ -9,10 +9,10 @@ public final class FileLock: Sendable {
 
     private init(_ file: FilePath, _ descriptor: FileDescriptor) { (self.file, self.descriptor) = (file, descriptor) }
 
-    /// Takes the lock if nobody else has it.
+    /// Takes the lock if it is free.
     ///
-    /// - Parameter isShared: for readers; there may be several of them, while nobody writes.
-    /// - Returns: `nil` when somebody has it.
+    /// - Parameter isShared: for readers: several may have it at once, but not beside a writer.
+    /// - Returns: `nil` when another program, or another part of this one, has it.
     /// - Throws: `FileError`.
     public static func take(_ file: FilePath, isShared: Bool = false) throws -> FileLock? {
         while true {
@@ -28,7 +28,7 @@ public final class FileLock: Sendable {
                 guard errno == EWOULDBLOCK || errno == EINTR else { throw FileError(file, Errno(rawValue: errno)) }
                 return nil
             }
-            // The last holder may have removed the file meanwhile: the lock of a file without a name excludes nobody.
+            // The last holder may have removed the file meanwhile: a lock on a file without a name has no effect.
             if lock.isAtItsName { return lock }
         }
     }
@@ -36,7 +36,7 @@ public final class FileLock: Sendable {
     /// Takes the lock, waiting for its holder when there is one. A cancelled task stops waiting.
     ///
     /// - Parameters:
-    ///   - isShared: for readers; there may be several of them, while nobody writes.
+    ///   - isShared: for readers: several may have it at once, but not beside a writer.
     ///   - onWait: called once, before waiting.
     /// - Throws: `FileError`, `CancellationError`.
     public static func wait(for file: FilePath, isShared: Bool = false, onWait: @Sendable () -> Void) async throws -> FileLock {

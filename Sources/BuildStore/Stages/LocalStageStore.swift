@@ -10,7 +10,7 @@ public import SystemPackage
 ///     stages/<identity>             a symbolic link: the stage with this identity makes what another one made
 ///     stages/<identity>.*.partial   being made, or left by a build that was killed
 ///     stages/<identity>.failed      what a failed stage had made, kept on request
-///     stages/locks/ stages/pins/    who makes what, and who uses what
+///     stages/locks/ stages/pins/    which results are being made, and which are in use
 ///
 /// After a power cut too, without waiting for the disk at each stage: a result counts in the boot of this host that made it - the kernel has all of it, on disk
 /// or not - and in later ones when it is known to have reached the disk (`reachDisk`).

@@ -142,7 +142,7 @@ public struct StageCollection: Sendable {
             guard let identity = Identity(text) else { continue }
             let isFailure = name == text + ".failed" && !references.contains(identity)
             guard name.hasSuffix(".partial") || name.hasSuffix(".removed") || isFailure else { continue }
-            // Whoever makes the result holds its lock.
+            // A build that makes the result holds its lock.
             guard let lock = try FileLock.take(store.lockFile(of: identity)) else { continue }
             defer {
                 lock.removeFile()

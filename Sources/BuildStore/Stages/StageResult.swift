@@ -9,11 +9,11 @@ public struct StageResult: Sendable {
         /// The stage's name, such as `install`.
         public var stage: String
         public var identity: Identity
-        /// Of what was made, whatever it was made from: results of equal content are equal for those who need no more than the content.
+        /// Digest of all files. Two results of equal content are the same for a stage that depends on the content alone.
         public var content: String
         /// Sorted by name.
         public var files: [StoredFile]
-        /// What the stage says of its result, in its own words.
+        /// What the stage says of its result; each kind of stage has its own fields.
         public var facts: CanonicalValue
         /// What was worth a warning when it was made; told again in each run that uses the result.
         public var warnings: [String]
@@ -52,7 +52,7 @@ public struct StageContent: Sendable {
 public protocol StageStore: Sendable {
     /// The result of the stage with this identity, or of one that was found to make the same (`note`); `nil` when there is none.
     ///
-    /// Costs as good as nothing: it is asked for every stage of every machine in each run.
+    /// It has to be fast, since each run calls it for every stage of every machine.
     func result(of identity: Identity) -> StageResult?
 
     /// Makes sure that the result is what it was when it was made, and keeps it from being removed while this program runs. A damaged one is removed.

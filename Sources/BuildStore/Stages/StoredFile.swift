@@ -43,7 +43,7 @@ public struct StoredFile: Hashable, Codable, Sendable {
         }
     }
 
-    /// Whether the result still is what it was, as far as reading all of it tells.
+    /// Reads the whole file or folder and compares it with what it was when it was made.
     ///
     /// - Returns: what is wrong, in words; `nil`: nothing.
     func damage(in folder: FilePath) -> String? {
