@@ -8,7 +8,7 @@ struct CleanCommand: AsyncParsableCommand {
         commandName: "clean", abstract: "Remove what builds left in the cache: of the named machines, or of all.",
         discussion: """
             This removes results of stages: installed roots, layers, raw disks, images. The next build makes them again. Artefacts and logs stay without --all. With
-            --unreferenced, --older-than or --size it removes only results that the option names, of all machines. Results that running builds and shells use stay.
+            --unreferenced, --older-than or --size it removes only results that the option names, of all machines. What running builds and shells use stays.
             An ordinary user's cache holds files of many owners, which 'rm' cannot remove: this can.
             """)
 
@@ -23,7 +23,8 @@ struct CleanCommand: AsyncParsableCommand {
     @Flag(help: "Remove only results that no machine refers to, such as those of earlier commits.")
     var unreferenced = false
 
-    @Option(name: .customLong("older-than"), help: "Remove only results that no build has used for this time: a number and s, m, h, d or w, such as 30d.")
+    @Option(
+        name: .customLong("older-than"), help: "Remove only results that no build has used for this time: a number and s, m, h, d or w, such as 30d.")
     var age: Age?
 
     @Option(help: "Remove the results that were used least recently, until the others take at most this much, such as 50GiB.")
@@ -71,7 +72,7 @@ struct Age: ExpressibleByArgument {
     init?(argument: String) {
         let units: [Character: Int] = ["s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604_800]
         guard let unit = argument.last.flatMap({ units[$0] }), let count = Int(argument.dropLast()), count >= 0,
-            case let (seconds, overflow) = count.multipliedReportingOverflow(by: unit), !overflow
+            case (let seconds, let overflow) = count.multipliedReportingOverflow(by: unit), !overflow
         else { return nil }
         self.seconds = seconds
     }
