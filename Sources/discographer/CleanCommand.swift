@@ -7,29 +7,30 @@ struct CleanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "clean", abstract: "Remove what builds left in the cache: of the named machines, or of all.",
         discussion: """
-            Results of stages - installed roots, layers, raw disks, images - go, and the next build makes them anew. Artefacts and logs stay, unless --all is given. With
-            --unreferenced, --older-than or --size only those results go that the option says, of all machines. What running builds and shells use always stays.
+            This removes results of stages: installed roots, layers, raw disks, images. The next build makes them again. Artefacts and logs stay without --all. With
+            --unreferenced, --older-than or --size it removes only results that the option names, of all machines. What running builds and shells use stays.
             An ordinary user's cache holds files of many owners, which 'rm' cannot remove: this can.
             """)
 
     @OptionGroup var tree: TreeOptions
 
-    @Flag(help: "Artefacts, logs and transactions too.")
+    @Flag(help: "Remove artefacts, logs and transactions too.")
     var all = false
 
-    @Flag(help: "The shared stores of packages and repository metadata too, when no build uses them any more.")
+    @Flag(help: "Remove the shared stores of packages and repository metadata too, when no build uses them.")
     var packages = false
 
-    @Flag(help: "Only results that no machine refers to: those of earlier commits, and of machines that are gone.")
+    @Flag(help: "Remove only results that no machine refers to, such as those of earlier commits.")
     var unreferenced = false
 
-    @Option(name: .customLong("older-than"), help: "Only results that no build has used for so long: a number and s, m, h, d or w, such as 30d.")
+    @Option(
+        name: .customLong("older-than"), help: "Remove only results that no build has used for this time: a number and s, m, h, d or w, such as 30d.")
     var age: Age?
 
-    @Option(help: "The results that were used least recently, until the others take no more than this, such as 50GiB.")
+    @Option(help: "Remove the results that were used least recently, until the others take at most this much, such as 50GiB.")
     var size: ByteCount?
 
-    @Flag(name: .customLong("dry-run"), help: "Say what would be removed, and remove nothing.")
+    @Flag(name: .customLong("dry-run"), help: "Print what would be removed, and remove nothing.")
     var dryRun = false
 
     private var hasRule: Bool { unreferenced || age != nil || size != nil }

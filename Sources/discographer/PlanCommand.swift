@@ -6,8 +6,8 @@ struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan", abstract: "Say what a build would do, and why; nothing is built.",
         discussion: """
-            For each machine a line per stage: cached, or runs with the first thing that differs from the last build: what it was, what it is, and the place in the tree.
-            'depends' is a stage that runs only if the one before it makes something else than it did. Builds that are running are not waited for.
+            Prints a line for each stage of each machine: cached, or runs, with the first field that differs from the last build, its old and new value, and the place in the tree.
+            'depends' is a stage that runs only if the one before it makes something else than it did. It does not wait for running builds (docs/plan.md).
             """)
 
     @OptionGroup var tree: TreeOptions
