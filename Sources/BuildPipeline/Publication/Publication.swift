@@ -56,7 +56,7 @@ struct ArtefactFolder: Sendable {
         var files: [String: FileIdentity]
     }
 
-    /// The manifest of artefacts that are whole and what the publication says.
+    /// The manifest of artefacts that are whole and what the publication says, when a killed build left nothing beside them.
     ///
     /// - Parameters:
     ///   - thoroughly: every byte is read; otherwise only what has other sizes or times than it had.
@@ -64,7 +64,7 @@ struct ArtefactFolder: Sendable {
     /// - Returns: `nil`: there is something to do.
     func current(_ publication: Publication, thoroughly: Bool, onDamage: (String) -> Void) -> ArtefactManifest? {
         guard let state = readState(), state.plan == publication.identity, let manifest = ArtefactManifest(in: path),
-            manifest.identity == state.manifest
+            manifest.identity == state.manifest, leftovers.isEmpty
         else { return nil }
         return isWhole(manifest, state, thoroughly: thoroughly, onDamage: onDamage) ? manifest : nil
     }
@@ -79,10 +79,10 @@ struct ArtefactFolder: Sendable {
         _ publication: Publication, _ results: [Identity: StageResult], manifest: ArtefactManifest, store: LocalStageStore, rm: Tool
     ) async throws -> ArtefactManifest {
         try await offPool { try recover() }
+        try await removeLeftovers(rm)
         if let present = ArtefactManifest(in: path), present.identity == manifest.identity {
             let state = readState() ?? State(plan: publication.identity, manifest: present.identity, files: [:])
             if try await offPool({ isWhole(present, state, thoroughly: false, onDamage: { _ in }) }) {
-                try await removeLeftovers(rm)
                 try write(publication, present)
                 return present
             }
@@ -104,8 +104,9 @@ struct ArtefactFolder: Sendable {
             try exchange(fresh, path)
             try syncFolder(machineCache)
         }
-        try write(publication, manifest)
+        // Last: artefacts that are noted as current are not looked at again, and neither is what lies beside them.
         try await removeLeftovers(rm)
+        try write(publication, manifest)
         return manifest
     }
 
@@ -173,10 +174,14 @@ struct ArtefactFolder: Sendable {
         guard rename(old.string, path.string) == 0 else { throw FileError(path, Errno(rawValue: errno)) }
     }
 
+    private var leftovers: [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: machineCache.string)) ?? [])
+            .filter { $0.hasPrefix("artefacts.new.") || $0 == "artefacts.old" }
+    }
+
     /// What killed builds left, and the artefacts that were exchanged.
     private func removeLeftovers(_ rm: Tool) async throws {
-        let names = ((try? FileManager.default.contentsOfDirectory(atPath: machineCache.string)) ?? [])
-            .filter { $0.hasPrefix("artefacts.new.") || $0 == "artefacts.old" }
+        let names = leftovers
         guard !names.isEmpty else { return }
         try await rm.run(["-rf", "--one-file-system"] + names.map { machineCache.appending($0).string })
     }
