@@ -33,11 +33,14 @@ extension Batch {
         let context = MachinePlan.Context(options: options, inputs: try await StageInputs(options), store: store)
         planned.context = context
         let fetcher = PackageFetcher(cachePath: options.paths.cachePath, access: options.repositoryAccess)
+        var known: [PackageKeys.Request: PackageKeys] = [:]
         var ready: [(group: MachineGroup, machine: Machine, configuration: YumConfiguration, transaction: Transaction, keys: PackageKeys)] = []
         for (group, machine, configuration, transaction) in resolved {
+            let request = PackageKeys.Request(configuration, transaction)
             do {
-                ready.append(
-                    (group, machine, configuration, transaction, try await PackageKeys(of: configuration, for: transaction, fetcher)))
+                let keys = if let keys = known[request] { keys } else { try await PackageKeys(request, fetcher) }
+                known[request] = keys
+                ready.append((group, machine, configuration, transaction, keys))
             } catch {
                 if Task.isCancelled || error is CancellationError { throw CancellationError() }
                 let words = StageError(fetcher.naming(keysOf: configuration.repositories, in: "\(error)"))

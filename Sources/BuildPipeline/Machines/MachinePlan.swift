@@ -86,13 +86,25 @@ struct PackageKeys: Sendable {
     /// Those of repositories that packages come from, which the root's own database gets.
     var recorded: [FilePath]
 
+    /// Whose keys they are; most machines of a batch have the same.
+    struct Request: Hashable {
+        fileprivate var trusted: [Repository]
+        fileprivate var recorded: [Repository]
+
+        init(_ configuration: YumConfiguration, _ transaction: Transaction) {
+            let used = Set(transaction.packages.map(\.repository))
+            // Local packages are checked against all keys (localpkg_gpgcheck).
+            trusted = configuration.repositories.filter { $0.gpgcheck || configuration.localPackagesAreChecked }
+            recorded = configuration.repositories.filter { $0.gpgcheck && used.contains($0.id) }
+        }
+    }
+
     /// Fetches what is not there.
     ///
     /// - Throws: `DownloadError`, `CancellationError`.
-    init(of configuration: YumConfiguration, for transaction: Transaction, _ fetcher: PackageFetcher) async throws {
-        let used = Set(transaction.packages.map(\.repository))
-        trusted = try await fetcher.keys(of: configuration.repositories, all: configuration.localPackagesAreChecked)
-        recorded = try await fetcher.keys(of: configuration.repositories.filter { $0.gpgcheck && used.contains($0.id) })
+    init(_ request: Request, _ fetcher: PackageFetcher) async throws {
+        trusted = try await fetcher.keys(of: request.trusted)
+        recorded = try await fetcher.keys(of: request.recorded)
     }
 }
 

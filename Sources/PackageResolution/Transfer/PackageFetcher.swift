@@ -153,11 +153,11 @@ public struct PackageFetcher: Sendable {
         }
     }
 
-    /// Fetches the armoured public keys of the repositories that have gpgcheck=1.
+    /// Fetches the armoured public keys of the repositories.
     ///
-    /// - Parameter all: fetch those of all repositories, because local packages are checked too (localpkg_gpgcheck).
-    public func keys(of repositories: [Repository], all: Bool = false) async throws -> [FilePath] {
-        try await metadata.blocking { try metadata.keys.keys(of: repositories.filter { all || $0.gpgcheck }) }
+    /// - Throws: `DownloadError`, `CancellationError`.
+    public func keys(of repositories: [Repository]) async throws -> [FilePath] {
+        try await metadata.blocking { try metadata.keys.keys(of: repositories) }
     }
 
     /// Replaces the cache paths of keys in the text of an error by their URLs.
