@@ -15,7 +15,7 @@ demo: ## build three appliances and boot one
 	@$(MAKE) --no-print-directory --jobs=2 release repository
 	scripts/demo
 
-test: lint release unit-test integration-test differential-test ## everything, as root, at most 25 minutes
+test: lint release unit-test integration-test differential-test ## everything, as root, at most 45 minutes
 
 test-all: export DISCOGRAPHER_TEST_ALL = 1
 test-all: test ## everything, including the slow suites

@@ -104,13 +104,4 @@ struct InstallStage: Stage {
             isNamedByMetadata: input.package.checksum != nil,
             identity: input.package.checksum == nil ? FileIdentity(path) : fetched[path]?.identity)
     }
-
-    /// A line for each tolerated failure of a scriptlet, with the machine's reason.
-    static func warnings(of result: StageResult, tolerated: [ToleratedScriptlet]) -> [String] {
-        (result.record.facts["toleratedFailures"]?.list ?? []).compactMap { failure in
-            guard let words = failure.list?.compactMap(\.text), words.count == 2 else { return nil }
-            let reason = tolerated.first { $0.covers(package: words[0], scriptlet: words[1]) }?.reason ?? ""
-            return "\(words[0]) \(words[1]) failed, and is tolerated: \(reason)"
-        }
-    }
 }
