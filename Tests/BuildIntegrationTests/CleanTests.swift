@@ -10,7 +10,7 @@ struct CleanTests {
 
     @Test(
         "--dry-run lists what the real run removes, artefacts stay whole, and the next build is right",
-        arguments: [[], ["--unreferenced"], ["--older-than", "0s"], ["--older-than", "30d"], ["--size", "0B"], ["--size", "100GiB"]])
+        arguments: [[], ["--unreferenced"], ["--older-than", "0s"], ["--older-than", "30d"], ["--size", "1B"], ["--size", "100GiB"]])
     func extents(_ options: [String]) async throws {
         try await Sandbox.withFolder { folder in
             let machines = try await TinyMachines(in: folder, ["one", "two"])
@@ -21,7 +21,8 @@ struct CleanTests {
             }
             let before = (try await machines.checksums(of: "one"), try await machines.checksums(of: "two"))
             // Those of results; a run's pins come and go.
-            let list = "cd '\(machines.cache)'; find . -not -path './stages/pins/*' -not -path './stages/locks/*' -printf '%p %T@\\n' | grep -v '^./stages ' | sort"
+            let list =
+                "cd '\(machines.cache)'; find . -not -path './stages/pins/*' -not -path './stages/locks/*' -printf '%p %T@\\n' | grep -v '^./stages ' | sort"
             let untouched = try await shell(list)
             func clean(_ more: String...) async throws -> Run {
                 try await run([Sandbox.program, "clean", "-c", machines.tree, "-s", machines.cache] + options + more)
@@ -79,7 +80,8 @@ struct CleanTests {
         try await Sandbox.withFolder { folder in
             let machines = try await TinyMachines(in: folder)
             // `--option=value`: a value with a hyphen is another option otherwise.
-            let words = options.count == 2 && !options[1].hasPrefix("--") && options[0] != "--unreferenced" ? [options.joined(separator: "=")] : options
+            let words =
+                options.count == 2 && !options[1].hasPrefix("--") && options[0] != "--unreferenced" ? [options.joined(separator: "=")] : options
             let clean = try await run([Sandbox.program, "clean", "-c", machines.tree, "-s", machines.cache] + words)
             #expect(clean.status == 2, "\(clean.output)\(clean.errors)")
             #expect(clean.errors.contains(options[0]), "\(clean.errors)")
