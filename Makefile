@@ -1,8 +1,11 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo test release unit-test integration-test lint bench format install clean differential-test build-packages host-packages repository large-repository build
+.PHONY: help demo test release unit-test integration-test chaos lint bench format install clean differential-test build-packages host-packages repository large-repository build
 
 PREFIX ?= /usr/local
+# Of `make chaos`.
+ROUNDS ?= 50
+SEED ?= 1
 SWIFT_BUILD = swift build
 # Without proxies: tests start their own servers on this host, and some of these are proxies.
 SWIFT_TEST = env -u http_proxy -u https_proxy -u HTTPS_PROXY -u all_proxy -u ALL_PROXY -u no_proxy -u NO_PROXY swift test --skip-build
@@ -28,6 +31,9 @@ integration-test: demo ## real packages, loop devices and boots, as root
 	swift build --build-tests
 	DISCOGRAPHER_INTEGRATION=1 DISCOGRAPHER_PROGRAM="$$(swift build -c release --show-bin-path)/discographer" DISCOGRAPHER_DEMO_REPOSITORY="$$(Tests/Repository/build --print-path)" \
 		$(SWIFT_TEST) --filter IntegrationTests --no-parallel
+
+chaos: build host-packages ## kill builds, damage the cache, clean at the same time; 50 rounds, by hand, as root
+	Tests/Chaos/run $(ROUNDS) $(SEED)
 
 differential-test: build repository host-packages ## compare resolution with dnf's, request by request
 	Tests/Differential/resolve-with-dnf "$$(swift build --show-bin-path)/discographer"
