@@ -49,6 +49,7 @@ bench: release repository large-repository ## measure against dnf, zypper and rp
 	Benchmarks/run
 	Benchmarks/installation
 	Benchmarks/resolution .build/release/discographer
+	Benchmarks/fleet
 
 format: ## format the Swift sources in place
 	swift format format --in-place --recursive --parallel Package.swift Sources Tests

@@ -159,6 +159,7 @@ struct YumConfigurationTests {
         let repository = try #require(configuration.repositories.first)
         let message = SecretMask(repository.transfer.secrets)("https://host/t0ken-t0ken/x and https://u:p@h/ and written%20down")
         #expect(message == "https://host/${env:TOKEN}/x and https://***@h/ and ***")
+        #expect(SecretMask()("a://u:p@ss@h/b@c, d@e, f://g h@i, j://://k@l") == "a://***@h/b@c, d@e, f://g h@i, j://://***@l")
     }
 
     /// A value may begin on a line of its own.
