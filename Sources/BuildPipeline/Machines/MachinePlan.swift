@@ -118,7 +118,7 @@ extension InstallStage {
         let requests = (group.packages + machine.packages).filter { $0.kind == .install }
         let places = Dictionary(requests.map { ($0.spec, $0.location.description) }) { first, _ in first }
         packages = try transaction.packages(inOrderOf: configuration.repositories).map { package in
-            let local = package.checksum == nil ? try inputs.file(FilePath(package.location)) : nil
+            let local = package.checksum == nil ? try FileInput(contentOf: FilePath(package.location)) : nil
             return PackageInput(
                 origin: local?.path.string ?? places[package.name], package: package, local: local,
                 isSigned: local == nil ? signed.contains(package.repository) : configuration.localPackagesAreChecked)

@@ -19,6 +19,8 @@ public struct MachineRoot: Sendable {
     private var machine = ""
     /// Keeps builds and `clean` away, and not other shells.
     private var lock: FileLock?
+    /// Has the pins that keep the layers from being removed.
+    private var store: LocalStageStore?
 
     /// The root of that moment; without one, the failed one if it was kept, or else the most finished one. No build changes it while this value
     /// lives, or the session that this process becomes.
@@ -44,7 +46,9 @@ public struct MachineRoot: Sendable {
         self = found
         self.machine = machine.name
         self.lock = lock
-        try await LocalStageStore(cachePath: paths.cachePath, tools: tools).pinForSession(found.results)
+        let store = try LocalStageStore(cachePath: paths.cachePath, tools: tools)
+        try await store.pinForSession(found.results)
+        self.store = store
     }
 
     private init(_ moment: Moment, place: FilePath, layers: [FilePath], results: [Identity]) {

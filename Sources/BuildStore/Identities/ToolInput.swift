@@ -28,6 +28,14 @@ public struct FileInput: Codable, Hashable, Sendable, IdentityRepresentable {
         digest = try digests.digest(of: path, skipsHiddenTop: skipsHiddenTop) ?? ""
     }
 
+    /// The SHA-256 of the file's bytes alone.
+    ///
+    /// - Throws: `FileError`.
+    public init(contentOf path: FilePath) throws {
+        self.path = path
+        do { digest = try Checksum(.sha256, ofFile: path).hexadecimal } catch let error as Errno { throw FileError(path, error) }
+    }
+
     public var identityValue: String { digest }
     public var origin: String? { path.string }
 }

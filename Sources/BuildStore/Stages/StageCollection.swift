@@ -90,7 +90,37 @@ public struct StageCollection: Sendable {
 
     private var names: [String] { (try? FileManager.default.contentsOfDirectory(atPath: store.folder.string)) ?? [] }
 
+    private struct Found {
+        var identity: Identity
+        var place: FilePath
+        var record: StageResult.Record?
+        var files: [stat]
+    }
+
+    private struct FileNumber: Hashable {
+        var device: dev_t
+        var inode: ino_t
+
+        init(_ status: stat) { (device, inode) = (status.st_dev, status.st_ino) }
+    }
+
     private func candidates(_ references: Set<Identity>) -> [Candidate] {
+        let found = results()
+        // A raw image is the disk's own file under a second name. What the store has all names of is freed with the last of them; a published artefact is not.
+        var names: [FileNumber: UInt64] = [:]
+        for status in found.flatMap(\.files) { names[FileNumber(status), default: 0] += 1 }
+        return found.map { result in
+            let bytes = result.files.reduce(store.local(of: result.place)?.allocated ?? 0) { sum, status in
+                let inStore = names[FileNumber(status)] ?? 1
+                return UInt64(status.st_nlink) > inStore ? sum : sum + UInt64(status.st_blocks) * 512 / inStore
+            }
+            return Candidate(
+                identity: result.identity, stage: result.record?.stage ?? "unknown", bytes: bytes, lastUse: Self.lastUse(of: result.place),
+                isReferenced: references.contains(result.identity))
+        }
+    }
+
+    private func results() -> [Found] {
         names.sorted().compactMap { name in
             guard let identity = Identity(name) else { return nil }
             let place = store.place(of: identity)
@@ -98,19 +128,11 @@ public struct StageCollection: Sendable {
             guard lstat(place.string, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return nil }
             let bytes = try? readBytes(place.appending(LocalStageStore.recordName))
             let record = bytes.flatMap { try? JSONDecoder().decode(StageResult.Record.self, from: Data($0)) }
-            return Candidate(
-                identity: identity, stage: record?.stage ?? "unknown", bytes: bytesFreed(by: place, record), lastUse: Self.lastUse(of: place),
-                isReferenced: references.contains(identity))
-        }
-    }
-
-    /// Files that have names elsewhere too, such as published artefacts, free nothing.
-    private func bytesFreed(by place: FilePath, _ record: StageResult.Record?) -> UInt64 {
-        let files = (record?.files ?? []).filter { $0.kind == .file }
-        return files.reduce(store.local(of: place)?.allocated ?? 0) { sum, file in
-            var status = stat()
-            guard lstat(place.appending(file.name).string, &status) == 0, status.st_nlink == 1 else { return sum }
-            return sum + UInt64(status.st_blocks) * 512
+            let files = (record?.files ?? []).filter { $0.kind == .file }.compactMap { file -> stat? in
+                var status = stat()
+                return lstat(place.appending(file.name).string, &status) == 0 ? status : nil
+            }
+            return Found(identity: identity, place: place, record: record, files: files)
         }
     }
 
