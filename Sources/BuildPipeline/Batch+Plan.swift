@@ -30,7 +30,7 @@ extension Batch {
             }
         }
         guard !resolved.isEmpty else { return planned }
-        let context = MachinePlan.Context(options: options, inputs: try await StageInputs(options), store: store)
+        let context = MachinePlan.Context(options: options, inputs: try await HostInputs(options), store: store)
         planned.context = context
         let fetcher = PackageFetcher(cachePath: options.paths.cachePath, access: options.repositoryAccess)
         var known: [PackageKeys.Request: PackageKeys] = [:]

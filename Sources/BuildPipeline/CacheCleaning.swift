@@ -24,7 +24,7 @@ public struct CacheCleaning: Sendable {
 
     private let options: BuildOptions
     private let onWait: @Sendable (_ what: String) -> Void
-    private static let sharedStores = ["packages", "repositories"]
+    private static let sharedStores = ["packages", "repositories", "digests"]
     private static let lockName = "lock"
     /// Folders of the cache that do not belong to a group.
     private static let ownFolders: Set = ["packages", "repositories", "stages", "digests"]
@@ -63,10 +63,7 @@ public struct CacheCleaning: Sendable {
         let left = isDryRun ? before.subtracting(given).union(references(except: selectors)) : references
         let only = selectors.isEmpty ? nil : given
         report.stages = try await StageCollection(store).collect(rule, references: left, among: only, isDryRun: isDryRun)
-        if !isDryRun {
-            AbandonedFiles.remove(from: options.paths.cachePath)
-            if extent == .everything, selectors.isEmpty { try await remove([options.paths.cachePath.appending("digests")].filter(exists)) }
-        }
+        if !isDryRun { AbandonedFiles.remove(from: options.paths.cachePath) }
         return report
     }
 
@@ -108,8 +105,12 @@ public struct CacheCleaning: Sendable {
     /// Packages and metadata have their checksum in the name, or its beginning; the rest are the folders of `MetadataStore`, and files
     /// that a killed build left.
     private static func isOfStore(_ name: String) -> Bool {
-        if ["seen", "keys", PackageFetcher.bootName].contains(name) || name.hasPrefix("repomd-") || name.hasPrefix("mirrors-") { return true }
-        let checksum = name.prefix { $0 != "-" }
+        if ["seen", "keys", "libraries.json", "listings", PackageFetcher.bootName].contains(name) || name.hasPrefix("repomd-")
+            || name.hasPrefix("mirrors-")
+        {
+            return true
+        }
+        let checksum = name.prefix { !"-.".contains($0) }
         return (checksum.count == 2 || checksum.count >= 32) && checksum.allSatisfy(\.isHexDigit)
     }
 

@@ -1,12 +1,12 @@
-public import BuildStore
-public import ConfigurationTree
+import BuildStore
+import ConfigurationTree
 import HostSystem
 import PackageInstallation
 import PackageResolution
 import SystemPackage
 
 /// What the stages of a batch read of the tree and of the build host, each looked at once.
-struct StageInputs: Sendable {
+struct HostInputs: Sendable {
     let digests: InputDigests
     let libraries: LibraryInputs
     let tools: ToolTable
@@ -28,30 +28,4 @@ struct StageInputs: Sendable {
     func file(_ path: FilePath) throws -> FileInput { try FileInput(path, digests: digests) }
 
     func tool(_ name: String) throws -> ToolInput { try ToolInput(name, of: tools, digests: digests) }
-}
-
-/// A layer of underlays or overlays.
-struct LayerInput: Encodable, Sendable {
-    /// Its files, by the layer's folder. Hidden names at its top are skipped, as when it is copied.
-    var content: FileInput
-    var permissions: [OverlayPermission]
-    let layer: RunOnly<OverlayLayer>
-}
-
-extension LayerInput {
-    /// - Throws: `FileError`.
-    init(_ layer: OverlayLayer, _ inputs: StageInputs) throws {
-        content = try FileInput(layer.path, skipsHiddenTop: true, digests: inputs.digests)
-        permissions = layer.permissions
-        self.layer = RunOnly(layer)
-    }
-}
-
-extension SourceLocation: ConfigurationPlace {
-    public var placeInWords: String { description }
-}
-
-extension ToleratedScriptlet: IdentityRepresentable {
-    /// The reason is for people.
-    public var identityValue: [String] { [package, scriptlet] }
 }
