@@ -92,7 +92,7 @@ struct TransportTests {
                 for try await _ in execution.standardOutput {}
             }
             #expect(result.terminationStatus == .exited(130))
-            let left = try await shell("cd '\(cache)'; find . -type f ! -name '*.partial' ! -path './test/*'")
+            let left = try await shell("cd '\(cache)'; find . -type f ! -name '*.partial' ! -path './test/*' ! -name stores.lock")
             #expect(left == "", "\(left)")
         }
     }
@@ -113,7 +113,7 @@ struct TransportTests {
             #expect(whole.status == 0, "\(whole.output)\(whole.errors)")
             server = nil
             _ = try await shell(
-                "rm -rf '\(folder)/cache/test'; rm \"$(find '\(folder)/cache/packages' -name 'bash-5*.rpm')\" \"$(find '\(folder)/cache/packages' -name 'dash-*.rpm')\""
+                "rm -rf '\(folder)/cache/test' '\(folder)/cache/stages'; rm \"$(find '\(folder)/cache/packages' -name 'bash-5*.rpm')\" \"$(find '\(folder)/cache/packages' -name 'dash-*.rpm')\""
             )
             let incomplete = try await Sandbox.discographer(build + ["--offline"])
             #expect(incomplete.status == 1)

@@ -40,7 +40,7 @@ struct TrustTests {
             // Resolution is where metadata is judged.
             let good = try await build(folder, "repo_gpgcheck=1", key: "ours")
             #expect(good.status == 0, "\(good.output)\(good.errors)")
-            _ = try await shell("rm -rf '\(folder)/cache/test'")
+            _ = try await shell("rm -rf '\(folder)/cache/test' '\(folder)/cache/stages'")
             try expectRefused(
                 try await build(folder, "repo_gpgcheck=1", key: "theirs"), folder, "repomd.xml of file:.* is refused",
                 "expected one of those that gpgkey names")
