@@ -50,6 +50,8 @@ private struct Implementation: @unchecked Sendable {
 
     /// A library context of its own never reads openssl.cnf. The worker makes digests while a guest's root is its root,
     /// and the guest's file could name modules to load; a host's policy could take MD5 away, which old repositories use.
+    ///
+    /// Unsafe: it is made once and never changes; libcrypto lets threads share a library context (OSSL_LIB_CTX(3)).
     nonisolated(unsafe) private static let library: OpaquePointer = {
         guard let library = OSSL_LIB_CTX_new(), OSSL_PROVIDER_load(library, "default") != nil
         else { preconditionFailure("libcrypto cannot load its default provider") }
