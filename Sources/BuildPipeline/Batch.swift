@@ -105,9 +105,12 @@ public struct Batch: Sendable {
             let users = node.users.filter(active.contains)
             for user in users { progress[user]?.take(node, event, owner: users[0]) }
         }
+        let damaged = options.verifies ? try await removeDamaged(planned.graph, store, progress) : []
         let builds = planned.plans.compactMap { plan in
             progress[plan.name].map {
-                MachineBuild(plan: plan, graph: planned.graph, scheduler: scheduler, context: context, progress: $0, listener: listener)
+                MachineBuild(
+                    plan: plan, graph: planned.graph, damaged: planned.graph.nodes(of: plan.name).map(\.identity).filter(damaged.contains),
+                    scheduler: scheduler, context: context, progress: $0, listener: listener)
             }
         }
         if options.explains { explain(planned, context) }
@@ -118,6 +121,31 @@ public struct Batch: Sendable {
             try await StageCollection(store).removeLeftovers(CacheCleaning(options: options, onWait: { _ in }).references)
         }
         return try await run(inTurns(waiting))
+    }
+
+    /// Reads all results of the machines' stages whole, those too that the build would not look at, and removes the damaged ones.
+    ///
+    /// - Returns: their stages, in the graph.
+    private func removeDamaged(_ graph: BuildGraph, _ store: LocalStageStore, _ progress: [String: MachineProgress]) async throws -> Set<Identity> {
+        var waiting = graph.order.compactMap { graph[$0] }.filter { type(of: $0.stage).isKept }[...]
+        return try await withThrowingTaskGroup(of: Identity?.self) { group in
+            var damaged: Set<Identity> = []
+            func add(_ node: BuildGraph.Node) {
+                group.addTask {
+                    guard let result = store.result(of: node.identity), let damage = try await store.damage(of: result, thoroughly: true) else {
+                        return nil
+                    }
+                    for user in node.users { progress[user]?.take(node, .damaged(damage), owner: node.users[0]) }
+                    return node.identity
+                }
+            }
+            for _ in 0..<options.limits.processors { waiting.popFirst().map(add) }
+            while let identity = try await group.next() {
+                if let identity { damaged.insert(identity) }
+                waiting.popFirst().map(add)
+            }
+            return damaged
+        }
     }
 
     /// Machines of large groups do not come before all of those of small ones.

@@ -3,7 +3,7 @@ public import ConfigurationTree
 import Foundation
 import HostSystem
 import PackageResolution
-import SystemPackage
+public import SystemPackage
 
 /// Removes what builds left in the cache. It touches only what builds make, so that a mistyped cache path does no harm.
 public struct CacheCleaning: Sendable {
@@ -89,17 +89,19 @@ public struct CacheCleaning: Sendable {
 
     /// Removes the stores of packages and repository metadata that all machines share, when no build uses them any more.
     ///
+    /// - Returns: their folders.
     /// - Throws: `StageError` when a folder of that name holds something else, `HostSystemError`, `FileError`, `CancellationError`.
-    public func cleanSharedStores() async throws {
+    public func cleanSharedStores(isDryRun: Bool) async throws -> [FilePath] {
         let stores = Self.sharedStores.map { options.paths.cachePath.appending($0) }.filter(exists)
         for store in stores {
             guard let foreign = entries(store).first(where: { !Self.isOfStore($0) }) else { continue }
             throw StageError("\(store): error: this is not a store of a cache: it holds '\(foreign)'; nothing was removed")
         }
-        guard !stores.isEmpty else { return }
+        guard !stores.isEmpty, !isDryRun else { return stores }
         let lock = try await SharedStoresLock.forRemoval(in: options.paths.cachePath) { [onWait] in onWait("another build") }
         defer { withExtendedLifetime(lock) {} }
         try await remove(stores)
+        return stores
     }
 
     /// Packages and metadata have their checksum in the name, or its beginning; the rest are the folders of `MetadataStore`, and files

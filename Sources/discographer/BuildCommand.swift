@@ -1,6 +1,6 @@
 public import ArgumentParser
 import BuildPipeline
-public import ConfigurationTree
+import ConfigurationTree
 public import DiskImages
 import HostSystem
 import SystemPackage
@@ -8,8 +8,12 @@ import SystemPackage
 extension OutputFormat: ExpressibleByArgument {}
 extension DiskWriterKind: ExpressibleByArgument {}
 
-extension ByteCount: ExpressibleByArgument {
-    public init?(argument: String) { self.init(argument) }
+/// A size on the command line.
+func byteCount(_ text: String) throws -> ByteCount {
+    guard let size = ByteCount(text) else {
+        throw ValidationError("expected a whole number above 0 and KiB, MiB, GiB or TiB, such as 8GiB")
+    }
+    return size
 }
 
 struct BuildCommand: AsyncParsableCommand {
@@ -28,10 +32,12 @@ struct BuildCommand: AsyncParsableCommand {
     @Option(help: "Stages that run at once (default: the number of processors).")
     var jobs: Int?
 
-    @Option(help: "What stages may take of the memory together, such as 8GiB (default: what the host has to give).")
+    @Option(
+        help: "What stages may take of the memory together, such as 8GiB (default: what the host has to give).", transform: byteCount)
     var memory: ByteCount?
 
-    @Option(help: "What running stages may write to the cache together (default: what its disk has room for).")
+    @Option(
+        help: "What running stages may write to the cache together (default: what its disk has room for).", transform: byteCount)
     var disk: ByteCount?
 
     @Flag(
@@ -68,7 +74,7 @@ struct BuildCommand: AsyncParsableCommand {
             printError("--disk-writer \(options.diskWriter.rawValue) needs the host's root; without it, 'direct' makes the same disks")
             throw ExitCode(ExitStatus.wrongInput)
         }
-        let printer = EventPrinter(style: json ? .json : .plain, verbose: tree.verbose, cachePath: options.paths.cachePath)
+        let printer = EventPrinter(style: json ? .json : .plain, verbose: tree.verbose, paths: options.paths)
         let failed = try await Batch(tree: configuration, options: options, listener: { printer.take($0) }).build()
         guard failed.isEmpty else { throw ExitCode(ExitStatus.machineFailed) }
     }

@@ -27,7 +27,8 @@ struct CleanCommand: AsyncParsableCommand {
         name: .customLong("older-than"), help: "Remove only results that no build has used for this time: a number and s, m, h, d or w, such as 30d.")
     var age: Age?
 
-    @Option(help: "Remove the results that were used least recently, until the others take at most this much, such as 50GiB.")
+    @Option(
+        help: "Remove the results that were used least recently, until the others take at most this much, such as 50GiB.", transform: byteCount)
     var size: ByteCount?
 
     @Flag(name: .customLong("dry-run"), help: "Print what would be removed, and remove nothing.")
@@ -61,7 +62,8 @@ struct CleanCommand: AsyncParsableCommand {
         for stage in report.stages { printLine("\(stage.stage)  \(stage.identity.short)  \(ByteCount(stage.bytes))") }
         let bytes = report.stages.reduce(0) { $0 + $1.bytes }
         printLine("\(dryRun ? "would free" : "freed") \(ByteCount(bytes)) of \(report.stages.count) result\(report.stages.count == 1 ? "" : "s")")
-        if packages, !dryRun { try await cleaning.cleanSharedStores() }
+        guard packages else { return }
+        for store in try await cleaning.cleanSharedStores(isDryRun: dryRun) { printLine("\(store)  \(dryRun ? "would be removed" : "removed")") }
     }
 }
 

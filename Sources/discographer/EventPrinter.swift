@@ -10,14 +10,14 @@ final class EventPrinter: Sendable {
 
     private let style: Style
     private let verbose: Bool
-    private let cachePath: FilePath
+    private let paths: BuildPaths
     /// What stands at the end of a terminal; `nil` for logs and programs.
     private let live: Mutex<LiveProgress?>
 
-    init(style: Style, verbose: Bool, cachePath: FilePath) {
+    init(style: Style, verbose: Bool, paths: BuildPaths) {
         self.style = style
         self.verbose = verbose
-        self.cachePath = cachePath
+        self.paths = paths
         live = Mutex(style == .plain ? LiveProgress.ofStandardOutput() : nil)
     }
 
@@ -25,7 +25,7 @@ final class EventPrinter: Sendable {
         live.withLock { live in
             if style == .json {
                 // All fields of events can be encoded.
-                try? printJSON(EventRecord(event, cachePath: cachePath))
+                try? printJSON(EventRecord(event, paths: paths))
                 return
             }
             let line = plain(event)

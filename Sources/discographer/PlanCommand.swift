@@ -31,13 +31,13 @@ struct PlanCommand: AsyncParsableCommand {
         let (machines, failures) = try await batch.forecast()
         for (machine, stages) in machines {
             if json {
-                try printJSON(EventRecord(.planned(machine: machine, stages), cachePath: options.paths.cachePath))
+                try printJSON(EventRecord(.planned(machine: machine, stages), paths: options.paths))
             } else {
                 printLine(Self.lines(machine, stages))
             }
         }
         for failure in failures {
-            if json { try printJSON(EventRecord(.failed(machine: failure.machine, failure), cachePath: options.paths.cachePath)) }
+            if json { try printJSON(EventRecord(.failed(machine: failure.machine, failure), paths: options.paths)) }
             printError("\(failure.machine): \(failure.stage) failed: \(failure.cause)")
         }
         guard failures.isEmpty else { throw ExitCode(ExitStatus.machineFailed) }

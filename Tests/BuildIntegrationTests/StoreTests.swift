@@ -85,17 +85,50 @@ struct StoreTests {
         }
     }
 
-    @Test("a byte that changed and kept its file's times is found with --verify")
-    func verify() async throws {
+    /// Changes a byte as a disk does that forgets: the file system notices nothing. Nobody can set the time of a file's change back, so the records of it are set
+    /// forward.
+    private static let rot = #"""
+        import json, os, sys
+        record, path = sys.argv[1:]
+        with open(path, 'r+b') as data:
+            data.seek(100000)
+            byte = data.read(1)
+            data.seek(100000)
+            data.write(bytes([byte[0] ^ 1]))
+        state = os.stat(path)
+        for name in [record, os.path.join(os.path.dirname(os.path.realpath(path)), 'local.json')]:
+            if not os.path.exists(name): continue
+            text = json.load(open(name))
+            for key in text['files']:
+                known = text['files'][key]
+                if known['inode'] != state.st_ino: continue
+                known['modifiedSeconds'], known['modifiedNanoseconds'] = divmod(state.st_mtime_ns, 10**9)
+                known['changedSeconds'], known['changedNanoseconds'] = divmod(state.st_ctime_ns, 10**9)
+            json.dump(text, open(name, 'w'))
+        """#
+
+    @Test(
+        "a byte that changed unnoticed is found with --verify alone, in artefacts and in results that no stage needs",
+        arguments: [
+            ("g/one/artefacts/one.qcow2", ["image system.qcow2", "publish"]),
+            ("g/one/minimal-appliance/image-system.qcow2/image.qcow2", ["image system.qcow2", "publish"]),
+            ("g/one/minimal-appliance/disk/system.raw", ["disk", "publish"]),
+        ])
+    func verify(_ path: String, _ expected: [String]) async throws {
         try await MatrixFixture.withCopy { cache in
             _ = try await stages(cache)
             let before = try await digests(cache)
-            // The clock of a file's change cannot be set back, but the record of it can be set forward.
-            _ = try await shell(
-                "cd '\(cache)/g/one/artefacts'; touch -r one.qcow2 time; printf X | dd of=one.qcow2 bs=1 seek=100000 conv=notrunc status=none; touch -r time one.qcow2; rm time"
-            )
-            _ = try await stages(cache, ["--verify"])
+            let file = try await shell("cd '\(cache)'; sha256sum \(path)")
+            let script = MatrixFixture.folder + "/rot.py"
+            try Self.rot.write(toFile: script, atomically: true, encoding: .utf8)
+            let rot = try await run(["python3", script, cache + "/g/one/published.json", cache + "/" + path])
+            #expect(rot.status == 0, "\(rot.errors)")
+            #expect(try await shell("cd '\(cache)'; sha256sum \(path)") != file)
+            #expect(try await stages(cache) == [])
+            #expect(try await stages(cache, ["--verify"]) == expected.map { "g/one " + $0 })
+            #expect(try await shell("cd '\(cache)'; sha256sum \(path)") == file)
             #expect(try await digests(cache) == before)
+            #expect(try await stages(cache, ["--verify"]) == [])
         }
     }
 

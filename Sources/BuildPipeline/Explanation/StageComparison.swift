@@ -52,7 +52,7 @@ struct StageComparison {
     }
 
     private func told(_ field: String, _ old: CanonicalValue?, _ new: CanonicalValue?, place: String) -> StageDifference {
-        var difference = StageDifference(field: field, old: old.map(words), new: new.map(words), origin: origin(of: place))
+        var difference = StageDifference(field: field, old: old.map(words), new: new.map(words), origin: origin(of: place, field))
         // Of a folder: which of its files it is.
         if let old = old?.text, let new = new?.text, let before = digests.listing(of: old), let now = digests.listing(of: new),
             let file = Set(before.keys).union(now.keys).sorted().first(where: { !$0.isEmpty && before[$0] != now[$0] })
@@ -80,7 +80,7 @@ struct StageComparison {
     }
 
     /// That of the field itself, or of the nearest one that holds it; or where machine.yaml says it.
-    private func origin(of place: String) -> String? {
+    private func origin(of place: String, _ field: String) -> String? {
         let tree = "generators.tree."
         if place.hasPrefix(tree) { return plan.configPath.appending(String(place.dropFirst(tree.count))).string }
         var path = place
@@ -89,14 +89,14 @@ struct StageComparison {
             guard let end = path.lastIndex(where: { ".[".contains($0) }) else { break }
             path = String(path[..<end])
         }
-        return plan.settingsPlace(of: place)
+        return plan.settingsPlace(of: field)
     }
 }
 
 extension MachinePlan {
     /// By the beginnings of stages' fields: the keys of machine.yaml that they come from.
     private static let keys: [(field: String, key: String)] = [
-        ("hardware", "hardware"), ("boot.settings", "boot"), ("plan.disks", "disks"), ("mountPoints", "disks"), ("files", "disks"),
+        ("hardware", "hardware"), ("boot.settings", "boot"), ("plan.disks", "disks"), ("mountPoints", "disks"), ("files[/etc/fstab]", "disks"),
         ("excludedPaths", "excludedPaths"), ("tolerated", "toleratedScriptlets"), ("installsGRUB", "boot"), ("boot", "boot"),
         ("tools", "disks"), ("grubModules", "boot"), ("disk", "disks"), ("format", "outputs"),
     ]

@@ -113,6 +113,8 @@ struct StageForecaster {
         }
         guard let last else {
             forecast.reason = "the machine's first build in this cache"
+            // Whether another machine's result will do is of no interest here.
+            forecast.state = .runs
             return
         }
         guard let before = last[node.label] else {

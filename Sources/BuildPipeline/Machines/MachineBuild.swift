@@ -10,6 +10,8 @@ import SystemPackage
 struct MachineBuild: Sendable {
     let plan: MachinePlan
     let graph: BuildGraph
+    /// The machine's stages whose results were found damaged, and are made again whether the artefacts need them or not.
+    let damaged: [Identity]
     let scheduler: Scheduler
     let context: MachinePlan.Context
     let progress: MachineProgress
@@ -25,7 +27,7 @@ struct MachineBuild: Sendable {
     /// Blocks.
     func isCurrent() -> Bool {
         let begin = ContinuousClock.now
-        guard let manifest = artefacts.current(plan.publication, thoroughly: options.verifies, onDamage: { progress.warn("\($0); it is made again") })
+        guard damaged.isEmpty, let manifest = artefacts.current(plan.publication, thoroughly: options.verifies, onDamage: { progress.warn("\($0); it is made again") })
         else { return false }
         // `run` reports what cannot be written.
         guard (try? writeInputs()) != nil else { return false }
@@ -48,7 +50,7 @@ struct MachineBuild: Sendable {
             try createDirectories(folder.yum.appending("log"))
             try writeInputs()
             let stages = plan.publication.stages
-            let results = Dictionary(zip(stages, try await scheduler.results(of: stages))) { first, _ in first }
+            let results = Dictionary(zip(stages, try await scheduler.results(of: stages + damaged))) { first, _ in first }
             progress.begin(.publish)
             let publishing = ContinuousClock.now
             let manifest = try await publish(results)

@@ -1,7 +1,8 @@
 import BuildGraph
-public import SystemPackage
+public import ConfigurationTree
+import SystemPackage
 
-/// An event as other programs read it: one JSON object, whose fields docs/formats.md describes. Paths are relative to the cache.
+/// An event as other programs read it: one JSON object, whose fields docs/formats.md describes. Paths are relative to the cache, and places in the tree to the tree.
 public struct EventRecord: Codable, Sendable {
     /// `stageStarted`, `progress`, `transfer`, `stageFinished`, `output`, `warning`, `planned`, `finished` or `failed`.
     public var event: String
@@ -31,10 +32,10 @@ public struct EventRecord: Codable, Sendable {
     public var log: String?
     public var keptRoot: String?
 
-    public init(_ event: BuildEvent, cachePath: FilePath) {
-        func relative(_ path: FilePath) -> String {
+    public init(_ event: BuildEvent, paths: BuildPaths) {
+        func relative(_ path: FilePath, to folder: FilePath = paths.cachePath) -> String {
             var path = path
-            _ = path.removePrefix(cachePath)
+            _ = path.removePrefix(folder)
             return path.string
         }
         func record(_ name: String, _ machines: [String], _ label: StageLabel? = nil) -> EventRecord {
@@ -59,7 +60,12 @@ public struct EventRecord: Codable, Sendable {
             self.text = text
         case .planned(let machine, let stages):
             self = record("planned", [machine])
-            self.stages = stages
+            self.stages = stages.map { stage in
+                var stage = stage
+                if let origin = stage.difference?.origin { stage.difference?.origin = relative(FilePath(origin), to: paths.configPath) }
+                if let difference = stage.difference { stage.reason = difference.description }
+                return stage
+            }
         case .finished(let machine, let folder, let artefacts, let seconds):
             self = record("finished", [machine])
             self.artefacts = artefacts.map { artefact in
@@ -70,7 +76,7 @@ public struct EventRecord: Codable, Sendable {
             self.seconds = seconds
         case .failed(let machine, let failure):
             self = record("failed", [machine], failure.stage)
-            (cause, log, keptRoot) = (failure.cause, relative(failure.log), failure.keptRoot.map(relative))
+            (cause, log, keptRoot) = (failure.cause, relative(failure.log), failure.keptRoot.map { relative($0) })
         }
     }
 

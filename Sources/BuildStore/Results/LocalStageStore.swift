@@ -90,12 +90,21 @@ public final class LocalStageStore: StageStore {
     public func damage(of result: StageResult, thoroughly: Bool) async throws -> String? {
         if state.withLock({ $0.sound.contains(result.identity) }) { return nil }
         guard try await pin(result.identity) else { return "it was removed" }
-        let damage = try await offPool { [self] in findDamage(of: result, thoroughly: thoroughly) }
-        guard let damage else {
-            state.withLock { _ = $0.sound.insert(result.identity) }
-            return nil
+        guard let damage = try await lookForDamage(of: result, thoroughly: thoroughly) else { return nil }
+        // Another program may have seen it too, and be making the result again: what that one made stays.
+        let lock = try await FileLock.wait(for: lockFile(of: result.identity), onWait: {})
+        defer {
+            lock.removeFile()
+            withExtendedLifetime(lock) {}
         }
+        if let now = self.result(of: result.identity), try await lookForDamage(of: now, thoroughly: thoroughly) == nil { return damage }
         try await remove(result.folder)
+        return damage
+    }
+
+    private func lookForDamage(of result: StageResult, thoroughly: Bool) async throws -> String? {
+        let damage = try await offPool { [self] in findDamage(of: result, thoroughly: thoroughly) }
+        if damage == nil { state.withLock { _ = $0.sound.insert(result.identity) } }
         return damage
     }
 
@@ -123,6 +132,13 @@ public final class LocalStageStore: StageStore {
         return nil
     }
 
+    /// Whether a result that another program has made meanwhile can be used.
+    private func isSound(_ result: StageResult, underLockOf identity: Identity) async throws -> Bool {
+        guard result.identity == identity else { return try await damage(of: result, thoroughly: false) == nil }
+        guard try await pin(identity) else { return false }
+        return try await lookForDamage(of: result, thoroughly: false) == nil
+    }
+
     // MARK: Making
 
     public func make(
@@ -135,7 +151,7 @@ public final class LocalStageStore: StageStore {
             lock.removeFile()
             withExtendedLifetime(lock) {}
         }
-        if let made = result(of: identity), try await damage(of: made, thoroughly: false) == nil { return made }
+        if let made = result(of: identity), try await isSound(made, underLockOf: identity) { return made }
         let final = place(of: identity)
         // Whatever is there cannot be used: what a killed build left, or a result that did not reach the disk before a power cut.
         try await removeAll { $0 == identity.hexadecimal || $0.hasPrefix(identity.hexadecimal + ".") }

@@ -136,7 +136,7 @@ private final class PackageVerifier {
         do {
             let file = try package.open()
             defer { Fclose(file) }
-            return verify(package, in: file) ? nil : "\(package.nevra): \(reason(isSigned: package.isSigned))"
+            return verify(package, in: file) ? nil : "\(package.nevra): \(reason(for: package))"
         } catch let failure as WorkerFailure { return failure.message } catch { return "\(package.nevra): \(error)" }
     }
 
@@ -159,11 +159,14 @@ private final class PackageVerifier {
     }
 
     /// librpm's own words for what is wrong, such as `Header V4 RSA/SHA512 Signature, key ID 0bce0e06: NOKEY`.
-    private func reason(isSigned: Bool) -> String {
+    private func reason(for package: PackageFile) -> String {
         let words = findings.joined(separator: "; ")
+        let isSigned = package.isSigned
         if isSigned, words.contains("NOKEY") { return "signed with a key that this machine does not trust (gpgkey): \(words)" }
         if isSigned, !said.isEmpty, !said.contains(where: { $0.contains("Signature") }) {
-            return "not signed; its repository has gpgcheck=1" + (words.isEmpty ? "" : ": \(words)")
+            // No metadata: a file of the tree.
+            let rule = package.isNamedByMetadata ? "its repository has gpgcheck=1" : "yum.conf has localpkg_gpgcheck=1"
+            return "not signed; \(rule)" + (words.isEmpty ? "" : ": \(words)")
         }
         return "damaged, or not a package" + (words.isEmpty ? "" : ": \(words)")
     }
