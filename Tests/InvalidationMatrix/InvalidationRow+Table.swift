@@ -13,6 +13,8 @@ extension InvalidationRow {
         InvalidationRow(
             "hardware.networkInterfaces", "echo 'hardware: {networkInterfaces: [{name: eth0, model: e1000}]}' >> $three/machine.yaml",
             three("appliance archive publish")),
+        InvalidationRow(
+            "hardware.architecture", "echo 'hardware: {architecture: i686}' >> $three/machine.yaml", three("appliance archive publish")),
         InvalidationRow("hardware of a machine of which no description is made", "echo 'hardware: {cpus: 2}' >> $two/machine.yaml"),
     ]
 
@@ -123,6 +125,10 @@ extension InvalidationRow {
 
     // MARK: The tree's other files
 
+    private static func permissions(_ field: String, _ edit: String, of layer: String, _ stages: [String]) -> InvalidationRow {
+        InvalidationRow("\(field) in permissions of an \(layer)", "sed -i '\(edit)' $one/root-\(layer)s/*.permissions", stages)
+    }
+
     private static let composition = [
         InvalidationRow("devices", "echo '/dev/new p 660' >> $two/devices", two("made")),
         InvalidationRow("the kind of a device", "echo '/dev/fifo c 660 1 3' > $one/devices", one("made")),
@@ -140,6 +146,14 @@ extension InvalidationRow {
         InvalidationRow("an overlay", "echo new > $one/root-overlays/site/etc/site", one("made")),
         InvalidationRow("a neighbour's overlay", "echo new > $two/root-overlays/site/etc/two", two("made")),
         InvalidationRow("permissions of an overlay", "sed -i s/0640/0600/ $one/root-overlays/site.permissions", one("made")),
+        permissions("owner", "s/ root root/ 12 root/", of: "overlay", one("made")),
+        permissions("owner", "s/ root root/ 12 root/", of: "underlay", one("all")),
+        permissions("group", "s/ root root/ root 12/", of: "overlay", one("made")),
+        permissions("group", "s/ root root/ root 12/", of: "underlay", one("all")),
+        permissions("capabilities", "s/0640/& cap_net_raw=ep/", of: "overlay", one("made")),
+        permissions("capabilities", "s/0640/& cap_net_raw=ep/", of: "underlay", one("all")),
+        permissions("path", "i /etc root root 0750", of: "overlay", one("made")),
+        permissions("path", "i /srv root root 0750", of: "underlay", one("all")),
         InvalidationRow("an overlay's name", "mv $two/root-overlays/site $two/root-overlays/renamed"),
         InvalidationRow("a hidden file at the top of an overlay", "echo hidden > $two/root-overlays/site/.gitignore"),
         InvalidationRow("a hidden file deeper in an overlay", "echo hidden > $two/root-overlays/site/etc/.hidden", two("made")),

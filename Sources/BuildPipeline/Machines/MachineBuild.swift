@@ -27,7 +27,8 @@ struct MachineBuild: Sendable {
     /// Blocks.
     func isCurrent() -> Bool {
         let begin = ContinuousClock.now
-        guard damaged.isEmpty, let manifest = artefacts.current(plan.publication, thoroughly: options.verifies, onDamage: { progress.warn("\($0); it is made again") })
+        guard damaged.isEmpty,
+            let manifest = artefacts.current(plan.publication, thoroughly: options.verifies, onDamage: { progress.warn("\($0); it is made again") })
         else { return false }
         // `run` reports what cannot be written.
         guard (try? writeInputs()) != nil else { return false }

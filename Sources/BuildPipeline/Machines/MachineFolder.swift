@@ -103,7 +103,7 @@ struct MachineFolder: Sendable {
     ///
     /// - Throws: `FileError`.
     func write(_ transaction: Transaction, of machine: Machine, configPath: FilePath, localDigests: [String: String]) throws {
-        let packages = transaction.packages.map { package in
+        let packages = transaction.packages.map { package -> [CanonicalValue] in
             var location = package.location
             var checksum = package.checksum?.description
             if package.checksum == nil {
@@ -111,18 +111,20 @@ struct MachineFolder: Sendable {
                 var path = FilePath(package.location)
                 if path.removePrefix(configPath) { location = path.string }
             }
-            return CanonicalValue.map([
-                "name": .text(package.name), "epoch": .number(Int64(package.epoch)), "version": .text(package.version),
-                "release": .text(package.release), "architecture": .text(package.architecture), "nevra": .text(package.nevra),
-                "repository": .text(package.repository), "location": .text(location), "reason": .text(package.reason.rawValue),
-                "downloadSize": .number(Int64(clamping: package.downloadSize.bytes)),
-                "installedSize": .number(Int64(clamping: package.installedSize.bytes)), "checksum": checksum.map { .text($0) } ?? .null,
-            ])
+            return [
+                .text(package.architecture), checksum.map { .text($0) } ?? .null, .number(Int64(clamping: package.downloadSize.bytes)),
+                .number(Int64(package.epoch)), .number(Int64(clamping: package.installedSize.bytes)), .text(location), .text(package.name),
+                .text(package.nevra), .text(package.reason.rawValue), .text(package.release), .text(package.repository), .text(package.version),
+            ]
         }
-        let value = CanonicalValue.map([
-            "schema": .number(1), "group": .text(machine.groupName), "machine": .text(machine.name), "packages": .list(packages),
-        ])
-        try writeIfDifferent(value.prettyBytes, to: yum.appending("transaction.json"))
+        let keys = [
+            "architecture", "checksum", "downloadSize", "epoch", "installedSize", "location", "name", "nevra", "reason", "release", "repository",
+            "version",
+        ]
+        var bytes = Array("{\n  \"group\": ".utf8) + CanonicalValue.text(machine.groupName).bytes
+        bytes += Array(",\n  \"machine\": ".utf8) + CanonicalValue.text(machine.name).bytes + Array(",\n  \"packages\": ".utf8)
+        bytes += CanonicalValue.prettyTable(keys: keys, rows: packages, indentation: 1) + Array(",\n  \"schema\": 1\n}\n".utf8)
+        try writeIfDifferent(bytes, to: yum.appending("transaction.json"))
     }
 }
 
