@@ -7,7 +7,7 @@ public struct MachineSelector: Hashable, Sendable, CustomStringConvertible {
     public init?(_ text: String) {
         let name = text.hasSuffix("/") ? text.dropLast() : text[...]
         let parts = name.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        guard (1...2).contains(parts.count), parts.allSatisfy({ !$0.isEmpty }) else { return nil }
+        guard (1...2).contains(parts.count), parts.allSatisfy({ !["", ".", ".."].contains($0) }) else { return nil }
         group = parts[0]
         machine = parts.count == 2 ? parts[1] : nil
     }

@@ -87,4 +87,28 @@ struct CleanTests {
             #expect(clean.errors.contains(options[0]), "\(clean.errors)")
         }
     }
+
+    @Test(
+        "a selection that means nothing is refused, and nothing of the group is removed",
+        arguments: [
+            ["--machine=x/y", "g"], ["--machine=g/one", "g"], ["--machine", "", "g"], ["--machine=..", "g"], ["--machine=one", "--machine=x/", "g"],
+            [".."],
+            ["g/.."], ["--cache-path", "", "g"], ["--config-path", "", "g"],
+        ])
+    func badSelection(_ words: [String]) async throws {
+        try await Sandbox.withFolder { folder in
+            let machines = try await TinyMachines(in: folder)
+            let build = try await run(machines.words("build"))
+            #expect(build.status == 0, "\(build.output)\(build.errors)")
+            let list = "cd '\(machines.cache)'; find stages g -maxdepth 2 | grep -v -e /pins -e /locks | sort"
+            let before = try await shell(list)
+            for command in ["clean", "plan", "build"] {
+                let all = command == "clean" ? ["--all"] : []
+                let refused = try await run([Sandbox.program, command, "-c", machines.tree, "-s", machines.cache] + all + words)
+                #expect(refused.status == 2, "\(command): \(refused.output)\(refused.errors)")
+                #expect(refused.errors.contains("expected"), "\(command): \(refused.errors)")
+            }
+            #expect(try await shell(list) == before)
+        }
+    }
 }

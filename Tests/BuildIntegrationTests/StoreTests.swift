@@ -132,6 +132,37 @@ struct StoreTests {
         }
     }
 
+    @Test(
+        "a FIFO or an empty file in the place of a record does not stop a plan or a build",
+        arguments: [
+            "g/one/stages.json", "g/one/published.json", "g/one/artefacts/manifest.json", "g/one/minimal-appliance/disk/result.json",
+            "g/one/minimal-appliance/disk/stage.json", "g/one/minimal-appliance/disk/local.json",
+        ], ["mkfifo \"$file\"", ": > \"$file\""])
+    func strangeRecord(_ path: String, _ damage: String) async throws {
+        try await MatrixFixture.withCopy { cache in
+            _ = try await stages(cache)
+            let before = try await digests(cache)
+            _ = try await shell("file=$(realpath '\(cache)/\(path)'); rm \"$file\"; \(damage)")
+            let plan = try await run([
+                "timeout", "-k", "5", "30", Sandbox.program, "plan", "-c", MatrixFixture.tree, "-s", cache, "--output", "raw", "g/one",
+            ])
+            #expect(plan.status == 0, "\(plan.output)\(plan.errors)")
+            _ = try await stages(cache, ["--verify"])
+            #expect(try await digests(cache) == before)
+        }
+    }
+
+    @Test("the plan after a clean names the lost results as the cause")
+    func planAfterClean() async throws {
+        try await MatrixFixture.withCopy { cache in
+            _ = try await stages(cache)
+            let clean = try await run([Sandbox.program, "clean", "-c", MatrixFixture.tree, "-s", cache])
+            #expect(clean.status == 0, "\(clean.output)\(clean.errors)")
+            let plan = try await run([Sandbox.program, "plan", "-c", MatrixFixture.tree, "-s", cache, "--output", "raw", "g/one"])
+            #expect(plan.output.contains("install           runs: its result is not in the cache"), "\(plan.output)\(plan.errors)")
+        }
+    }
+
     @Test("a tree and a cache that were moved or copied are the same")
     func moved() async throws {
         try await MatrixFixture.withCopy { cache in

@@ -127,7 +127,9 @@ struct StageForecaster {
             if forecast.state == .depends { forecast.state = .runs }
             return
         }
-        let running = node.needs.compactMap { need in graph[need].flatMap { states[need] == .cached || states[need] == nil ? nil : $0.label } }
+        // A stage that is not kept runs since this one does, and not the other way round.
+        let running = node.needs.compactMap { graph[$0] }
+            .filter { type(of: $0.stage).isKept && states[$0.identity] != nil && states[$0.identity] != .cached }.map(\.label)
         if !running.isEmpty {
             forecast.reason =
                 forecast.state == .depends

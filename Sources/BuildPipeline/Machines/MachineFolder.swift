@@ -80,7 +80,7 @@ struct MachineFolder: Sendable {
 
     /// The stages of the last run, by their labels; `nil`: there was none.
     var lastStages: [String: StageRecord]? {
-        guard let bytes = try? readBytes(recordFile), let record = try? JSONDecoder().decode(Record.self, from: Data(bytes)), record.schema == 1
+        guard let bytes = try? readRegularFile(recordFile), let record = try? JSONDecoder().decode(Record.self, from: Data(bytes)), record.schema == 1
         else { return nil }
         return record.stages
     }
@@ -130,6 +130,6 @@ struct MachineFolder: Sendable {
 
 /// As `writeAtomically`; a file that has these bytes stays untouched.
 func writeIfDifferent(_ bytes: [UInt8], to path: FilePath) throws {
-    if (try? readBytes(path)) == bytes { return }
+    if (try? readRegularFile(path)) == bytes { return }
     try writeAtomically(bytes, to: path)
 }

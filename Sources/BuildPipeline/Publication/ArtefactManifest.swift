@@ -43,7 +43,7 @@ struct ArtefactManifest: Codable, Equatable {
 
     /// - Returns: `nil`: there is none, or not of this form.
     init?(in folder: FilePath) {
-        guard let bytes = try? readBytes(folder.appending(Self.name)),
+        guard let bytes = try? readRegularFile(folder.appending(Self.name)),
             let manifest = try? JSONDecoder().decode(Self.self, from: Data(bytes)), manifest.schema == 1
         else { return nil }
         self = manifest

@@ -118,7 +118,7 @@ struct ArtefactFolder: Sendable {
     }
 
     private func readState() -> State? {
-        (try? readBytes(stateFile)).flatMap { try? JSONDecoder().decode(State.self, from: Data($0)) }
+        (try? readRegularFile(stateFile)).flatMap { try? JSONDecoder().decode(State.self, from: Data($0)) }
     }
 
     private func isWhole(_ manifest: ArtefactManifest, _ state: State, thoroughly: Bool, onDamage: (String) -> Void) -> Bool {

@@ -74,7 +74,7 @@ public final class InputDigests: Sendable {
 
     /// What was listed when a digest was made: for telling which of a folder's files differ. `nil` when it is not known any more.
     public func listing(of digest: String) -> [String: String]? {
-        guard let folder, let bytes = try? readBytes(folder.appending("listings").appending(digest)) else { return nil }
+        guard let folder, let bytes = try? readRegularFile(folder.appending("listings").appending(digest)) else { return nil }
         let fields = bytes.split(separator: 0, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
         var lines: [String: String] = [:]
         for index in stride(from: 0, to: fields.count - 2, by: 3) { lines[fields[index]] = fields[index + 1] + " " + fields[index + 2] }

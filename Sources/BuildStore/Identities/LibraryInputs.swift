@@ -30,7 +30,7 @@ public struct LibraryInputs: Sendable {
             throw HostSystemError.systemCall(what: "looking at \(worker.program)", errno: .noSuchFileOrDirectory)
         }
         let linkerCache = FileIdentity("/etc/ld.so.cache")
-        if let bytes = try? readBytes(file), let memory = try? JSONDecoder().decode(Memory.self, from: Data(bytes)), memory.worker == state,
+        if let bytes = try? readRegularFile(file), let memory = try? JSONDecoder().decode(Memory.self, from: Data(bytes)), memory.worker == state,
             memory.linkerCache == linkerCache, memory.libraries.allSatisfy({ FileIdentity($0.path.path) == $0.state })
         {
             digests = Self.digests(of: memory.libraries)

@@ -64,7 +64,7 @@ public final class LocalStageStore: StageStore {
     public func result(of identity: Identity) -> StageResult? {
         var place = place(of: identity)
         if let target = try? FileManager.default.destinationOfSymbolicLink(atPath: place.string) { place = folder.appending(target) }
-        guard let bytes = try? readBytes(place.appending(Self.recordName)), let local = local(of: place),
+        guard let bytes = try? readRegularFile(place.appending(Self.recordName)), let local = local(of: place),
             local.boot != nil && local.boot == currentBoot() || exists(place.appending(Self.onDiskName)),
             let record = try? JSONDecoder().decode(StageResult.Record.self, from: Data(bytes)), record.schema == 1
         else { return nil }
@@ -74,11 +74,11 @@ public final class LocalStageStore: StageStore {
     /// The stage that made a result, in canonical form.
     public func value(of identity: Identity) -> CanonicalValue? {
         let file = place(of: identity).appending(Self.valueName)
-        return (try? readBytes(file)).flatMap { try? JSONDecoder().decode(CanonicalValue.self, from: Data($0)) }
+        return (try? readRegularFile(file)).flatMap { try? JSONDecoder().decode(CanonicalValue.self, from: Data($0)) }
     }
 
     func local(of place: FilePath) -> Local? {
-        (try? readBytes(place.appending(Self.localName))).flatMap { try? JSONDecoder().decode(Local.self, from: Data($0)) }
+        (try? readRegularFile(place.appending(Self.localName))).flatMap { try? JSONDecoder().decode(Local.self, from: Data($0)) }
     }
 
     private func write(_ local: Local, to place: FilePath) throws {

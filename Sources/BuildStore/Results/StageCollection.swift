@@ -126,7 +126,7 @@ public struct StageCollection: Sendable {
             let place = store.place(of: identity)
             var status = stat()
             guard lstat(place.string, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return nil }
-            let bytes = try? readBytes(place.appending(LocalStageStore.recordName))
+            let bytes = try? readRegularFile(place.appending(LocalStageStore.recordName))
             let record = bytes.flatMap { try? JSONDecoder().decode(StageResult.Record.self, from: Data($0)) }
             let files = (record?.files ?? []).filter { $0.kind == .file }.compactMap { file -> stat? in
                 var status = stat()

@@ -31,8 +31,24 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
 ///
 /// - Throws: `Errno` of open(2) or read(2).
 public func readBytes(_ path: FilePath) throws -> [UInt8] {
-    let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
-    return try descriptor.closeAfter {
+    try readAll(try FileDescriptor.open(path, .readOnly, options: .closeOnExec))
+}
+
+/// The whole file, as `readBytes`, unless it is another kind of file, which could be waited for without end.
+///
+/// - Throws: `Errno` of open(2) or read(2); `invalidArgument` for anything but a regular file.
+public func readRegularFile(_ path: FilePath) throws -> [UInt8] {
+    let descriptor = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .nonBlocking])
+    var status = stat()
+    guard fstat(descriptor.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        try descriptor.close()
+        throw Errno.invalidArgument
+    }
+    return try readAll(descriptor)
+}
+
+private func readAll(_ descriptor: FileDescriptor) throws -> [UInt8] {
+    try descriptor.closeAfter {
         var bytes: [UInt8] = []
         let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
         defer { chunk.deallocate() }

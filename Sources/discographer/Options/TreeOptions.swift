@@ -35,6 +35,11 @@ struct TreeOptions: ParsableArguments {
     @Argument(help: ArgumentHelp("A group, or one machine of it: GROUP or GROUP/MACHINE.", valueName: "group"))
     var groups: [String] = []
 
+    func validate() throws {
+        let paths = [("config-path", configPath), ("cache-path", cachePath), ("functions-path", functionsPath), ("paths-path", pathsPath)]
+        for (name, path) in paths where path?.isEmpty ?? false { throw ValidationError("--\(name) is empty; expected the path of a folder") }
+    }
+
     /// The command line, over what the configuration files set, over the defaults.
     func paths() async throws -> BuildPaths {
         paths(try await SettingsFiles.read())
@@ -63,7 +68,14 @@ struct TreeOptions: ParsableArguments {
                 throw ExitCode(ExitStatus.wrongInput)
             }
             if selector.machine == nil && !machines.isEmpty {
-                selectors += machines.compactMap { MachineSelector("\(text)/\($0)") }
+                for machine in machines {
+                    // Leaving a wrong name out would select the whole group.
+                    guard !machine.isEmpty, !machine.hasSuffix("/"), let selector = MachineSelector("\(selector.group)/\(machine)") else {
+                        printError("invalid name '\(machine)' of --machine; expected the name of a machine, without its group")
+                        throw ExitCode(ExitStatus.wrongInput)
+                    }
+                    selectors.append(selector)
+                }
             } else {
                 selectors.append(selector)
             }
@@ -77,6 +89,12 @@ struct TreeOptions: ParsableArguments {
 
     /// The tree, its diagnostics printed; ends with status 2 when it has errors.
     func readTree(_ options: BuildOptions) throws -> ConfigurationTree {
+        let functions = options.paths.functionsPath
+        guard FileManager.default.fileExists(atPath: functions.string + "/.") else {
+            printError(
+                "\(functions): error: there is no such folder; expected the functions of generator scriptlets (--functions-path, functionsPath)")
+            throw ExitCode(ExitStatus.wrongInput)
+        }
         let tree = ConfigurationTree(at: options.paths.configPath, selecting: try selectors())
         let all = (tree.diagnostics + Batch(tree: tree, options: options, listener: { _ in }).diagnostics()).inReadingOrder
         for diagnostic in all where diagnostic.severity != .note || verbose { printError(diagnostic.description) }
