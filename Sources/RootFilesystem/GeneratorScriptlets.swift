@@ -29,7 +29,7 @@ public struct GeneratorRun: Hashable, Codable, Sendable {
 /// Runs generator scriptlets: sourced one after another by one fresh bash, after the functions.
 ///
 /// A command that fails ends the run, as with `set -e`; a scriptlet that wants otherwise says `set +e`, which holds for it alone. Old trees rely
-/// on plain sourcing, so bash is no stricter than that: unset variables are empty (no `set -u`), a pipe's status is its last command's (no
+/// on plain sourcing, so bash is not stricter than that: unset variables are empty (no `set -u`), a pipe's status is its last command's (no
 /// `pipefail`, under which `... | head -1` fails), and a scriptlet may end with a condition that is not met (`[[ -n $x ]] && ...`).
 struct GeneratorScriptlets {
     var bash: Tool

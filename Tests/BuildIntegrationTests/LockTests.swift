@@ -211,7 +211,7 @@ struct LockTests {
             #expect(same.status == 1 && same.output.contains("g/two: as locked, 4 packages\n  /"), "\(same.output)\(same.errors)")
             for (script, text) in [
                 ("echo >> other-1-1.noarch.rpm", "rpms/other-1-1.noarch.rpm: error: the content differs from the lock"),
-                ("rm other-1-1.noarch.rpm", "made with the local package other-1-1.noarch.rpm, which is no longer in rpms/"),
+                ("rm other-1-1.noarch.rpm", "made with the local package other-1-1.noarch.rpm, which is not in rpms/ any more"),
             ] {
                 _ = try await shell("cd '\(tree)/g/machines/one/rpms'; \(script)")
                 let check = try await Sandbox.discographer(["lock", "--check", "-c", tree, "-s", folder + "/cache", "g/one"])

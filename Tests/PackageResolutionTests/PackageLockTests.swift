@@ -117,7 +117,7 @@ struct PackageLockTests {
         ),
         (
             "option gone", ["bash", "vim"], ["base"], [], "x86_64",
-            ["packages.lock: error: made with '1' as best of [main], which is no longer set"]
+            ["packages.lock: error: made with '1' as best of [main], which is not set any more"]
         ),
         (
             "new option", ["bash", "vim"], ["base"], ["main best 1", "base priority 1"], "x86_64",
@@ -126,7 +126,7 @@ struct PackageLockTests {
         (
             "repositories", ["bash", "vim"], ["other"], ["main best 1", "other baseurl x"], "x86_64",
             [
-                "made with the repository 'base', which is no longer enabled",
+                "made with the repository 'base', which is not enabled any more",
                 "/tree/yum.conf.template: error: the repository 'other' was not enabled",
             ]
         ),

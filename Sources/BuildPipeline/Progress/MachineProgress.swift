@@ -84,7 +84,7 @@ final class MachineProgress: Sendable {
         }
     }
 
-    /// Reports the warnings that this run has not reported yet.
+    /// Reports the warnings that this run did not report before.
     func tellWarnings(_ texts: [String]) {
         for text in texts where !state.withLock({ $0.toldWarnings.contains(text) }) { warn(text) }
     }

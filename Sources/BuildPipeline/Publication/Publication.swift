@@ -39,7 +39,7 @@ struct Publication: Sendable {
     }
 }
 
-/// A machine's `artefacts/`: exchanged whole, and only when everything succeeded. There is no moment in which it is not there.
+/// A machine's `artefacts/`: exchanged whole, and only when everything succeeded. It is there at every moment.
 struct ArtefactFolder: Sendable {
     /// The machine's folder of the cache.
     let machineCache: FilePath

@@ -42,7 +42,7 @@ public func workerMain(
     }
 }
 
-/// Runs a session, which has this process's terminal. There is no message channel, and no lifeline but the terminal.
+/// Runs a session, which has this process's terminal. The terminal is its only lifeline, and nothing sends messages.
 private func perform<Session: WorkerSession>(_ type: Session.Type, description: String) -> Never {
     umask(0o022)
     OpenFiles.setLimitOfWorkers()

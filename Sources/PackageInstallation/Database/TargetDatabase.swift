@@ -51,7 +51,7 @@ struct TargetDatabase {
         if !files.isEmpty { macroFiles[number] = files }
     }
 
-    /// - Throws: `WorkerFailure` when the database that librpm wrote is no longer in the root.
+    /// - Throws: `WorkerFailure` when the root does not have the database that librpm wrote any more.
     func checkIsThere(in root: FilePath, of transaction: rpmts) throws {
         // Opens the files again, under the names that they have now.
         rpmtsCloseDB(transaction)

@@ -75,7 +75,7 @@ struct PreparablePackages {
         }
     }
 
-    /// Whether no earlier package has one of this one's files. An earlier one that has is no longer preparable either.
+    /// Whether no earlier package has one of this one's files. An earlier one that has cannot be prepared any more either.
     private mutating func noteOwner(of list: rpmfiles, _ number: Int) -> Bool {
         var isAlone = true
         for index in 0..<Int32(rpmfilesFC(list)) where mode_t(rpmfilesFMode(list, index)) & S_IFMT != S_IFDIR {

@@ -29,6 +29,6 @@ extension PackageFile {
     private var isChanged: WorkerFailure {
         WorkerFailure(
             kind: .signature,
-            message: "\(nevra): \(path) changed during the build; build again when it is no longer written to")
+            message: "\(nevra): \(path) changed during the build; build again when nothing writes to it any more")
     }
 }

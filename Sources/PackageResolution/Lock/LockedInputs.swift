@@ -54,7 +54,7 @@ public struct LockedInputs: Hashable, Sendable {
             diagnostics.append(.init(at: [inLock], "made with the line '\(line)', which packages no longer has"))
         }
         for id in repositories where !now.repositories.contains(id) {
-            diagnostics.append(.init(at: [inLock], "made with the repository '\(id)', which is no longer enabled"))
+            diagnostics.append(.init(at: [inLock], "made with the repository '\(id)', which is not enabled any more"))
         }
         for id in now.repositories where !repositories.contains(id) {
             let place = request.configuration.writtenOptions.first { $0.section == id }.map {
@@ -73,7 +73,7 @@ public struct LockedInputs: Hashable, Sendable {
         }
         for option in options where !changed.contains(option.section) {
             if !now.options.contains(where: { $0.section == option.section && $0.name == option.name }) {
-                diagnostics.append(.init(at: [inLock], "made with '\(option.value)' as \(option.title), which is no longer set"))
+                diagnostics.append(.init(at: [inLock], "made with '\(option.value)' as \(option.title), which is not set any more"))
             }
         }
         return diagnostics

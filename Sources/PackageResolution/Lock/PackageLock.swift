@@ -53,7 +53,7 @@ public struct PackageLock: Hashable, Sendable {
             var local = package
             local.checksum = nil
             guard let path = request.localPackages.first(where: { $0.lastComponent?.string == package.location }) else {
-                diagnostics.append(.init(at: [inLock], "made with the local package \(package.location), which is no longer in rpms/"))
+                diagnostics.append(.init(at: [inLock], "made with the local package \(package.location), which is not in rpms/ any more"))
                 return local
             }
             local.location = path.string

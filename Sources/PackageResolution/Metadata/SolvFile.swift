@@ -46,7 +46,7 @@ struct SolvFile: Sendable {
         return repo_add_solv(repo, stream, flags) == 0
     }
 
-    /// Whether the file is there, has this origin, and has not changed since it was written. libsolv checks little of what it reads.
+    /// Whether the file is there, has this origin, and is as it was written. libsolv checks little of what it reads.
     fileprivate var isIntact: Bool {
         guard let descriptor = try? FileDescriptor.open(path, .readOnly, options: .closeOnExec) else { return false }
         let end = try? descriptor.closeAfter { () throws -> (length: Int64, text: String) in

@@ -252,7 +252,7 @@ private struct FetchRun {
         _ now: ContinuousClock.Instant
     ) {
         let file = transfer.file
-        // Keep the bytes of an interrupted transfer, so that the next one continues there. A mirror that sent nothing has not changed them.
+        // Keep the bytes of an interrupted transfer, so that the next one continues there. A mirror that sent nothing did not change them.
         let isOfUse =
             file.size > 0 && (failure.kind == .passing || failure.kind == .mirror && file.size == transfer.resumedAt)
         if !isOfUse || attempt.download.checksums.isEmpty { file.remove() }
