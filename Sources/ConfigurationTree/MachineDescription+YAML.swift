@@ -310,13 +310,28 @@ private struct YAMLReader {
                         value.mountOptions = nodes.compactMap { text($0, "a mount option") }
                     }
                 },
+                "features": { node in
+                    if let nodes = list(node, "features") { value.features = nodes.compactMap(featureChange) }
+                },
             ])
+        if !value.features.isEmpty && value.fileSystem != .ext4 {
+            fail(node, "'features' of a \(value.fileSystem.rawValue) file system", "only ext4 has them")
+        }
         // mke2fs(8), mkfs.xfs(8), mkfs.fat(8), mkfs.btrfs(8), mkswap(8).
         let longest: [Partition.FileSystem: Int] = [.ext4: 16, .xfs: 12, .vfat: 11, .btrfs: 255, .swap: 15]
         if let label = value.label, let limit = longest[value.fileSystem], label.utf8.count > limit {
             fail(node, "the label '\(label)' is too long for \(value.fileSystem.rawValue)", "expected at most \(limit) bytes")
         }
         return value
+    }
+
+    private func featureChange(_ node: Node) -> ExtFeatureChange? {
+        guard let text = text(node, "a feature") else { return nil }
+        guard let change = ExtFeatureChange(text) else {
+            fail(node, "unknown feature '\(text)'", "expected one of \(ExtFeature.allCases.map(\.rawValue).joined(separator: ", ")), after '^' to leave it out")
+            return nil
+        }
+        return change
     }
 
     private func readBoot(_ node: Node, into boot: inout BootSettings, note: (String, Int?) -> Void) {

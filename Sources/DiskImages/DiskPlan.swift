@@ -33,6 +33,13 @@ public struct DiskPlan: Hashable, Codable, Sendable {
             problems.append(
                 "there is no boot loader for UEFI firmware; use 'firmware: bios'")
         }
+        if description.boot.loader == .grub {
+            let partitions = description.disks.flatMap(\.partitions)
+            let boot = partitions.first { $0.mountPoint == "/boot" } ?? partitions.first { $0.mountPoint == "/" }
+            for change in boot?.features ?? [] where change.adds && !change.feature.isReadByGRUB {
+                problems.append("GRUB does not read a file system with \(change.feature.rawValue), and \(boot?.mountPoint ?? "") has the kernels; remove the feature")
+            }
+        }
         let uuids = disks.flatMap(\.partitions).compactMap { $0.fileSystem == nil ? nil : $0.uuid }
         for uuid in Set(uuids).sorted() where uuids.filter({ $0 == uuid }).count > 1 {
             problems.append("two file systems have the UUID \(uuid); expected different ones, by which /etc/fstab finds them")
@@ -73,6 +80,8 @@ public struct DiskPlan: Hashable, Codable, Sendable {
 /// All reasons why a description cannot become disks.
 public struct DiskPlanError: Error, CustomStringConvertible {
     public var problems: [String]
+
+    public init(problems: [String]) { self.problems = problems }
 
     public var description: String { problems.joined(separator: "\n") }
 }
@@ -145,6 +154,7 @@ public struct PlannedDisk: Hashable, Codable, Sendable {
             planned.uuid = partition.uuid ?? names.uuid(thing)
             planned.hashSeed = names.uuid(thing + " hash seed")
             planned.mountOptions = partition.mountOptions
+            planned.featureChanges = partition.features
             partitions.append(planned)
             position += length
         }
@@ -232,6 +242,10 @@ public struct PlannedPartition: Hashable, Codable, Sendable {
     /// ext4's key for folder hashes. Without it, mke2fs uses a random one.
     public var hashSeed = ""
     public var mountOptions: [String] = []
+    /// What machine.yaml changes of ext4's features.
+    public var featureChanges: [ExtFeatureChange] = []
+    /// ext4's features, sorted, all of them (`DiskPlan.setFeatures`).
+    public var features: [String] = []
 
     init(number: Int, start: UInt64, size: UInt64, typeGUID: String, partitionGUID: String) {
         self.number = number

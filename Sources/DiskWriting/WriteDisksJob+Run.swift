@@ -53,12 +53,12 @@ extension WriteDisksJob: WorkerJob {
         environment["SOURCE_DATE_EPOCH"] = "\(sourceDateEpoch)"
         switch partition.fileSystem {
         case .ext4:
-            // GRUB 2.06 does not read the two features that mke2fs 1.47 turns on.
             let configuration = scratch.appending("mke2fs.conf")
             try writeAtomically(Self.mke2fsConfiguration.utf8, to: configuration)
             environment["MKE2FS_CONFIG"] = configuration.string
             try tools.tool("mkfs.ext4").runBlocking(
-                ["-q", "-F", "-U", partition.uuid, "-O", "^metadata_csum_seed,^orphan_file", "-m", "1"]
+                // "none" clears what mke2fs was built with, so that these are all.
+                ["-q", "-F", "-U", partition.uuid, "-O", (["none"] + partition.features).joined(separator: ","), "-m", "1", "-o", "Linux", "-e", "continue"]
                     + (partition.label.map { ["-L", $0] } ?? [])
                     + [
                         "-E",
@@ -71,19 +71,22 @@ extension WriteDisksJob: WorkerJob {
         }
     }
 
-    /// mke2fs.conf(5), in place of the build host's /etc/mke2fs.conf, which has no say in a machine's file systems: the features, sizes and ratios of e2fsprogs 1.46
-    /// as its own mke2fs.conf.in has them.
+    /// mke2fs.conf(5), in place of the build host's /etc/mke2fs.conf, which has no say in a machine's file systems: sizes and ratios as e2fsprogs's own mke2fs.conf.in
+    /// has had them since 1.41, and mke2fs's built-in defaults, spelled out.
     private static let mke2fsConfiguration = """
         [defaults]
-        \tbase_features = sparse_super,large_file,filetype,resize_inode,dir_index,ext_attr
         \tdefault_mntopts = acl,user_xattr
         \tenable_periodic_fsck = 0
         \tblocksize = 4096
         \tinode_size = 256
         \tinode_ratio = 16384
+        \thash_alg = half_md4
+        \tflex_bg_size = 16
+        \tauto_64-bit_support = 0
+        \tno_discard = 1
         [fs_types]
         \text4 = {
-        \t\tfeatures = has_journal,extent,huge_file,flex_bg,metadata_csum,64bit,dir_nlink,extra_isize
+        \t\tinode_size = 256
         \t}
         \tsmall = {
         \t\tblocksize = 1024

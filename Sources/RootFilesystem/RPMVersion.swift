@@ -3,14 +3,14 @@
 /// The rules are those of `rpmvercmp()` in rpm's lib/rpmvercmp.c (4.18), documented in rpm-version(7): sequences of digits compare as numbers, sequences of
 /// letters as text, and a number is newer than letters. `~` sorts before everything, even the end of the text; `^` sorts after the end and before
 /// everything else.
-struct RPMVersion: Comparable {
+public struct RPMVersion: Comparable {
     private let bytes: [UInt8]
 
-    init(_ text: String) { bytes = Array(text.utf8) }
+    public init(_ text: String) { bytes = Array(text.utf8) }
 
-    static func == (left: RPMVersion, right: RPMVersion) -> Bool { left.compare(right) == 0 }
+    public static func == (left: RPMVersion, right: RPMVersion) -> Bool { left.compare(right) == 0 }
 
-    static func < (left: RPMVersion, right: RPMVersion) -> Bool { left.compare(right) < 0 }
+    public static func < (left: RPMVersion, right: RPMVersion) -> Bool { left.compare(right) < 0 }
 
     private static let (tilde, caret) = (UInt8(ascii: "~"), UInt8(ascii: "^"))
 

@@ -79,6 +79,8 @@ public struct Partition: Hashable, Codable, Sendable {
     public var uuid: String?
     /// The fourth field of fstab(5).
     public var mountOptions: [String] = []
+    /// Of ext4: what differs from the features that the guest's own e2fsprogs make.
+    public var features: [ExtFeatureChange] = []
 
     public init() {}
 }
