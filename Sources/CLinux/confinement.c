@@ -2,6 +2,7 @@
 // installroot, but not over the host's kernel.
 #define _GNU_SOURCE
 #include "CLinux.h"
+#include "constant_uname.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +51,8 @@ static int drop_capabilities(void) {
     return (int)syscall(SYS_capset, &header, data);
 }
 
-static int filter_system_calls(void) {
+/// Loads the filter. `answers_uname`: uname(2) goes to the thread of constant_uname.c.
+static int load_filter(bool answers_uname) {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
     if (!filter) {
         errno = ENOMEM;
@@ -92,10 +94,19 @@ static int filter_system_calls(void) {
     // Would type into the terminal of the user of `discographer shell`.
     if (error == 0)
         error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCSTI));
+    if (error == 0 && answers_uname) error = seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(uname), 0);
     if (error == 0) error = seccomp_load(filter);
+    if (error == 0 && answers_uname) discographer_start_constant_uname(fcntl(seccomp_notify_fd(filter), F_DUPFD_CLOEXEC, 3));
     seccomp_release(filter);
     errno = -error;
     return error == 0 ? 0 : -1;
+}
+
+static int filter_system_calls(void) {
+    if (discographer_uname_is_prepared() && load_filter(true) == 0) return 0;
+    // EBUSY: a container's own filter has a listener already, and there can be one only. EINVAL: the kernel is older than 5.0.
+    if (discographer_uname_is_prepared()) discographer_start_constant_uname(-1);
+    return load_filter(false);
 }
 
 // Covers parts of this process's own /proc, which a program that leaves the chroot would find: settings of the host's kernel, and this process's memory, which its

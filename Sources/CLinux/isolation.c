@@ -219,7 +219,7 @@ static int map_caller(uid_t user, gid_t group) {
 int discographer_isolate(discographer_isolation *isolation, int lifeline, const char **failed_step) {
     uid_t user = geteuid();
     gid_t group = getegid();
-    int namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+    int namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
     if (isolation->new_network_namespace) namespaces |= CLONE_NEWNET;
     if (isolation->new_user_namespace) namespaces |= CLONE_NEWUSER;
     *failed_step = "entering namespaces (unshare)";

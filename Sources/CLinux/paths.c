@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <string.h>
 #include <unistd.h>
 
 // glibc has no wrapper for openat2(2).
@@ -82,3 +83,7 @@ int64_t discographer_file_system_type(const char *path) {
 }
 
 int discographer_sync_file_system(int file) { return syncfs(file); }
+
+bool discographer_has_bytes(const void *text, size_t length, const void *part, size_t part_length) {
+    return memmem(text, length, part, part_length) != NULL;
+}

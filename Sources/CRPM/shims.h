@@ -1,5 +1,6 @@
 // librpm for Swift: the headers, and shims for what Swift cannot import (variadic functions, function-like macros).
 #pragma once
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <rpm/header.h>
@@ -26,3 +27,11 @@ static inline void discographer_rpm_set_macro_files(const char *files) { macrofi
 
 /// memfd_create(2), closed on exec.
 static inline int discographer_memory_file(const char *name) { return (int)syscall(SYS_memfd_create, name, 1 /* MFD_CLOEXEC */); }
+
+/// Expands macros (variadic rpmExpand), for what they do. Returns 0, or -1 when the expansion has failed.
+static inline int discographer_rpm_expand(const char *text) {
+    char *expanded = NULL;
+    int result = rpmExpandMacros(NULL, text, &expanded, 0);
+    free(expanded);
+    return result < 0 ? -1 : 0;
+}

@@ -161,6 +161,7 @@ private struct YAMLReader {
         var hypervisors = description.hypervisors
         var tolerated = description.toleratedScriptlets
         var excluded = description.excludedPaths
+        var machineID = description.machineID
         var timeLimit = description.scriptletTimeLimit
         var places = description.places
         func note(_ key: String, _ line: Int?) { places[key] = SourceLocation(file: file, line: line) }
@@ -172,6 +173,7 @@ private struct YAMLReader {
                 "boot": { readBoot($0, into: &boot) { note("boot.\($0)", $1) } },
                 "outputs": { if let all: [OutputFormat] = choices($0, "outputs", "output") { outputs = all } },
                 "hypervisors": { if let all: [Hypervisor] = choices($0, "hypervisors", "hypervisor") { hypervisors = all } },
+                "machineId": { if let policy: MachineIDPolicy = choice($0, "machineId") { machineID = policy } },
                 "excludedPaths": { node in
                     if let nodes = list(node, "excludedPaths") { excluded = nodes.compactMap(absolutePath) }
                 },
@@ -182,6 +184,7 @@ private struct YAMLReader {
                     if let nodes = list(node, "toleratedScriptlets") { tolerated = nodes.compactMap(scriptlet) }
                 },
             ])
+        description.machineID = machineID
         description.places = places
         description.hardware = hardware
         description.disks = disks

@@ -27,8 +27,6 @@ public struct ComposeOutcome: Hashable, Codable, Sendable {
     public var strippedPaths: [FilePath]
     /// The pipeline's files that were written; the others are an overlay's.
     public var generatedPaths: [FilePath]
-    /// Leftovers of package scriptlets that were removed.
-    public var removedPaths: [FilePath]
     /// Layers that were applied, in their order: the folders' paths.
     public var layers: [FilePath]
     /// How many devices were made.
@@ -60,6 +58,9 @@ public struct ComposeJob: WorkerJob {
     /// nothing that a group's scriptlet generates for one is seen by another.
     public var generators: [GeneratorRun]
     public var files: [GeneratedFile]
+    /// What takes the place of the constants that packages' scriptlets saw, and where these are in the installed root.
+    public var constants: MachineConstants
+    public var constantPlaces: [FilePath]
     public var setuidWhitelist: [FilePath]?
     public var setgidWhitelist: [FilePath]?
     /// Where file systems will be mounted.
@@ -72,8 +73,9 @@ public struct ComposeJob: WorkerJob {
 
     public init(
         root: LayeredRoot, hostName: String, devices: [Device], initFile: FilePath, configPath: FilePath, functionsPath: FilePath,
-        visiblePaths: [FilePath], scratch: FilePath, generators: [GeneratorRun], files: [GeneratedFile], setuidWhitelist: [FilePath]?,
-        setgidWhitelist: [FilePath]?, mountPoints: [FilePath], setsContexts: Bool, bash: Tool, sourceDateEpoch: Int
+        visiblePaths: [FilePath], scratch: FilePath, generators: [GeneratorRun], files: [GeneratedFile], constants: MachineConstants,
+        constantPlaces: [FilePath], setuidWhitelist: [FilePath]?, setgidWhitelist: [FilePath]?, mountPoints: [FilePath], setsContexts: Bool,
+        bash: Tool, sourceDateEpoch: Int
     ) {
         self.root = root
         self.hostName = hostName
@@ -85,6 +87,8 @@ public struct ComposeJob: WorkerJob {
         self.scratch = scratch
         self.generators = generators
         self.files = files
+        self.constants = constants
+        self.constantPlaces = constantPlaces
         self.setuidWhitelist = setuidWhitelist
         self.setgidWhitelist = setgidWhitelist
         self.mountPoints = mountPoints
@@ -117,6 +121,7 @@ public struct ComposeJob: WorkerJob {
         try furnishHost()
         try mountRoot()
         try Root.inside(root.mountPoint) {
+            try constants.replace(in: constantPlaces, epoch: sourceDateEpoch)
             try DeviceNodes(devices: devices, epoch: sourceDateEpoch).make()
             try install(initBytes)
         }
@@ -125,8 +130,7 @@ public struct ComposeJob: WorkerJob {
         let overlaid = try copyLayers(layers, into: root.mountPoint, epoch: sourceDateEpoch)
         let applied = layers.map(\.layer.path)
         var outcome = ComposeOutcome(
-            overlaidPaths: overlaid, strippedPaths: [], generatedPaths: [], removedPaths: [],
-            layers: applied, deviceCount: devices.count, kernels: [])
+            overlaidPaths: overlaid, strippedPaths: [], generatedPaths: [], layers: applied, deviceCount: devices.count, kernels: [])
         let finished = FinishedRoot(overlaid: Set(overlaid), epoch: sourceDateEpoch)
         try Root.inside(root.mountPoint) { try finish(finished, &outcome, reporting) }
         outcome.kernels = KernelFinder.kernels(in: root.mountPoint)
@@ -207,14 +211,12 @@ public struct ComposeJob: WorkerJob {
     }
 
     private func finish(_ root: FinishedRoot, _ outcome: inout ComposeOutcome, _ reporting: WorkerReporter) throws {
-        outcome.removedPaths = try root.removeLeftovers()
         outcome.generatedPaths = try root.place(files)
         let (stripped, unknown) = try root.strip(setuidWhitelist: setuidWhitelist, setgidWhitelist: setgidWhitelist)
         outcome.strippedPaths = stripped
         for path in unknown { reporting.warn("a setuid or setgid whitelist has \(path), which the root does not have") }
-        for key in root.sharedHostKeys() {
-            reporting.warn(
-                "\(key) was made by a package's scriptlet; every copy of this image will be the same SSH host")
+        for path in root.sharedSecrets() {
+            reporting.warn("an overlay or underlay brings \(path); every copy of this image has the same")
         }
     }
 

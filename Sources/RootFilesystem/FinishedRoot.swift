@@ -8,22 +8,6 @@ struct FinishedRoot {
     let overlaid: Set<FilePath>
     let epoch: Int
 
-    /// Files with random bytes or the build's time in them. They are removed unless an overlay brought them; each is made again at the first start or by its
-    /// program.
-    static let leftovers: [FilePath] =
-        // ldconfig(8) writes inode numbers and times.
-        ["/var/cache/ldconfig/aux-cache"] + MachineSecrets.paths
-
-    /// - Returns: the removed files.
-    /// - Throws: `WorkerFailure`.
-    func removeLeftovers() throws -> [FilePath] {
-        try Self.leftovers.filter { path in
-            guard !isOverlaid(path), Root.kind(path, followingLinks: false) == S_IFREG else { return false }
-            try failing("removing \(path)") { try Root.removeFile(path) }
-            return true
-        }
-    }
-
     /// - Returns: the written files.
     /// - Throws: `WorkerFailure`.
     func place(_ files: [GeneratedFile]) throws -> [FilePath] {
@@ -64,11 +48,9 @@ struct FinishedRoot {
         return (stripped.sorted { $0.string < $1.string }, unknown.sorted { $0.string < $1.string })
     }
 
-    /// SSH host keys that a package's scriptlet made. With them, all copies of the image would be the same host to SSH clients.
-    func sharedHostKeys() -> [FilePath] {
-        ["rsa", "ecdsa", "ed25519", "dsa"].map { FilePath("/etc/ssh/ssh_host_\($0)_key") }.filter {
-            !isOverlaid($0) && Root.kind($0, followingLinks: false) == S_IFREG
-        }
+    /// What the tree brings of what each machine should make itself at its first start (`MachineSecrets`). What scriptlets made of it is not in the root any more.
+    func sharedSecrets() -> [FilePath] {
+        MachineSecrets.files(in: "/").filter { Root.status($0, followingLinks: false).map { $0.st_size > 0 } ?? false }
     }
 
     /// Sets the time of changed paths that are newer than SOURCE_DATE_EPOCH to it: mostly folders whose entries changed.

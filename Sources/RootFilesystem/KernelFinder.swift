@@ -20,7 +20,7 @@ public struct FoundKernel: Hashable, Codable, Sendable {
 public enum KernelFinder {
     /// The kernels of an installroot, newest first as rpm orders versions.
     ///
-    /// `/boot/vmlinuz-<release>` of all distributions; where a package has left the image in `/usr/lib/modules/<release>/vmlinuz` only, as
+    /// `/boot/vmlinuz-<release>` of all distributions; `/boot/<token>/<release>/linux`, as kernel-install(8) lays them out for boot entries; where a package has left the image in `/usr/lib/modules/<release>/vmlinuz` only, as
     /// Fedora's kernel-core does until kernel-install(8) has run, that. Symlinks of the root are resolved inside it.
     public static func kernels(in installRoot: FilePath) -> [FoundKernel] {
         var kernels: [String: FoundKernel] = [:]
@@ -40,6 +40,16 @@ public enum KernelFinder {
             kernels[release] = FoundKernel(
                 release: release, image: FilePath("/boot").appending(name),
                 initramfs: initramfs ?? kernels[release]?.initramfs)
+        }
+        for token in boot where token == GuestConstants.machineID {
+            let folder = FilePath("/boot").appending(token)
+            for release in names(folder, installRoot) where kernels[release]?.image.starts(with: "/boot") != true {
+                let files = names(folder.appending(release), installRoot)
+                guard files.contains("linux") else { continue }
+                let initramfs = ["initrd", "initramfs"].first(where: files.contains).map { folder.appending(release).appending($0) }
+                kernels[release] = FoundKernel(
+                    release: release, image: folder.appending(release).appending("linux"), initramfs: initramfs ?? kernels[release]?.initramfs)
+            }
         }
         return kernels.values.sorted { left, right in
             let (one, two) = (RPMVersion(left.release), RPMVersion(right.release))

@@ -34,6 +34,8 @@ extension InvalidationRow {
         InvalidationRow(
             "partitions.uuid", disk("{size: 64MiB, partitions: [{mount: /, uuid: 0a1b2c3d-0000-4000-8000-000000000000}]}"), two("made")),
         InvalidationRow("partitions.mountOptions", disk("{size: 64MiB, partitions: [{mount: /, mountOptions: [noatime]}]}"), two("made")),
+        InvalidationRow(
+            "partitions.features", disk("{size: 64MiB, partitions: [{mount: /, features: [^resize_inode]}]}"), two("disks")),
         InvalidationRow("the disks of an appliance", "echo 'disks: [{size: 65MiB}]' >> $three/machine.yaml", three("disks")),
         InvalidationRow(
             "a second disk of an appliance", "echo 'disks: [{size: 64MiB}, {name: data, size: 8MiB, partitions: []}]' >> $three/machine.yaml",
@@ -48,6 +50,7 @@ extension InvalidationRow {
         InvalidationRow(
             "a partition for /boot", "echo 'disks: [{size: 64MiB, partitions: [{mount: /boot, size: 20MiB}, {mount: /}]}]' >> $two/machine.yaml",
             two("made")),
+        InvalidationRow("machineId", "echo 'machineId: uninitialized' >> $two/machine.yaml", two("made")),
         InvalidationRow("kernel arguments without a boot loader", "echo 'boot: {kernelArguments: [quiet]}' >> $three/machine.yaml"),
     ]
 

@@ -120,6 +120,9 @@ struct Bench: Sendable {
         return output.split(separator: "\n").map(String.init)
     }
 
+    static let machineID = "0123456789abcdef0123456789abcdef"
+    static let rootUUID = "01234567-89ab-5def-8123-456789abcdef"
+
     static let worker: Worker = {
         let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
         var folder = FilePath(bundle).removingLastComponent()
@@ -130,7 +133,7 @@ struct Bench: Sendable {
     /// Reads the tree, as the pipeline does, and composes the machine.
     @discardableResult
     func compose(
-        files: [GeneratedFile] = [], setuid: [FilePath]? = nil, setgid: [FilePath]? = nil
+        files: [GeneratedFile] = [], constantPlaces: [FilePath] = [], setuid: [FilePath]? = nil, setgid: [FilePath]? = nil
     ) async throws -> ComposeOutcome {
         let tree = ConfigurationTree(at: tree)
         try #require(!tree.hasErrors, "\(tree.diagnostics)")
@@ -162,7 +165,9 @@ struct Bench: Sendable {
                     variables: paths.machineVariables(machine, in: group, sourceDateEpoch: Self.epoch),
                     generatedOverlays: paths.generatedOverlays(machine),
                     overlays: groupPath.pushing("machines/one/root-overlays"), layers: machine.rootOverlays),
-            ], files: files, setuidWhitelist: setuid, setgidWhitelist: setgid, mountPoints: ["/", "/var/missing"],
+            ], files: files,
+            constants: MachineConstants(machineID: Self.machineID, rootUUID: Self.rootUUID, kernelCommandLine: "root=UUID=\(Self.rootUUID) ro quiet"),
+            constantPlaces: constantPlaces, setuidWhitelist: setuid, setgidWhitelist: setgid, mountPoints: ["/", "/var/missing"],
             setsContexts: true, bash: Self.bash,
             sourceDateEpoch: Self.epoch)
         return try await Self.worker.run(job, onEvent: { [sayings] in sayings.add($0) })

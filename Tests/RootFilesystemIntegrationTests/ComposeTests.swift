@@ -118,44 +118,59 @@ struct ComposeTests {
         }
     }
 
-    @Test("random files of packages are removed, but not those of overlays; times are at most SOURCE_DATE_EPOCH")
-    func leftovers() async throws {
+    @Test("secrets that the tree brings stay and are reported; times are at most SOURCE_DATE_EPOCH")
+    func secrets() async throws {
         try await Bench.with(
             #"""
-            for file in var/cache/ldconfig/aux-cache var/lib/systemd/random-seed var/lib/dbus/machine-id var/log/installer; do echo x > "$installed/$file"; done
-            echo key > "$installed/etc/ssh/ssh_host_rsa_key"
-            mkdir -p "$machine/root-overlays/1/var/lib/systemd"; echo mine > "$machine/root-overlays/1/var/lib/systemd/random-seed"
+            mkdir -p "$machine/root-overlays/1/var/lib/systemd" "$machine/root-overlays/1/etc/ssh"
+            echo mine > "$machine/root-overlays/1/var/lib/systemd/random-seed"
+            echo key > "$machine/root-overlays/1/etc/ssh/ssh_host_rsa_key"
             find "$installed" -exec touch --no-dereference --date=@1400000000 {} +
             """#
         ) { bench in
-            let outcome = try await bench.compose(files: files)
-            #expect(outcome.removedPaths == ["/var/cache/ldconfig/aux-cache", "/var/lib/dbus/machine-id"])
-            #expect(bench.sayings.warnings.contains { $0.contains("/etc/ssh/ssh_host_rsa_key") })
-            #expect(
-                try await bench.look(
-                    "cat var/lib/systemd/random-seed; ls var/cache/ldconfig var/lib/dbus; cat var/log/installer")
-                    == ["mine", "var/cache/ldconfig:", "var/lib/dbus:", "x"])
+            try await bench.compose(files: files)
+            for path in ["/etc/ssh/ssh_host_rsa_key", "/var/lib/systemd/random-seed"] {
+                #expect(bench.sayings.warnings.contains { $0.contains("\(path); every copy of this image has the same") }, "\(path)")
+            }
+            #expect(try await bench.look("cat var/lib/systemd/random-seed etc/ssh/ssh_host_rsa_key") == ["mine", "key"])
             #expect(try await bench.look("find . -newermt @1500000000 -printf '%P\\n'") == [])
         }
     }
 
-    @Test("two runs give the same root")
-    func repeatable() async throws {
+    @Test("what scriptlets made of the constants becomes the machine's own: boot entries, their names and folders, and any text")
+    func constants() async throws {
         try await Bench.with(
             #"""
-            printf '/dev/null c 666 1 3\n' > "$machine/devices"
-            mkdir -p "$machine/root-overlays/1/opt/new/deep"; echo x > "$machine/root-overlays/1/opt/new/deep/file"; ln -s a "$machine/root-overlays/1/opt/link"
-            echo 'mkdir -p "$generatedMachineRootOverlaysPath/g/opt"; date +%N > /dev/null; echo y > "$generatedMachineRootOverlaysPath/g/opt/y"' > "$machine/generator-scriptlets/1"
+            id=\#(GuestConstants.machineID)
+            mkdir -p "$installed"/boot/loader/entries "$installed/boot/$id/6.1/inner" "$installed/etc/app"
+            printf 'title A\nversion 6.1\nmachine-id %s\noptions %s $tuned_params\nlinux /%s/6.1/linux\n'                 $id '\#(GuestConstants.kernelCommandLine)' $id > "$installed/boot/loader/entries/$id-6.1.conf"
+            printf 'title B\noptions $kernelopts\n' > "$installed/boot/loader/entries/$id-0-rescue.conf"
+            printf 'title C\noptions root=/dev/sda1\n' > "$installed/boot/loader/entries/other.conf"
+            printf kernel > "$installed/boot/$id/6.1/linux"; ln -s linux "$installed/boot/$id/6.1/link"; chmod 0700 "$installed/boot/$id/6.1"
+            printf rescue > "$installed/boot/vmlinuz-0-rescue-$id"
+            echo "id $id on \#(GuestConstants.rootUUID)" > "$installed/etc/app/conf"; chown 7:8 "$installed/etc/app/conf"; chmod 0640 "$installed/etc/app/conf"
             """#
         ) { bench in
-            let state =
-                #"find . -printf '%P %y %m %U:%G %l %T@ %s\n' | sort; find . -type f -exec sha256sum {} + | sort"#
-            try await bench.compose(files: files)
-            let first = try await bench.look(state)
-            try await bench.shell(#"sleep 1.1; find "$machine/root-overlays" -exec touch --no-dereference {} +"#)
-            try await bench.compose(files: files)
-            #expect(try await bench.look(state) == first)
-            #expect(first.contains { $0.hasPrefix("opt/new/deep/file f 644 0:0") })
+            let id = GuestConstants.machineID
+            let places = try await bench.shell(
+                "cd \"$installed\"; find boot/loader/entries/*.conf boot/\(id) boot/vmlinuz-0-rescue-\(id) etc/app/conf -path '*/boot/\(id)/*' -o -printf '/%p\\n'"
+            ).split(separator: "\n").map { FilePath(String($0)) }
+            try await bench.compose(constantPlaces: places)
+            #expect(try await bench.look("grep -rl -e \(id) -e \(GuestConstants.rootUUID) . || :; find . -name '*\(id)*'") == [])
+            let own = Bench.machineID
+            #expect(
+                try await bench.look("cat boot/loader/entries/\(own)-6.1.conf") == [
+                    "title A", "version 6.1", "machine-id \(own)", "options root=UUID=\(Bench.rootUUID) ro quiet $tuned_params",
+                    "linux /\(own)/6.1/linux",
+                ])
+            #expect(
+                try await bench.look("grep -h options boot/loader/entries/{\(own)-0-rescue,other}.conf") == [
+                    "options root=UUID=\(Bench.rootUUID) ro quiet", "options root=UUID=\(Bench.rootUUID) ro quiet root=/dev/sda1",
+                ])
+            #expect(
+                try await bench.look(
+                    "cat boot/\(own)/6.1/linux; echo; readlink boot/\(own)/6.1/link; stat -c %a boot/\(own)/6.1; cat boot/vmlinuz-0-rescue-\(own); echo; stat -c '%u:%g %a' etc/app/conf; cat etc/app/conf"
+                ) == ["kernel", "linux", "700", "rescue", "7:8 640", "id \(own) on \(Bench.rootUUID)"])
         }
     }
 }

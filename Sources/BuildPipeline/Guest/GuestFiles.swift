@@ -1,5 +1,6 @@
 import ConfigurationTree
 import DiskImages
+import HostSystem
 import RootFilesystem
 import SystemPackage
 
@@ -11,8 +12,7 @@ enum GuestFiles {
             GeneratedFile(path: "/etc/fstab", text: plan.fstab, replaces: false),
             GeneratedFile(path: "/etc/hostname", text: machine.name + "\n", replaces: false),
             GeneratedFile(
-                path: "/etc/machine-id", text: StableNames(group: group.name, machine: machine.name).machineID + "\n",
-                mode: 0o444, replaces: false),
+                path: "/etc/machine-id", text: machineID(of: machine, in: group) + "\n", mode: 0o444, replaces: false),
         ]
         let devices = (group.devices + machine.devices).filter { $0.path.starts(with: "/dev") }
         if !devices.isEmpty {
@@ -20,6 +20,23 @@ enum GuestFiles {
                 GeneratedFile(path: "/etc/tmpfiles.d/discographer-devices.conf", text: devices.map(temporaryFilesLine).joined(), replaces: true))
         }
         return files
+    }
+
+    /// machine-id(5). With `uninitialized` the first start makes one and knows that it is the first.
+    private static func machineID(of machine: Machine, in group: MachineGroup) -> String {
+        switch machine.description.machineID {
+        case .fixed: StableNames(group: group.name, machine: machine.name).machineID
+        case .uninitialized: "uninitialized"
+        }
+    }
+
+    /// What kernel-install(8) reads when a kernel is added later: without these files it takes the running kernel's command line, and names entries otherwise.
+    ///
+    /// - Returns: nothing for a root without the program.
+    static func kernelInstallation(_ constants: MachineConstants, in installed: FilePath) -> [GeneratedFile] {
+        guard ["usr/bin/kernel-install", "bin/kernel-install"].contains(where: { exists(installed.appending($0)) }) else { return [] }
+        let token = GeneratedFile(path: "/etc/kernel/entry-token", text: constants.machineID + "\n", replaces: false)
+        return [token] + (constants.kernelCommandLine.map { [GeneratedFile(path: "/etc/kernel/cmdline", text: $0 + "\n", replaces: false)] } ?? [])
     }
 
     /// tmpfiles.d(5). The running machine mounts its kernel's devtmpfs over the root's /dev; systemd makes the configured nodes there too.
@@ -50,9 +67,15 @@ struct BootPlan: Encodable, Sendable {
     }
 
     func configurationFile(for kernels: [FoundKernel]) -> GeneratedFile {
-        let boot = BootConfiguration(
+        GeneratedFile(path: "/boot/grub/grub.cfg", text: configuration(for: kernels).grubConfiguration, replaces: true)
+    }
+
+    /// The same for all kernels.
+    var kernelCommandLine: String { configuration(for: []).kernelCommandLine }
+
+    private func configuration(for kernels: [FoundKernel]) -> BootConfiguration {
+        BootConfiguration(
             kernels: kernels.map { Kernel(release: $0.release, image: $0.image, initramfs: $0.initramfs) }, settings: settings,
             rootUUID: rootUUID, separatesBoot: separatesBoot, title: title)
-        return GeneratedFile(path: "/boot/grub/grub.cfg", text: boot.grubConfiguration, replaces: true)
     }
 }

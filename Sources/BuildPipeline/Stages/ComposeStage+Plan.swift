@@ -4,6 +4,7 @@ import ConfigurationTree
 import DiskImages
 import HostSystem
 import PackageResolution
+import RootFilesystem
 import SystemPackage
 
 extension ComposeStage {
@@ -28,6 +29,9 @@ extension ComposeStage {
         }
         files = GuestFiles.files(of: machine, in: group, plan)
         boot = BootPlan(of: machine, plan)
+        constants = MachineConstants(
+            machineID: StableNames(group: group.name, machine: machine.name).machineID, rootUUID: plan.root?.uuid,
+            kernelCommandLine: boot?.kernelCommandLine)
         setuidWhitelist = Self.union(group.setuidWhitelist, machine.setuidWhitelist)
         setgidWhitelist = Self.union(group.setgidWhitelist, machine.setgidWhitelist)
         mountPoints = plan.fileSystems.compactMap { $0.mountPoint.map { FilePath($0) } }

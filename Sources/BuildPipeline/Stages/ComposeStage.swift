@@ -12,7 +12,7 @@ import SystemPackage
 /// changed scriptlet which makes the same layers makes no new disk.
 struct ComposeStage: Stage {
     static let name = "compose"
-    static let version = 1
+    static let version = 2
     static let countsByContent = true
 
     var group: String
@@ -25,6 +25,7 @@ struct ComposeStage: Stage {
     var generators: Generators?
     var files: [GeneratedFile]
     var boot: BootPlan?
+    var constants: MachineConstants
     var setuidWhitelist: [FilePath]?
     var setgidWhitelist: [FilePath]?
     var mountPoints: [FilePath]
@@ -84,16 +85,26 @@ struct ComposeStage: Stage {
                 mountPoint: paths.installRoot(machine)),
             hostName: machine.name, devices: devices, initFile: initFile.path, configPath: paths.configPath,
             functionsPath: paths.functionsPath, visiblePaths: generators?.tree.view.visible ?? [], scratch: scratch, generators: runs,
-            files: try allFiles(installed), setuidWhitelist: setuidWhitelist, setgidWhitelist: setgidWhitelist, mountPoints: mountPoints,
+            files: try allFiles(installed), constants: constants, constantPlaces: places(in: work.needs[0]), setuidWhitelist: setuidWhitelist,
+            setgidWhitelist: setgidWhitelist, mountPoints: mountPoints,
             setsContexts: setsContexts, bash: try services.tools.tool("bash"), sourceDateEpoch: sourceDateEpoch)
         _ = try await services.worker.run(job, onEvent: work.report, onLog: work.log)
         try await rm.run(["-rf", "--one-file-system", scratch.string, work.folder.appending("work").string])
         return StageContent()
     }
 
+    /// Where the installed root has what is another machine's or nobody's.
+    private func places(in installed: StageResult) -> [FilePath] {
+        guard case .map(let facts) = installed.record.facts, case .list(let places) = facts[InstallStage.constantPlaces] else { return [] }
+        return places.compactMap { if case .text(let path) = $0 { FilePath(path) } else { nil } }
+    }
+
     private func allFiles(_ installed: FilePath) throws -> [GeneratedFile] {
+        let files = files + GuestFiles.kernelInstallation(constants, in: installed)
         guard let boot else { return files }
-        let kernels = KernelFinder.kernels(in: installed)
+        let kernels = KernelFinder.kernels(in: installed).map { kernel in
+            FoundKernel(release: kernel.release, image: constants.renamed(kernel.image), initramfs: kernel.initramfs.map(constants.renamed))
+        }
         guard !kernels.isEmpty else {
             throw StageError(
                 "the installed packages have no kernel in /boot; add a kernel to \(services.value.machine.packagesFile), or write 'boot: {loader: none}' into machine.yaml"

@@ -12,7 +12,9 @@ import SystemPackage
 /// The result: the folder `root`.
 struct InstallStage: Stage {
     static let name = "install"
-    static let version = 1
+    static let version = 2
+    /// The fact of the result that says where scriptlets have put what they saw of the machine.
+    static let constantPlaces = "constantPlaces"
 
     /// In the order that librpm is given them.
     var packages: [PackageInput]
@@ -91,7 +93,11 @@ struct InstallStage: Stage {
             for warning in outcome.warnings { work.report(.warning(warning)) }
             // Tolerated ones, as package and scriptlet. The reasons are the machines' own, and not of the shared result.
             let failures = outcome.failedScriptlets.map { CanonicalValue.list([.text($0.package), .text($0.scriptlet)]) }
-            return StageContent(facts: .map(["packages": .number(Int64(packages.count)), "toleratedFailures": .list(failures)]))
+            return StageContent(
+                facts: .map([
+                    "packages": .number(Int64(packages.count)), "toleratedFailures": .list(failures),
+                    Self.constantPlaces: .list(outcome.constantPlaces.map { .text($0.string) }),
+                ]))
         } catch is CancellationError { throw CancellationError() } catch {
             throw StageError(services.fetcher.naming(keysOf: services.repositories, in: "\(error)"))
         }

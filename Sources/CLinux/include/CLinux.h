@@ -50,8 +50,21 @@ int discographer_bring_up_loopback(void);
 /// (capabilities(7); this process itself may still unmount), system calls for the host's kernel log, keyrings, audit and modules (seccomp(2)), core dumps, and
 /// access to this process in /proc.
 ///
-/// To be called before any other thread exists. Returns 0, or -1 with errno set and `failed_step` naming what could not be done.
+/// Other threads that exist are not confined. Returns 0, or -1 with errno set and `failed_step` naming what could not be done.
 int discographer_confine(const char **failed_step);
+
+/// What uname(2) says of the kernel until `discographer_set_kernel_release`: new enough for every guest's tools.
+#define DISCOGRAPHER_KERNEL_RELEASE "6.12.0"
+#define DISCOGRAPHER_KERNEL_VERSION "#1 SMP"
+
+/// Makes uname(2) say the same on every build host, in this process and everything that it starts, from `discographer_confine` on. Starts a thread, which is not
+/// confined but has CAP_SYS_PTRACE alone. Where the kernel does not allow it (before 5.0, or in a container with such a filter of its own), uname(2) stays the host's.
+///
+/// To be called before `discographer_confine`. Returns 0, or -1 with errno set.
+int discographer_prepare_constant_uname(void);
+
+/// Sets the release that uname(2) says.
+void discographer_set_kernel_release(const char *release);
 
 /// The limits of scriptlets; see `discographer_watch_start`.
 typedef struct {
@@ -116,6 +129,9 @@ int discographer_open_in_root(int root, const char *path, int flags);
 
 /// As `discographer_open_in_root`, but fails with ELOOP if the path has a symlink in it.
 int discographer_open_in_root_without_links(int root, const char *path, int flags);
+
+/// Whether `part` is somewhere in `text` (memmem(3)).
+bool discographer_has_bytes(const void *text, size_t length, const void *part, size_t part_length);
 
 /// Exchanges what two names stand for, in one step (renameat2(2), RENAME_EXCHANGE). Returns 0, or -1 with errno set.
 int discographer_exchange_names(const char *first, const char *second);

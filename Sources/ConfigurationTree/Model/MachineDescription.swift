@@ -9,6 +9,7 @@ public struct MachineDescription: Hashable, Codable, Sendable {
     public var boot = BootSettings()
     public var outputs: [OutputFormat] = [.qcow2]
     public var hypervisors: [Hypervisor] = []
+    public var machineID = MachineIDPolicy.fixed
     /// Scriptlets whose failure does not fail the build, each with the reason the user gave.
     public var toleratedScriptlets: [ToleratedScriptlet] = []
     /// How long a scriptlet of a package may run, in seconds. Half an hour is several times what the slowest known one takes (an initramfs under emulation).
@@ -95,6 +96,14 @@ public struct BootSettings: Hashable, Codable, Sendable {
     public var usesInit = true
 
     public init() {}
+}
+
+/// What /etc/machine-id of an image has (machine-id(5)).
+public enum MachineIDPolicy: String, Hashable, Codable, Sendable, CaseIterable {
+    /// An identifier derived from group and machine, the same in every image of the machine.
+    case fixed
+    /// The word `uninitialized`: each instance makes its own at its first start.
+    case uninitialized
 }
 
 public enum OutputFormat: String, Hashable, Codable, Sendable, CaseIterable {

@@ -116,7 +116,7 @@ public func exists(_ path: FilePath) -> Bool {
 }
 
 /// Whether the path is a folder. A symlink to one is not.
-func isFolder(_ path: FilePath) -> Bool {
+public func isFolder(_ path: FilePath) -> Bool {
     var status = stat()
     return lstat(path.string, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
 }
@@ -195,4 +195,11 @@ private func sync(_ folder: FilePath, _ call: (Int32) -> Int32) throws {
 /// The kernel's id of the current boot (random(4)). A container has its host's.
 public func currentBoot() -> String? {
     (try? readText("/proc/sys/kernel/random/boot_id")).map { String($0.prefix { !$0.isNewline }) }
+}
+
+/// Whether `part` is somewhere in `bytes`.
+public func hasBytes(_ part: [UInt8], in bytes: [UInt8]) -> Bool {
+    bytes.withUnsafeBytes { bytes in
+        part.withUnsafeBytes { discographer_has_bytes(bytes.baseAddress, bytes.count, $0.baseAddress, $0.count) }
+    }
 }

@@ -12,7 +12,7 @@ struct Leftovers {
     /// - Throws: `HostSystemError.systemCall`, `WorkerFailure`.
     func remove(databasePath: FilePath) throws {
         try closeDatabase(in: place(databasePath))
-        for path in MachineSecrets.paths { try delete(place(path)) }
+        for path in MachineSecrets.files(in: root) where try isOfInstallation(path) { try delete(path) }
         // A cache can be deleted, since its program makes it again (Filesystem Hierarchy Standard, 5.5). Folders stay, since scriptlets set their owners.
         // ldconfig's cache has inode numbers, those of fontconfig and man have times of folders.
         try forEachFile(below: "/var/cache") { path in try delete(path) }
@@ -62,6 +62,12 @@ struct Leftovers {
             if status.st_mode & S_IFMT == S_IFREG, timestamps.contains(status.st_mtim) { found.append(path) }
         }
         for path in found { try body(path) }
+    }
+
+    private func isOfInstallation(_ path: FilePath) throws -> Bool {
+        var status = stat()
+        guard path.withPlatformString({ lstat($0, &status) }) == 0 else { throw Errno(rawValue: errno) }
+        return timestamps.contains(status.st_mtim)
     }
 
     private func place(_ path: FilePath) -> FilePath { root.pushing(path.removingRoot()) }

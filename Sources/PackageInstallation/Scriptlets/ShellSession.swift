@@ -31,6 +31,7 @@ public struct ShellSession: WorkerSession {
     public func run() throws -> Int32 {
         let root = try mountThrowAwayRoot(layers)
         _ = try ScriptletFileSystems(installRoot: root)
+        try prepareConstantUname()
         try confine()
         var environment = scriptletEnvironment(sourceDateEpoch: sourceDateEpoch)
         environment["TERM"] = terminal

@@ -47,6 +47,8 @@ public struct InstallOutcome: Hashable, Codable, Sendable {
     public var failedScriptlets: [ScriptletResult]
     /// rpm's warnings.
     public var warnings: [String]
+    /// Where scriptlets have put what they saw of the machine (`GuestConstants`); a folder before its entries.
+    public var constantPlaces: [FilePath] = []
 }
 
 extension ToleratedScriptlet {
@@ -68,7 +70,7 @@ public struct InstallJob: WorkerJob {
 
     public static let name = "install"
     /// What scriptlets see as the host's name: the same for all machines, so that those with the same packages share one root.
-    public static let hostName = "localhost"
+    public static let hostName = GuestConstants.hostName
 
     /// An existing folder; underlays may be in it already.
     public var installRoot: FilePath
@@ -128,6 +130,7 @@ public struct InstallJob: WorkerJob {
     public func run(reporting: WorkerReporter) throws -> InstallOutcome {
         let timestamps = InstallTimestamps()
         let mounts = try ScriptletFileSystems(installRoot: installRoot)
+        try prepareConstantUname()
         try confine()
         let transaction = try RPMTransaction(job: self, mounts: mounts, reporter: reporting)
         var outcome = try transaction.run()
@@ -135,8 +138,11 @@ public struct InstallJob: WorkerJob {
         try mounts.end()
         try transaction.cleanTemporaryFolders()
         try transaction.coveredFiles.make(in: installRoot, folders: mounts.covered)
+        try mounts.keepAttributes()
+        try transaction.seeds.remove()
         let leftovers = Leftovers(root: installRoot, timestamps: timestamps)
         try leftovers.remove(databasePath: transaction.database.path)
+        outcome.constantPlaces = try ConstantPlaces.find(in: installRoot)
         try leftovers.clampPasswordAges(epoch: sourceDateEpoch)
         try timestamps.clampTimes(in: installRoot, to: sourceDateEpoch)
         return outcome

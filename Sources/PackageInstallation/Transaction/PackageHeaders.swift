@@ -1,4 +1,5 @@
 internal import CRPM
+import Glibc
 import HostSystem
 import SystemPackage
 
@@ -52,6 +53,23 @@ final class PackageHeaders {
         for header in headers { headerFree(header) }
         headers = []
         lists = []
+    }
+
+    /// The release of the newest kernel whose modules the packages have: that of the machine as it will run.
+    var newestKernel: String? {
+        let folders = ["/lib/modules/", "/usr/lib/modules/"]
+        var releases: Set<String> = []
+        for list in lists.compactMap(\.self) {
+            for index in 0..<Int32(rpmfilesDC(list.files)) {
+                guard let name = rpmfilesDN(list.files, index), let folder = folders.first(where: { strncmp(name, $0, $0.utf8.count) == 0 }) else {
+                    continue
+                }
+                let components = String(cString: name + folder.utf8.count).split(separator: "/")
+                // Modules of others ("extra", "updates") make no kernel.
+                if components.count > 1, components[1] == "kernel" { releases.insert(String(components[0])) }
+            }
+        }
+        return releases.max { rpmvercmp($0, $1) < 0 }
     }
 
     /// In the form of repository metadata: without an epoch of 0.

@@ -35,6 +35,7 @@ final class RPMTransaction {
     /// Files in folders that are mounted over during the installation.
     private(set) var coveredFiles = CoveredFiles()
     private var temporaryFolders: [TemporaryFolder] = []
+    let seeds: GuestSeeds
     private(set) var database = TargetDatabase()
     private let excludedPaths: ExcludedPaths
     /// Whether the failure of the latest scriptlet has been noted.
@@ -53,6 +54,9 @@ final class RPMTransaction {
             rpmPushMacro(nil, "_install_langs", nil, job.languages.joined(separator: ":"), RMIL_CMDLINE)
         }
         headers = try PackageHeaders(of: job.packages, log: log)
+        if let release = headers.newestKernel { try mounts.setKernelRelease(release) }
+        try redirectLua(mounts.covered)
+        seeds = try GuestSeeds(in: job.installRoot, for: headers.lists.compactMap(\.self))
         for (index, header) in headers.headers.enumerated() {
             guard let list = headers.lists[index]?.files else { continue }
             try coveredFiles.add(list, of: header, package: job.packages[index])
