@@ -70,7 +70,7 @@ struct LockTests {
             #expect(try await build(tree, folder + "/second") == first)
             // Not only rpm's word: the same files, but for what ldconfig notes of inodes and times.
             _ = try await shell(
-                "diff -r --no-dereference --exclude=aux-cache '\(folder)'/{cache,second}/test/one/minimal-appliance/install/root")
+                "diff -r --no-dereference --exclude=aux-cache '\(folder)'/{cache,second}/test/one/minimal-appliance/installed-packages/root")
             #expect(try String(contentsOfFile: lockFile, encoding: .utf8) == text)
 
             // Nothing of a lock that cannot be had is built. What is only somewhere else is had.
@@ -92,7 +92,7 @@ struct LockTests {
         let run = try await Sandbox.discographer(["build", "--locked", "-c", tree, "-s", cache, "test"])
         #expect(run.status == 0, "\(run.output)\(run.errors)")
         return try await shell(
-            "rpm --root '\(cache)'/test/one/minimal-appliance/install/root --dbpath /var/lib/rpm -qa --qf '%{NEVRA} %{SHA256HEADER}\\n' | sort"
+            "rpm --root '\(cache)'/test/one/minimal-appliance/installed-packages/root --dbpath /var/lib/rpm -qa --qf '%{NEVRA} %{SHA256HEADER}\\n' | sort"
         )
     }
 

@@ -25,7 +25,7 @@ struct RepositoryOrderTests {
                     --setopt cachedir='\(folder)/dnf-cache' install \(packages.joined(separator: " ")) > /dev/null 2>&1
                 """)
             let build = try await Sandbox.discographer(["build", "-c", tree, "-s", folder + "/cache", "g"])
-            let root = try await shell("ls -d '\(folder)'/cache/g/one/minimal-appliance/install/root").split(separator: "\n").first ?? ""
+            let root = try await shell("ls -d '\(folder)'/cache/g/one/minimal-appliance/installed-packages/root").split(separator: "\n").first ?? ""
             #expect(build.status == 0, "\(build.output)\(build.errors)")
             func order(_ root: String) async throws -> [Substring] {
                 // rpm's numbers count up as packages come.

@@ -18,7 +18,7 @@ struct ScriptletQueryTests {
             let cache = folder + "/cache"
             let built = try await Sandbox.discographer(["build", "-c", tree, "-s", cache, "test"])
             #expect(built.status == 0, "\(built.output)\(built.errors)")
-            let root = try await shell("ls -d '\(cache)'/test/one/minimal-appliance/install/root").trimmingCharacters(in: .newlines)
+            let root = try await shell("ls -d '\(cache)'/test/one/minimal-appliance/installed-packages/root").trimmingCharacters(in: .newlines)
             let judge = try await shell("rpm --root '\(root)' --dbpath /var/lib/rpm -q setup bash rpm asks")
             #expect(try await shell("cat '\(root)/asked'") == judge)
             #expect(judge.contains("asks-1-1.noarch") && !judge.contains("not installed"), "\(judge)")

@@ -59,7 +59,7 @@ struct StoreTests {
     /// What is damaged, a change that needs it, and the stages that run then.
     private static let damages: [(file: String, change: String, stages: [String])] = [
         (
-            "install/root/usr/share/a/data", "echo '/dev/new p 660' >> devices",
+            "installed-packages/root/usr/share/a/data", "echo '/dev/new p 660' >> devices",
             ["fetch", "install", "compose", "disk", "image system.raw", "publish"]
         ),
         ("compose/changes/etc/hostname", "echo 'disks: [{size: 65MiB}]' >> machine.yaml", ["compose", "disk", "image system.raw", "publish"]),

@@ -63,7 +63,7 @@ public struct MachineRoot: Sendable {
     }
 
     private static func installed(in folder: MachineFolder) -> MachineRoot? {
-        guard let root = existing(folder, InstallStage.name, "root"), let identity = folder.links[InstallStage.name] else { return nil }
+        guard let root = existing(folder, MachineFolder.installedRoot, "root"), let identity = folder.links[MachineFolder.installedRoot] else { return nil }
         return MachineRoot(.installed, place: root, layers: [root], results: [identity])
     }
 
