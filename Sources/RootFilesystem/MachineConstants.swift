@@ -18,10 +18,11 @@ public struct MachineConstants: Hashable, Codable, Sendable {
 
     /// A path of the installed root as the machine has it.
     public func renamed(_ path: FilePath) -> FilePath {
-        FilePath(root: "/", path.components.map { FilePath.Component(renamed($0)) ?? $0 })
+        FilePath(root: "/", path.components.map { FilePath.Component(renamed($0.string)) ?? $0 })
     }
 
-    private func renamed(_ name: FilePath.Component) -> String { name.string.replacing(GuestConstants.machineID, with: machineID) }
+    /// A text of the installed root as the machine has it, such as the release of a rescue kernel.
+    public func renamed(_ text: String) -> String { text.replacing(GuestConstants.machineID, with: machineID) }
 
     /// Puts the machine's own there, inside the root.
     ///
@@ -33,7 +34,7 @@ public struct MachineConstants: Hashable, Codable, Sendable {
             guard let status = Root.status(place, followingLinks: false), let name = place.lastComponent else { continue }
             do {
                 if status.st_mode & S_IFMT == S_IFREG { try rewrite(place, status, epoch: epoch) }
-                let own = renamed(name)
+                let own = renamed(name.string)
                 if own != name.string { try move(place, status, to: place.removingLastComponent().appending(own)) }
             } catch { throw WorkerFailure(kind: .finish, message: "error: putting the machine's identifiers into \(place): \(error)") }
         }
@@ -41,7 +42,7 @@ public struct MachineConstants: Hashable, Codable, Sendable {
 
     private func rewrite(_ path: FilePath, _ status: stat, epoch: Int) throws {
         guard let text = try? readText(path) else { return }
-        var own = text.replacing(GuestConstants.machineID, with: machineID)
+        var own = renamed(text)
         if path.extension == "conf", path.removingLastComponent().ends(with: "loader/entries") { own = withOptions(own) }
         if let rootUUID { own = own.replacing(GuestConstants.rootUUID, with: rootUUID) }
         guard own != text else { return }

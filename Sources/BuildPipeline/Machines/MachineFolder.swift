@@ -27,7 +27,7 @@ struct MachineFolder: Sendable {
     /// What a stage's result is called in `minimal-appliance/`.
     static func linkName(_ label: StageLabel) -> String {
         if label.name == InstallStage.name { return installedRoot }
-        label.subject.isEmpty ? label.name : "\(label.name)-\(label.subject)"
+        return label.subject.isEmpty ? label.name : "\(label.name)-\(label.subject)"
     }
 
     /// Scripts that look at the installed root find it by `installed-*`, which it was called before there were links.

@@ -60,9 +60,13 @@ struct ConstantMachine {
         ["block", "bus", "class", "dev/block", "dev/char", "firmware", "fs/cgroup", "hypervisor", "kernel", "module", "power"]
         + processors.map { "devices/system/cpu/cpu\($0)" }
 
-    /// The files of /sys.
-    static let deviceFiles = Dictionary(
-        uniqueKeysWithValues: ["online", "possible", "present"].map { ("devices/system/cpu/\($0)", "\(processors.lowerBound)-\(lastProcessor)\n") })
+    /// The files of /sys. dracut(8) reads where else firmware could be.
+    static let deviceFiles =
+        Dictionary(
+            uniqueKeysWithValues: ["online", "possible", "present"].map {
+                ("devices/system/cpu/\($0)", "\(processors.lowerBound)-\(lastProcessor)\n")
+            }
+        ).merging(["module/firmware_class/parameters/path": "\n"]) { first, _ in first }
 
     /// x86-64-v3 of the psABI, which no distribution of today exceeds.
     private static func processor(_ number: Int) -> String {
