@@ -21,7 +21,7 @@ extension ConfigurationReader {
         var known: [String: [Int]] = [:]
         for line in meaningfulLines(path) {
             let word = line.words.joined(separator: " ")
-            guard line.words.count == 1 || mayHaveSpaces(line.words) else {
+            guard line.words.count == 1 || mayHaveSpaces(word, line.words) else {
                 report(
                     .error, path, line: line.location.line, "more than one word: \(word)", hint: "expected one package a line")
                 continue
@@ -56,10 +56,9 @@ extension ConfigurationReader {
     }
 
     /// Groups have names such as `Minimal Install`, provides have versions, and boolean dependencies are in parentheses.
-    private func mayHaveSpaces(_ words: [String]) -> Bool {
+    private func mayHaveSpaces(_ line: String, _ words: [String]) -> Bool {
         guard let first = words.first, let last = words.last else { return false }
-        return first.hasPrefix("@") || first.hasPrefix("(") && last.hasSuffix(")")
-            || words.count == 3 && ["<", "<=", "=", ">=", ">"].contains(words[1])
+        return first.hasPrefix("@") || first.hasPrefix("(") && last.hasSuffix(")") || VersionedName(line) != nil
     }
 
     func devices(_ path: FilePath) -> [Device] {

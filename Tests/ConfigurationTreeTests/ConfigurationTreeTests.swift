@@ -81,6 +81,13 @@ struct ConfigurationTreeTests {
     static let packageLines: [(text: String, expected: [String])] = [
         ("a\n\n  # comment\nb.x86_64\n@core\n-c\n/usr/bin/d\n", []),
         ("a b\n", ["1: error: more than one word: a b; expected one package a line"]),
+        ("a >= 1\na >=1\na>= 1\na>=1\na == 0:1-2\n-a < 1\n", []),
+        (
+            "a >= \na => 1\na >= 1 2\n >= 1\na ! 1\n",
+            (1...5).map {
+                "\($0): error: more than one word: \(["a >=", "a => 1", "a >= 1 2", ">= 1", "a ! 1"][$0 - 1]); expected one package a line"
+            }
+        ),
         ("-\n", ["1: error: '-' does not name a package"]),
         ("@\n", ["1: error: '@' does not name a package"]),
         (

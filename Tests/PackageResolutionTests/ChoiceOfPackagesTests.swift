@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 
 @testable import PackageResolution
@@ -34,6 +35,8 @@ struct ChoiceOfPackagesTests {
                     .init("fond-1-1.noarch", ["recommends": ["manual", "other"]]),
                     .init("first-1-1.noarch", ["conflicts": ["second"]]), .init("second-1-1.noarch"),
                     .init("third-1-1.noarch", ["requires": ["second"]]),
+                    .init("pkge-1-1.noarch"), .init("pkge-3-1.noarch"), .init("successor-1-1.noarch", ["obsoletes": ["pkge < 2"]]),
+                    .init("epoch-1:3.9-1.noarch"), .init("epoch-2:1.0-1.noarch"), .init("font-1-1.noarch", ["provides": ["font(:lang=en)"]]),
                 ], comps: "<comps>\(group)\(quarrel)\(environment)</comps>"
             ))
     }
@@ -98,4 +101,123 @@ struct ChoiceOfPackagesTests {
         #expect(!ways.contains { $0.contains("'-second'") && !$0.contains("'-third'") }, "\(ways)")
         #expect(try await repository.resolve(["@quarrel", "-first"]) == ["second-1-1.noarch", "third-1-1.noarch"])
     }
+
+    /// dnf 5 and dnf 4 since 4.15; dnf 4.14 takes the package that obsoletes the older version.
+    @Test func whatObsoletesOlderVersionsDoesNotReplaceTheNewest() async throws {
+        #expect(try await repository.resolve(["pkge"]) == ["pkge-3-1.noarch"])
+        #expect(try await repository.resolve(["pkg*"]) == ["pkge-3-1.noarch"])
+        #expect(try await repository.resolve(["pkge"]) { $0.installsAllArchitectures = true } == ["pkge-3-1.noarch"])
+        #expect(try await repository.resolve(["pkge"]) { $0.excludes = ["pkge-3-1"] } == ["successor-1-1.noarch"])
+    }
+
+    @Test(arguments: [
+        ("pkge >= 3", "pkge-3-1.noarch"), ("pkge >=3", "pkge-3-1.noarch"), ("pkge>=3", "pkge-3-1.noarch"), ("pkge> 1-1", "pkge-3-1.noarch"),
+        ("pkge < 2", "pkge-1-1.noarch"), ("pkge <= 1", "pkge-1-1.noarch"), ("pkge == 1", "pkge-1-1.noarch"), ("pkge =1-1", "pkge-1-1.noarch"),
+        ("epoch < 2:0", "epoch-1:3.9-1.noarch"), ("epoch >= 3.9", "epoch-2:1.0-1.noarch"), ("epoch = 1:3.9-1", "epoch-1:3.9-1.noarch"),
+        ("epo* < 2:0", "epoch-1:3.9-1.noarch"), ("font(:lang=en)", "font-1-1.noarch"),
+    ])
+    func aLineMayHaveAVersion(line: String, expected: String) async throws {
+        #expect(try await repository.resolve([line]) == [expected])
+    }
+
+    @Test func aForbiddingLineMayHaveAVersion() async throws {
+        #expect(try await repository.resolve(["pkge", "-pkge >= 2", "-successor"]) == ["pkge-1-1.noarch"])
+        #expect(try await repository.resolve(["epoch", "-epoch>=2:0"]) == ["epoch-1:3.9-1.noarch"])
+        #expect(try await repository.resolve(["epoch", "-ep* = 2:1.0-1"]) == ["epoch-1:3.9-1.noarch"])
+        await #expect(throws: ResolutionError.self) { try await repository.resolve(["epoch < 3:0", "-epoch < 3:0"]) }
+    }
+
+    @Test func includesHideAllOthers() async throws {
+        #expect(try await repository.resolve(["manual"]) { $0.includes = ["man*"] } == ["manual-1-1.noarch"])
+        await #expect(throws: ResolutionError.self) { try await repository.resolve(["server"]) { $0.includes = ["man*"] } }
+        // A repository's own are added, as in dnf.
+        let both = try await repository.resolve(["manual", "module"]) {
+            $0.includes = ["man*"]
+            $0.repositories[0].includes = ["module"]
+        }
+        #expect(both == ["manual-1-1.noarch", "module-1-1.noarch"])
+    }
+
+    private func remarks(_ lines: [String], strict: Bool = false) async throws -> (packages: Set<String>, remarks: [String]) {
+        let remarks = Remarks()
+        let request = repository.request(lines) { $0.strict = strict }
+        let results = try await repository.resolver.resolve([request]) { remarks.add($1) }
+        return (Set(try #require(results.first).get().packages.map(\.nevra)), remarks.all.filter { !$0.contains("'setup'") })
+    }
+
+    /// dnf lists them under "Skipping packages with conflicts" and "with broken dependencies".
+    @Test func withStrict0EverythingThatIsLeftOutIsSaidWithItsReason() async throws {
+        let group = try await remarks(["@quarrel"])
+        #expect(group.packages == ["first-1-1.noarch"])
+        #expect(
+            group.remarks == [
+                "packages:1: 'second' of '@quarrel' cannot be installed: first-1-1.noarch conflicts with 'second': second-1-1.noarch; left out (strict=0)",
+                "packages:1: 'third' of '@quarrel' cannot be installed: third-1-1.noarch requires 'second': second-1-1.noarch; "
+                    + "first-1-1.noarch conflicts with 'second': second-1-1.noarch; left out (strict=0)",
+            ])
+        let pattern = try await remarks(["old*", "-new"])
+        #expect(pattern.packages.isEmpty)
+        #expect(
+            pattern.remarks == [
+                "packages:1: 'old' of 'old*' cannot be installed: old-1-1.noarch requires 'nothing-has-this', which nothing provides; left out (strict=0)"
+            ])
+        // A conditional member counts only with the package that it belongs to; a member that a line forbids is not wanted.
+        #expect(try await remarks(["@^web-environment", "-server"]).remarks.isEmpty)
+        let hidden = repository.request(["@web"]) { $0.excludes = ["server"] }
+        let said = Remarks()
+        _ = try await repository.resolver.resolve([hidden]) { said.add($1) }
+        #expect(said.all.contains("packages:1: 'server' of the group '@web' is left out, because the configuration hides it"), "\(said.all)")
+        #expect(try await remarks(["@web"]).remarks.isEmpty)
+        #expect(try await remarks(["manual"]).remarks.isEmpty)
+    }
+
+    @Test func skipUnavailableLeavesOutWhatNobodyHas() async throws {
+        #expect(try await repository.resolve(["manual", "nobody-has-this"]) { $0.skipsUnavailable = true } == ["manual-1-1.noarch"])
+        await #expect(throws: ResolutionError.self) { try await repository.resolve(["manual", "third", "-second"]) { $0.skipsUnavailable = true } }
+    }
+
+    /// Lower numbers win, below 0 too.
+    @Test func theRepositoryOfTheLowestPriorityWins() async throws {
+        let folder = repository.folder
+        try SmallRepository(packages: [.init("manual-9-1.noarch")]).write(to: folder, at: "second")
+        var second = Repository(id: "second", name: "second")
+        second.baseURLs = ["file://\(folder.path("second"))/"]
+        for (priority, expected) in [(-5, "manual-1-1.noarch"), (99, "manual-9-1.noarch"), (Int(Int32.min), "manual-1-1.noarch")] {
+            let packages = try await repository.resolve(["manual"]) {
+                $0.repositories[0].priority = priority
+                $0.repositories.append(second)
+            }
+            #expect(packages == [expected], "\(priority)")
+        }
+    }
+
+    @Test func oneVersionInTwoRepositoriesIsOneVersion() async throws {
+        let broken = SmallRepository.Package("x-1-1.noarch", ["requires": ["nowhere"]])
+        let folder = repository.folder
+        for place in ["one", "two"] { try SmallRepository(packages: [broken, .init("z-1-1.noarch")]).write(to: folder, at: place) }
+        func problems(_ lines: [String]) async throws -> String {
+            let error = await #expect(throws: ResolutionError.self) {
+                try await repository.resolve(lines) {
+                    $0.repositories = ["one", "two"].map { name in
+                        var repository = Repository(id: name, name: name)
+                        repository.baseURLs = ["file://\(folder.path(name))/"]
+                        return repository
+                    }
+                }
+            }
+            return error.map { "\($0)" } ?? ""
+        }
+        let text = try await problems(["x"])
+        #expect(text.contains("- packages:1 asks for x-1-1.noarch\n  - x-1-1.noarch requires 'nowhere', which nothing provides\n"), "\(text)")
+        #expect(try await problems(["z-2"]).contains("no repository has 'z-2'; there is z-1-1.noarch (one, two)"))
+        #expect(try await problems(["z", "-z"]).contains("- z-1-1.noarch (one, two), but packages:2 forbids it"))
+    }
+}
+
+private final class Remarks: Sendable {
+    private let texts = Mutex<[String]>([])
+
+    func add(_ text: String) { texts.withLock { $0.append(text) } }
+
+    var all: [String] { texts.withLock { $0 } }
 }

@@ -92,6 +92,19 @@ struct ModuleMetadataTests {
         #expect(try active(ModuleMetadata(yaml: yaml), platform: "platform:el9").count == 2)
     }
 
+    /// Judged by dnf 4.14.
+    @Test(arguments: [
+        ("[-el8, -f29]", "platform:el9", true), ("[-el8, -f29]", "platform:el8", false), ("[]", "platform:el8", true),
+        ("[el8, el9]", "platform:el9", true),
+        ("[el8]", "platform:el9", false),
+    ])
+    func aStreamMayExcludePlatforms(streams: String, platform: String, isActive: Bool) throws {
+        let excluding = yaml.replacing("platform: [el9]", with: "platform: \(streams)")
+        #expect(excluding != yaml || streams == "[el9]")
+        #expect(try active(ModuleMetadata(yaml: excluding), platform: platform).contains("app:1.10") == isActive)
+        #expect(try active(ModuleMetadata(yaml: excluding)).contains("app:1.10"))
+    }
+
     private func active(_ modules: ModuleMetadata, platform: String? = nil) throws -> Set<String> {
         let indices = try modules.activeStreams(architecture: "x86_64", platform: platform).indices
         return Set(indices.map { "\(modules.streams[$0].module):\(modules.streams[$0].stream)" })

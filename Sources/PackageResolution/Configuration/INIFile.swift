@@ -23,26 +23,24 @@ struct INIFile {
 
     var sections: [Section] = []
 
+    /// As in libdnf's ConfigParser, a second section of one name goes on with the first one, and of two options of one name in a section the last
+    /// one counts.
     init(text: String, file: FilePath, diagnostics: inout [Diagnostic]) {
+        // Where options go, and where continuation lines go.
+        var current: Int?
+        var continued: Int?
         for (index, line) in text.lines.enumerated() {
             let location = SourceLocation(file: file, line: index + 1)
             let trimmed = line.trimmed
             if trimmed.isEmpty || trimmed.hasPrefix("#") || trimmed.hasPrefix(";") { continue }
-            if line.first?.isWhitespace == true, let section = sections.indices.last,
-                let option = sections[section].options.indices.last
-            {
-                sections[section].options[option].value += "\n" + trimmed
-                sections[section].options[option].writtenValue += "\n" + trimmed
+            if let name = Self.sectionName(trimmed) {
+                current = begin(name, location, &diagnostics)
+                continued = nil
                 continue
             }
-            if trimmed.hasPrefix("["), trimmed.hasSuffix("]") {
-                let name = trimmed.dropFirst().dropLast().trimmed
-                if name.isEmpty {
-                    diagnostics.append(
-                        Diagnostic(
-                            .error, at: location, "a section without a name", hint: "expected '[main]' or '[repository]'"))
-                }
-                sections.append(Section(name: name, location: location))
+            if line.first?.isWhitespace == true, let section = current, let option = continued {
+                sections[section].options[option].value += "\n" + trimmed
+                sections[section].options[option].writtenValue += "\n" + trimmed
                 continue
             }
             guard let equals = trimmed.firstIndex(where: { $0 == "=" || $0 == ":" }) else {
@@ -52,17 +50,17 @@ struct INIFile {
                         hint: "expected 'name = value' or '[section]'"))
                 continue
             }
-            guard let section = sections.indices.last else {
+            guard let section = current else {
                 diagnostics.append(
                     Diagnostic(
                         .error, at: location, "an option outside of any section",
                         hint: "a '[section]' line must come first"))
                 continue
             }
-            let name = trimmed[..<equals].trimmed.lowercased()
             let value = trimmed[trimmed.index(after: equals)...].trimmed
-            sections[section].options.append(
-                Option(name: name, value: value, writtenValue: value, location: location))
+            continued = sections[section].set(
+                Option(name: trimmed[..<equals].trimmed.lowercased(), value: value, writtenValue: value, location: location),
+                &diagnostics)
         }
         for section in sections.indices {
             for option in sections[section].options.indices {
@@ -70,6 +68,59 @@ struct INIFile {
                 sections[section].options[option].writtenValue = sections[section].options[option].writtenValue.unquoted
             }
         }
+    }
+
+    /// - Returns: the index of the section.
+    private mutating func begin(_ name: String, _ location: SourceLocation, _ diagnostics: inout [Diagnostic]) -> Int {
+        if name.isEmpty {
+            diagnostics.append(
+                Diagnostic(.error, at: location, "a section without a name", hint: "expected '[main]' or '[repository]'"))
+        } else if let known = sections.firstIndex(where: { $0.name == name }) {
+            diagnostics.append(
+                Diagnostic(
+                    .warning, at: location, "a second section [\(name)]",
+                    hint: "its options are taken as options of the first one, in line \(sections[known].location.line ?? 0)"))
+            return known
+        }
+        sections.append(Section(name: name, location: location))
+        return sections.count - 1
+    }
+
+    /// The name in `[name]`, which a comment may follow; `nil` for other lines. As in libdnf's IniParser, a `]` that ends a range of a glob
+    /// pattern belongs to the name.
+    private static func sectionName(_ line: String) -> String? {
+        guard line.hasPrefix("[") else { return nil }
+        var isInRange = false
+        for index in line.indices.dropFirst() {
+            switch line[index] {
+            case "[": isInRange = true
+            case "]" where isInRange: isInRange = false
+            case "]":
+                let rest = line[line.index(after: index)...].trimmed
+                let isAtEnd = rest.isEmpty || rest.hasPrefix("#") || rest.hasPrefix(";")
+                return isAtEnd ? line[line.index(after: line.startIndex)..<index].trimmed : nil
+            default: break
+            }
+        }
+        return nil
+    }
+}
+
+extension INIFile.Section {
+    /// Adds an option, or puts it in the place of the one of its name.
+    ///
+    /// - Returns: its index.
+    fileprivate mutating func set(_ option: INIFile.Option, _ diagnostics: inout [Diagnostic]) -> Int {
+        guard let known = options.firstIndex(where: { $0.name == option.name }) else {
+            options.append(option)
+            return options.count - 1
+        }
+        diagnostics.append(
+            Diagnostic(
+                .warning, at: options[known].location, "'\(option.name)' has no effect here",
+                hint: "the same option in line \(option.location.line ?? 0) replaces it"))
+        options[known] = option
+        return known
     }
 }
 

@@ -2,6 +2,13 @@
 import ConfigurationTree
 
 extension INIFile.Option {
+    /// The same with its variables expanded.
+    func expanded(by substitution: inout Substitution, _ diagnostics: inout [Diagnostic]) -> Self {
+        var option = self
+        option.value = substitution.expand(value, at: location, &diagnostics)
+        return option
+    }
+
     func read(into value: inout Bool, _ diagnostics: inout [Diagnostic]) {
         switch self.value.lowercased() {
         case "1", "yes", "true", "on": value = true
@@ -16,6 +23,23 @@ extension INIFile.Option {
         }
         value = number
     }
+
+    /// Any number of 32 bits, such as a priority.
+    func readSigned(into value: inout Int, _ diagnostics: inout [Diagnostic]) {
+        guard let number = Int32(self.value.numeral) else {
+            return wrong("number", "a whole number from \(Int32.min) to \(Int32.max)", &diagnostics)
+        }
+        value = Int(number)
+    }
+
+    /// Adds the items to a list. An empty value, or a comma before the first item, empties the list before that (dnf.conf(5): `excludepkgs`,
+    /// `includepkgs`, `exclude_from_weak`, `installonlypkgs`, `tsflags` and others).
+    func append(to list: inout [String]) {
+        if emptiesList { list = [] }
+        list += value.listItems
+    }
+
+    private var emptiesList: Bool { value.trimmed.isEmpty || value.trimmed.hasPrefix(",") }
 
     /// `1000`, `64k`, `1.5M`, `2G`.
     func readBytes(into value: inout Int, _ diagnostics: inout [Diagnostic]) {
@@ -75,6 +99,6 @@ extension String {
     /// words such as `never` and of truth values do not.
     fileprivate var numeral: Substring { drop(while: \.isWhitespace) }
 
-    /// yum's lists: separated by white space or commas.
+    /// dnf's lists: separated by white space, line breaks or commas.
     var listItems: [String] { split { $0.isWhitespace || $0 == "," }.map(String.init) }
 }

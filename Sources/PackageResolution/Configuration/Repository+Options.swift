@@ -1,10 +1,10 @@
-// The options of a repository's section, which [main] may set for all (dnf.conf(5), yum.conf(5)).
+// The options of a repository's section (dnf.conf(5), yum.conf(5)), and those of them that [main] sets for all repositories.
 import ConfigurationTree
 import HostSystem
 import SystemPackage
 
 extension Repository {
-    /// Applies an option.
+    /// Applies an option of the repository's own section.
     ///
     /// - Returns: `false` when repositories have no such option.
     mutating func apply(_ option: INIFile.Option, _ diagnostics: inout [Diagnostic]) -> Bool {
@@ -13,32 +13,49 @@ extension Repository {
         case "baseurl": baseURLs = Self.urls(option, &diagnostics)
         case "mirrorlist": mirrorList = Self.urls(option, &diagnostics).first
         case "metalink": metalink = Self.urls(option, &diagnostics).first
-        case "gpgcheck": option.read(into: &gpgcheck, &diagnostics)
-        case "repo_gpgcheck": option.read(into: &metadataIsSigned, &diagnostics)
         case "gpgkey": keys = Self.urls(option, &diagnostics)
+        case "priority": option.readSigned(into: &priority, &diagnostics)
+        case "cost": option.readSigned(into: &cost, &diagnostics)
+        case "exclude", "excludepkgs": option.append(to: &excludes)
+        case "includepkgs": option.append(to: &includes)
+        case "module_hotfixes": option.read(into: &moduleHotfixes, &diagnostics)
+        default: return applyShared(option, &diagnostics)
+        }
+        return true
+    }
+
+    /// Applies an option that [main] may set for all repositories: the children of options of [main] in libdnf's ConfigRepo.
+    ///
+    /// - Returns: `false` when there is no such option.
+    mutating func applyShared(_ option: INIFile.Option, _ diagnostics: inout [Diagnostic]) -> Bool {
+        switch option.name {
+        // dnf5 has both names.
+        case "gpgcheck", "pkg_gpgcheck": option.read(into: &gpgcheck, &diagnostics)
+        case "repo_gpgcheck": option.read(into: &metadataIsSigned, &diagnostics)
         case "metadata_expire": option.readSeconds(into: &metadataLifetime, &diagnostics)
-        case "priority": option.read(into: &priority, &diagnostics)
-        case "cost": option.read(into: &cost, &diagnostics)
-        case "exclude", "excludepkgs": excludes += option.value.listItems
-        case "includepkgs": includes += option.value.listItems
         case "skip_if_unavailable": option.read(into: &skipIfUnavailable, &diagnostics)
         case "enablegroups": option.read(into: &hasGroups, &diagnostics)
-        case "module_hotfixes": option.read(into: &moduleHotfixes, &diagnostics)
         default: return transfer.apply(option, &diagnostics) || Self.ignoredOptions.contains(option.name)
         }
         return true
     }
 
+    /// Options of a repository's section that have no effect in [main]. dnf does not know them there either.
+    static let ownOptions: Set<String> = ["name", "baseurl", "mirrorlist", "metalink", "gpgkey", "priority", "cost", "module_hotfixes"]
+
     /// The URLs of an option. As in librepo, an absolute path stands for a `file:` URL.
     private static func urls(_ option: INIFile.Option, _ diagnostics: inout [Diagnostic]) -> [String] {
-        let items = zip(option.value.listItems, option.writtenValue.listItems)
-        return items.compactMap { value, written in
+        let items = option.value.listItems
+        let written = option.writtenValue.listItems
+        return items.enumerated().compactMap { index, value in
             if value.hasPrefix("/") { return "file://" + value }
             let scheme = value.prefix { $0 != ":" }.lowercased()
             if ["http", "https", "ftp", "file"].contains(scheme) { return value }
+            // A value may have secrets, and a variable may stand for several items.
+            let shown = written.count == items.count ? written[index] : option.writtenValue.printable()
             diagnostics.append(
                 Diagnostic(
-                    .error, at: option.location, "'\(written)' in \(option.name) is not a URL",
+                    .error, at: option.location, "'\(shown)' in \(option.name) is not a URL",
                     hint: "expected http:, https:, ftp:, file: or an absolute path"))
             return nil
         }

@@ -16,7 +16,7 @@ public struct Repository: Hashable, Sendable {
     ///
     /// dnf's default is 48 hours; a build asks each time, to follow its repositories.
     public var metadataLifetime: Int? = 0
-    /// Lower wins; yum.conf(5) and dnf.conf(5) have 99 as default.
+    /// Lower wins, below 0 too; yum.conf(5) and dnf.conf(5) have 99 as default.
     public var priority = 99
     public var cost = 1000
     public var excludes: [String] = []
@@ -26,6 +26,8 @@ public struct Repository: Hashable, Sendable {
     public var hasGroups = true
     /// Whether its packages are visible even if an active module stream has packages of the same names.
     public var moduleHotfixes = false
+    /// The values of `$name` and `${name}` in lines of mirror lists.
+    public var variables: [String: String] = [:]
     public var transfer = TransferOptions()
 
     public init(id: String, name: String) {

@@ -19,17 +19,17 @@ public struct WrittenOption: Hashable, Codable, Sendable {
         "enablegroups", "exactarch", "exclude", "exclude_from_weak", "excludepkgs", "group_package_types",
         "includepkgs", "install_weak_deps", "installonlypkgs", "metalink", "mirrorlist", "module_hotfixes",
         "module_platform_id", "multilib_policy", "obsoletes", "priority", "protected_packages", "releasever",
-        "plugins", "skip_broken", "skip_if_unavailable", "strict",
+        "plugins", "skip_broken", "skip_if_unavailable", "skip_unavailable", "strict",
     ]
 
-    static func options(of file: INIFile) -> [WrittenOption] {
-        file.sections.flatMap { section in
-            section.options.filter { deciding.contains($0.name) }.map { option in
-                WrittenOption(
-                    section: section.name, name: option.name,
-                    value: option.writtenValue.listItems.map { SecretMask()($0) }.joined(separator: " "),
-                    location: option.location)
-            }
+    /// - Parameter id: the section's name with its variables expanded.
+    static func options(of section: INIFile.Section, id: String) -> [WrittenOption] {
+        section.options.filter { deciding.contains($0.name) }.map { option in
+            let items = option.writtenValue.listItems.map { SecretMask()($0) }.joined(separator: " ")
+            // A comma before the first item empties a list.
+            return WrittenOption(
+                section: id, name: option.name, value: option.writtenValue.trimmed.hasPrefix(",") ? ", " + items : items,
+                location: option.location)
         }
     }
 

@@ -1,4 +1,5 @@
 public import ConfigurationTree
+import Glibc
 import HostSystem
 import SystemPackage
 
@@ -6,12 +7,17 @@ import SystemPackage
 public struct YumConfiguration: Hashable, Sendable {
     public var repositories: [Repository] = []
     public var installsWeakDependencies = true
+    /// `excludepkgs` of `[main]`: hidden in all repositories.
     public var excludes: [String] = []
+    /// `includepkgs` of `[main]`: with them, only these packages and those that a repository's own `includepkgs` names are visible.
+    public var includes: [String] = []
     public var best = false
     /// Whether a request for a name may be met by a package that obsoletes it.
     public var obsoletes = true
     /// Whether a package that cannot be found or installed is an error; otherwise it is left out.
     public var strict = true
+    /// Whether a package that no repository has is left out even though `strict` is on (`skip_unavailable` of dnf5).
+    public var skipsUnavailable = false
     /// `multilib_policy=all`: every architecture of a package that fits, not only the best one.
     public var installsAllArchitectures = false
     /// Provides of packages that may be installed in several versions at once.
@@ -52,34 +58,42 @@ public struct YumConfiguration: Hashable, Sendable {
         _ folder: YumFolder, architecture: String, variables: [String: String], environment: [String: String],
         diagnostics: inout [Diagnostic]
     ) {
-        var substitution = Substitution(braced: variables, environment: environment)
-        substitution.plain = ["basearch": architecture.baseArchitecture, "arch": architecture]
-        for (name, value) in folder.variables { substitution.plain[name] = value }
+        var substitution = Substitution(
+            braced: variables, environment: environment, plain: ["basearch": architecture.baseArchitecture, "arch": architecture])
+        if let release = folder.variables["releasever"] { substitution.set("releasever", to: release) }
+        // A file for a part of the release counts more than the release itself.
+        for (name, value) in folder.variables where name != "releasever" { substitution.set(name, to: value) }
 
-        let main = Self.read(folder.configurationTemplate, &substitution, &diagnostics)
-        renderedText = main.text
-        writtenOptions = WrittenOption.variables(of: folder) + main.written
-        let mainOptions = main.file.sections.filter { $0.name == "main" }.flatMap(\.options)
-        for option in mainOptions where ["releasever", "basearch"].contains(option.name) && !option.value.isEmpty {
-            substitution.plain[option.name] = option.value
+        let template = Self.read(folder.configurationTemplate, &diagnostics)
+        let main = template.file.sections.first { $0.name == "main" }
+        for option in main?.options ?? [] where ["releasever", "basearch"].contains(option.name) {
+            let value = substitution.expand(option.value, at: option.location, &diagnostics)
+            if !value.isEmpty { substitution.set(option.name, to: value) }
         }
-        for option in mainOptions where option.name == "arch" && option.value != architecture {
-            diagnostics.append(
-                Diagnostic(
-                    .error, at: option.location, "invalid arch '\(option.writtenValue)'",
-                    hint: "expected \(architecture), the hardware.architecture of machine.yaml"))
+        renderedText = Self.rendered(template.text, of: folder.configurationTemplate, &substitution)
+        writtenOptions = WrittenOption.variables(of: folder)
+        var defaults = RepositoryDefaults()
+        if let main {
+            writtenOptions += WrittenOption.options(of: main, id: main.name)
+            for option in main.options where !["releasever", "basearch"].contains(option.name) {
+                let option = option.expanded(by: &substitution, &diagnostics)
+                if option.name == "arch", option.value != architecture {
+                    diagnostics.append(
+                        Diagnostic(
+                            .error, at: option.location, "invalid arch '\(option.writtenValue)'",
+                            hint: "expected \(architecture), the hardware.architecture of machine.yaml"))
+                }
+                applyMain(option, defaults: &defaults, &diagnostics)
+            }
         }
-        var defaults = Repository(id: "", name: "")
-        for section in main.file.sections where section.name == "main" {
-            for option in section.options { applyMain(option, defaults: &defaults, &diagnostics) }
-        }
-        for section in main.file.sections where section.name != "main" {
-            add(section, defaults: defaults, &diagnostics)
+        var known: [String: SourceLocation] = [:]
+        for section in template.file.sections where section.name != "main" {
+            add(section, defaults, known: &known, &substitution, &diagnostics)
         }
         for file in folder.repositoryFiles {
-            let read = Self.read(file, &substitution, &diagnostics)
-            writtenOptions += read.written
-            for section in read.file.sections { add(section, defaults: defaults, &diagnostics) }
+            for section in Self.read(file, &diagnostics).file.sections {
+                add(section, defaults, known: &known, &substitution, &diagnostics)
+            }
         }
         if repositories.isEmpty && !folder.repositoryFiles.isEmpty {
             diagnostics.append(
@@ -89,42 +103,36 @@ public struct YumConfiguration: Hashable, Sendable {
         }
         applyDisabledExcludes()
         if usesPlugins { versionLocks = VersionLock.entries(of: folder, &substitution, &diagnostics) }
-        let sections = Set(repositories.map(\.id)).union(["main", WrittenOption.variables])
-        writtenOptions.removeAll { !sections.contains($0.section) }
         let secrets = substitution.secrets.union(repositories.flatMap(\.transfer.passwords))
         for index in repositories.indices { repositories[index].transfer.secrets = secrets }
     }
 
-    /// dnf.conf(5): `main` means the excludes of `[main]`, `all` means all, and any other text those of a repository.
+    /// What repositories have where their own section does not say otherwise.
+    private struct RepositoryDefaults {
+        var repository = Repository(id: "", name: "")
+        var isEnabled = true
+    }
+
+    /// dnf.conf(5): `main` means the excludes and includes of `[main]`, `all` (dnf5: `*`) means all, and any other text those of a repository;
+    /// dnf5 has globs.
     private mutating func applyDisabledExcludes() {
-        let all = disabledExcludes.contains("all")
-        if all || disabledExcludes.contains("main") { excludes = [] }
-        for index in repositories.indices where all || disabledExcludes.contains(repositories[index].id) {
+        let all = disabledExcludes.contains("all") || disabledExcludes.contains("*")
+        if all || disabledExcludes.contains("main") { (excludes, includes) = ([], []) }
+        for index in repositories.indices {
+            guard all || disabledExcludes.contains(where: { fnmatch($0, repositories[index].id, 0) == 0 }) else { continue }
             repositories[index].excludes = []
             repositories[index].includes = []
         }
     }
 
-    private static func read(
-        _ path: FilePath, _ substitution: inout Substitution, _ diagnostics: inout [Diagnostic]
-    ) -> (file: INIFile, text: String, written: [WrittenOption]) {
-        let text: String
+    private static func read(_ path: FilePath, _ diagnostics: inout [Diagnostic]) -> (file: INIFile, text: String) {
         do {
-            text = try readText(path)
+            let text = try readText(path)
+            return (INIFile(text: text, file: path, diagnostics: &diagnostics), text)
         } catch {
             diagnostics.append(Diagnostic(.error, at: SourceLocation(file: path), "cannot be read: \(error)"))
-            return (INIFile(text: "", file: path, diagnostics: &diagnostics), "", [])
+            return (INIFile(text: "", file: path, diagnostics: &diagnostics), "")
         }
-        var file = INIFile(text: text, file: path, diagnostics: &diagnostics)
-        let written = WrittenOption.options(of: file)
-        for section in file.sections.indices {
-            for option in file.sections[section].options.indices {
-                let one = file.sections[section].options[option]
-                file.sections[section].options[option].value = substitution.expand(
-                    one.value, at: one.location, &diagnostics)
-            }
-        }
-        return (file, Self.rendered(text, of: path, &substitution), written)
     }
 
     /// The text to show: variables are replaced except secrets, and passwords that are written in the tree are left out.
@@ -153,9 +161,10 @@ public struct YumConfiguration: Hashable, Sendable {
     }
 
     private mutating func applyMain(
-        _ option: INIFile.Option, defaults: inout Repository, _ diagnostics: inout [Diagnostic]
+        _ option: INIFile.Option, defaults: inout RepositoryDefaults, _ diagnostics: inout [Diagnostic]
     ) {
         switch option.name {
+        case "enabled": option.read(into: &defaults.isEnabled, &diagnostics)
         case "install_weak_deps": option.read(into: &installsWeakDependencies, &diagnostics)
         case "best": option.read(into: &best, &diagnostics)
         case "obsoletes": option.read(into: &obsoletes, &diagnostics)
@@ -164,6 +173,7 @@ public struct YumConfiguration: Hashable, Sendable {
             var skips = false
             option.read(into: &skips, &diagnostics)
             if skips { strict = false }
+        case "skip_unavailable": option.read(into: &skipsUnavailable, &diagnostics)
         case "multilib_policy":
             guard ["best", "all"].contains(option.value) else {
                 diagnostics.append(
@@ -173,7 +183,7 @@ public struct YumConfiguration: Hashable, Sendable {
                 return
             }
             installsAllArchitectures = option.value == "all"
-        case "installonlypkgs": installOnlyPackages = option.value.listItems
+        case "installonlypkgs": option.append(to: &installOnlyPackages)
         case "group_package_types":
             groupPackageTypes = option.value.listItems
             for kind in groupPackageTypes where Comps.Member.Kind(rawValue: kind) == nil {
@@ -182,20 +192,28 @@ public struct YumConfiguration: Hashable, Sendable {
                         .error, at: option.location, "invalid kind '\(kind)' of group_package_types",
                         hint: "expected mandatory, default, conditional or optional"))
             }
-        case "exclude_from_weak": excludedFromWeak += option.value.listItems
+        case "exclude_from_weak": option.append(to: &excludedFromWeak)
         case "localpkg_gpgcheck": option.read(into: &localPackagesAreChecked, &diagnostics)
         case "keepcache": option.read(into: &keepsPackages, &diagnostics)
-        case "exclude", "excludepkgs": excludes += option.value.listItems
-        case "disable_excludes": disabledExcludes.formUnion(option.value.listItems)
+        case "exclude", "excludepkgs": option.append(to: &excludes)
+        case "includepkgs": option.append(to: &includes)
+        case "disable_excludes": disabledExcludes = Set(option.value.listItems)
         case "module_platform_id": modulePlatform = option.value.isEmpty ? nil : option.value
         case "plugins": option.read(into: &usesPlugins, &diagnostics)
         case "tsflags": setFlags(option, &diagnostics)
         case "override_install_langs":
             languages = option.value.split { $0 == ":" || $0.isWhitespace }.map(String.init)
-        case "releasever", "basearch", "arch": break
+        case "arch": break
         default:
             guard !Self.ignoredMainOptions.contains(option.name), !option.name.hasPrefix("color_") else { return }
-            if !defaults.apply(option, &diagnostics) { unknown(option, &diagnostics) }
+            if Repository.ownOptions.contains(option.name) {
+                diagnostics.append(
+                    Diagnostic(
+                        .warning, at: option.location, "'\(option.name)' has no effect in [main]",
+                        hint: "set it in the section of each repository"))
+            } else if !defaults.repository.applyShared(option, &diagnostics) {
+                unknown(option, &diagnostics)
+            }
         }
     }
 
@@ -217,30 +235,54 @@ public struct YumConfiguration: Hashable, Sendable {
         }
     }
 
-    private mutating func add(_ section: INIFile.Section, defaults: Repository, _ diagnostics: inout [Diagnostic]) {
-        var repository = defaults
-        repository.id = section.name
-        repository.name = section.name
-        var enabled = true
-        for option in section.options {
-            switch option.name {
-            case "enabled": option.read(into: &enabled, &diagnostics)
-            default:
-                if !repository.apply(option, &diagnostics) { unknown(option, &diagnostics) }
-            }
+    /// Adds a section's repository if it is enabled.
+    ///
+    /// - Parameter known: the ids that there are already, of disabled repositories too. As in dnf, the first one counts.
+    private mutating func add(
+        _ section: INIFile.Section, _ defaults: RepositoryDefaults, known: inout [String: SourceLocation], _ substitution: inout Substitution,
+        _ diagnostics: inout [Diagnostic]
+    ) {
+        guard section.name != "main" else {
+            diagnostics.append(
+                Diagnostic(
+                    .warning, at: section.location, "[main] has no effect in this file", hint: "its options belong into yum.conf.template"))
+            return
         }
-        guard enabled, !section.name.isEmpty else { return }
+        // A secret must not be in the name of a folder. A variable that stays is reported as a wrong character.
+        var silent: [Diagnostic] = []
+        let id = substitution.expand(section.name, at: section.location, keepSecrets: true, &silent)
+        if let first = known[id] {
+            diagnostics.append(
+                Diagnostic(
+                    .warning, at: section.location, "a second repository with the id '\(id)' is ignored",
+                    hint: "the first one is in \(first); each id must be unique"))
+            return
+        }
+        known[id] = section.location
+        var isEnabled = defaults.isEnabled
+        if let option = section.options.first(where: { $0.name == "enabled" }) {
+            option.expanded(by: &substitution, &diagnostics).read(into: &isEnabled, &diagnostics)
+        }
+        // A variable that only a disabled repository needs may be missing.
+        guard isEnabled, !id.isEmpty else { return }
+        let options = section.options.filter { $0.name != "enabled" }.map { $0.expanded(by: &substitution, &diagnostics) }
+        var repository = defaults.repository
+        repository.id = id
+        repository.name = id
+        // Machines whose variables differ have the same repository where nothing else needs them.
+        if options.contains(where: { ["mirrorlist", "metalink"].contains($0.name) }) { repository.variables = substitution.plain }
+        for option in options where !repository.apply(option, &diagnostics) { unknown(option, &diagnostics) }
         func report(_ message: String, hint: String) {
             diagnostics.append(
-                Diagnostic(.error, at: section.location, "the repository '\(section.name)' \(message)", hint: hint))
+                Diagnostic(.error, at: section.location, "the repository '\(id)' \(message)", hint: hint))
         }
         // The id becomes the name of folders, so dnf's rule applies (dnf.repo.repo_id_invalid).
-        if let bad = section.name.first(where: { !($0.isASCII && ($0.isLetter || $0.isNumber || "-_.:".contains($0))) }) {
+        if let bad = id.first(where: { !($0.isASCII && ($0.isLetter || $0.isNumber || "-_.:".contains($0))) }) {
             report("has '\(bad)' in its id", hint: "expected letters, digits, '-', '_', '.' and ':'")
         }
         let places = ["baseurl", "mirrorlist", "metalink"]
         // An invalid URL was reported already.
-        if !section.options.contains(where: { places.contains($0.name) && !$0.value.isEmpty }) {
+        if !options.contains(where: { places.contains($0.name) && !$0.value.isEmpty }) {
             report("has no URL", hint: "set baseurl, mirrorlist or metalink")
         }
         for (option, isAsked) in [("gpgcheck", repository.gpgcheck), ("repo_gpgcheck", repository.metadataIsSigned)]
@@ -254,12 +296,7 @@ public struct YumConfiguration: Hashable, Sendable {
         if let rate = transfer.maximumRate, rate < transfer.minimumRate {
             report("is throttled to less than minrate", hint: "each transfer would be given up")
         }
-        if repositories.contains(where: { $0.id == repository.id }) {
-            diagnostics.append(
-                Diagnostic(
-                    .error, at: section.location, "a second repository with the id '\(section.name)'", hint: "each id must be unique"))
-            return
-        }
+        writtenOptions += WrittenOption.options(of: section, id: id)
         repositories.append(repository)
     }
 
@@ -285,7 +322,9 @@ public struct YumConfiguration: Hashable, Sendable {
         "showdupesfromrepos", "skip_missing_names_on_install", "syslog_device",
         "syslog_facility", "syslog_ident", "system_cachedir", "tolerant", "transformdb", "upgrade_group_objects_upgrade",
         "upgrade_requirements_on_install", "usr_w_check", "varsdir", "zchunk",
-        "exclude_from_weak_autodetect", "allow_vendor_change",
+        "exclude_from_weak_autodetect", "allow_vendor_change", "allow_downgrade", "build_cache", "debugdir", "downloadonly", "module_obsoletes",
+        "module_stream_switch", "persistence", "plugin_conf_dir", "skip_system_repo_lock", "system_state_dir", "transaction_history_dir",
+        "use_host_config", "usr_drift_protected_paths",
     ]
 }
 

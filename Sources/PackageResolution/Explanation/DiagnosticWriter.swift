@@ -116,7 +116,8 @@ struct DiagnosticWriter {
     /// One sentence for facts that differ only in the versions of the packages that they are about.
     private func sentence(_ group: [SolverFacts.Fact]) -> String {
         guard let fact = group.min(by: { pool.isNewer($0.from, than: $1.from) }) else { return "" }
-        let others = Set(group.map(\.from)).count - 1
+        // A version may be in several repositories.
+        let others = pool.nevras(group.lazy.map(\.from).filter { $0 > 0 }).count - 1
         let otherVersions = others > 0 ? "\(others) other version\(others == 1 ? "" : "s")" : nil
         let isSame = Set(group.map(\.dependency)).count == 1
         let subject = fact.from > 0 ? pool.nevra(fact.from) + (isSame ? otherVersions.map { " (and \($0))" } ?? "" : "") : ""
@@ -125,12 +126,12 @@ struct DiagnosticWriter {
         let dependency = fact.dependency != 0 ? "'\(pool.text(fact.dependency))'" : ""
         switch fact.kind {
         case .asked(let origin):
-            let candidates = pool.newestFirst(fact.candidates).map(pool.nevra)
+            let candidates = pool.nevras(pool.newestFirst(fact.candidates))
             let isPlain = candidates.count == 1 && candidates[0].hasPrefix(origin.spec + "-")
             let shown = isPlain ? candidates[0] : "\(origin.words)" + (candidates.isEmpty ? "" : ": " + candidates.shortList)
             return "\(origin.subject(places, request)) \(shown)"
         case .requires:
-            let providers = pool.newestFirst(fact.candidates).map(pool.nevra)
+            let providers = pool.nevras(pool.newestFirst(fact.candidates))
             return "\(subject) \(verb) \(dependency): \(providers.shortList)" + (hiddenProviders(of: fact.dependency) ?? "")
                 + likewise
         case .nothingProvides:
@@ -147,7 +148,7 @@ struct DiagnosticWriter {
         case .notInstallable: return "\(subject) cannot be installed on \(request.architecture)"
         case .best:
             let place = bestOption.map { "\(places.text($0.location)): " } ?? ""
-            return "\(place)best=1 accepts only the newest: \(fact.candidates.map(pool.nevra).shortList)"
+            return "\(place)best=1 accepts only the newest: \(pool.nevras(fact.candidates).shortList)"
         case .inferiorArchitecture: return "\(subject) is of an inferior architecture"
         case .other:
             return fact.from > 0 ? "\(subject) prevents the installation" : "the packages exclude each other"
@@ -161,8 +162,16 @@ struct DiagnosticWriter {
             hidden.cause(id).map { (id, $0) }
         }
         guard !causes.isEmpty else { return nil }
-        let sentences = causes.prefix(3).map { "; \(pool.described($0)) provides it, but \($1.clause(places))" }
-        return sentences.joined() + (causes.count > 3 ? "; and \(causes.count - 3) more are hidden" : "")
+        var groups: [(ids: [Id], cause: HiddenPackages.Cause)] = []
+        for (id, cause) in causes {
+            if let known = groups.firstIndex(where: { $0.cause == cause && pool.nevra($0.ids[0]) == pool.nevra(id) }) {
+                groups[known].ids.append(id)
+            } else {
+                groups.append(([id], cause))
+            }
+        }
+        let sentences = groups.prefix(3).map { "; \(pool.described($0.ids).list) provides it, but \($0.cause.clause(places))" }
+        return sentences.joined() + (groups.count > 3 ? "; and \(groups.count - 3) more are hidden" : "")
     }
 
     /// Packages of the dependency's name that do not satisfy it.
@@ -171,7 +180,7 @@ struct DiagnosticWriter {
         let fitting = Set(pool.providers(of: dependency))
         let others = pool.newestFirst(pool.providers(of: id).filter { !fitting.contains($0) })
         guard !others.isEmpty else { return "" }
-        return "; there is \(others.map(pool.described).shortList)"
+        return "; there is \(pool.described(others).shortList)"
     }
 
     private func causes(of facts: SolverFacts) -> [HiddenPackages.Cause] {
@@ -214,11 +223,11 @@ extension DiagnosticWriter {
         if !others.isEmpty {
             return ResolutionDiagnostic(
                 at: [one.location],
-                "\(message) for \(request.architecture); there is \(others.map(pool.described).shortList)")
+                "\(message) for \(request.architecture); there is \(pool.described(others).shortList)")
         }
         let versions = pool.newestFirst(sameName(as: one.spec))
         if !versions.isEmpty {
-            return ResolutionDiagnostic(at: [one.location], "\(message); there is \(versions.map(pool.described).shortList)")
+            return ResolutionDiagnostic(at: [one.location], "\(message); there is \(pool.described(versions).shortList)")
         }
         let near = suggestions(for: one.spec, among: names)
         return ResolutionDiagnostic(at: [one.location], message + (near.isEmpty ? "" : "; did you mean \(near.alternatives)?"))
@@ -244,8 +253,8 @@ extension DiagnosticWriter {
     private func hiddenCandidates(_ candidates: [(Id, HiddenPackages.Cause)]) -> [String] {
         var said: Set<HiddenPackages.Cause> = []
         return candidates.filter { said.insert($0.1).inserted }.map { id, cause in
-            let more = candidates.filter { $0.1 == cause }.count - 1
-            return "\(pool.described(id))\(more > 0 ? " and \(more) more" : ""), but \(cause.clause(places))"
+            let all = pool.described(candidates.lazy.filter { $0.1 == cause }.map(\.0))
+            return "\(all.first ?? pool.described(id))\(all.count > 1 ? " and \(all.count - 1) more" : ""), but \(cause.clause(places))"
         }
     }
 

@@ -52,10 +52,11 @@ struct HiddenPackages {
             add(
                 pool.match(glob, contents: false).ids, .excluded(glob: glob, repository: nil), place(excludes, "main", glob))
         }
-        let filtered = Set(request.configuration.repositories.filter { !$0.includes.isEmpty }.map(\.id))
+        let areAllFiltered = !request.configuration.includes.isEmpty
+        let filtered = Set(request.configuration.repositories.filter { areAllFiltered || !$0.includes.isEmpty }.map(\.id))
         for repository in request.configuration.repositories {
             func own(_ glob: String) -> [Id] {
-                pool.match(glob, contents: false).ids.filter { pool.repositoryName(of: $0) == repository.id }
+                pool.match(glob, contents: false) { pool.repositoryName(of: $0) == repository.id }.ids
             }
             for glob in repository.excludes {
                 let here = place(excludes, repository.id, glob) ?? place(excludes, "main", glob)

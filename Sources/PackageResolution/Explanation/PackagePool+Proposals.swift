@@ -66,7 +66,7 @@ extension PackagePool {
     private func linesThatEnable(_ causes: [HiddenPackages.Cause]) -> [String] {
         guard let modules = moduleMetadata else { return [] }
         let streams = causes.compactMap { if case .module(let stream, _) = $0.kind { stream } else { nil } }
-        return streams.prefix(Self.mostCauses).compactMap { modules.newest($0, where: runs).flatMap { modules.line(for: $0) } }
+        return streams.prefix(Self.mostCauses).compactMap { modules.newest($0, where: runs) }.map { modules.line(for: $0) }
     }
 }
 

@@ -186,7 +186,9 @@ struct MetadataStore: Sendable {
             let list: MirrorList
             do {
                 let text = String(decoding: try readBytes(path), as: UTF8.self)
-                list = kind == "metalink" ? try MirrorList(metalink: text) : try MirrorList(text: text)
+                list =
+                    kind == "metalink"
+                    ? try MirrorList(metalink: text, variables: repository.variables) : try MirrorList(text: text, variables: repository.variables)
             } catch let error as MetadataError {
                 throw DownloadError(failures: ["\(name), \(shown), cannot be read: \(error)"])
             }

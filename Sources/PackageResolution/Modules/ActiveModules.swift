@@ -20,6 +20,7 @@ extension ModuleMetadata {
     func activeStreams(architecture: String, platform: String?, enabled: [String: String] = [:]) throws -> ActiveModules {
         let pool = try SolvPool(architecture: architecture)
         let repo = try pool.addRepository("available")
+        if let platform { Self.add(platform: platform, to: repo, in: pool) }
         let ids = streams.map { add($0, to: repo, in: pool, platform: platform) }
         repo_internalize(repo)
         pool_createwhatprovides(pool.handle)
@@ -64,7 +65,7 @@ extension ModuleMetadata {
         add(SOLVABLE_CONFLICTS, "module(\(stream.module))", 0)
         add(SOLVABLE_PROVIDES, "module(\(stream.nameStream))", -1)
         for (module, streams) in stream.requirements.flatMap({ $0.sorted { $0.key < $1.key } }) {
-            if module == "platform", isMet(streams, by: platform) { continue }
+            if module == "platform", platform == nil { continue }
             for unwanted in streams where unwanted.hasPrefix("-") {
                 add(SOLVABLE_CONFLICTS, "module(\(module):\(unwanted.dropFirst()))", 0)
             }
@@ -78,10 +79,19 @@ extension ModuleMetadata {
         return id
     }
 
-    private func isMet(_ streams: [String], by platform: String?) -> Bool {
-        guard let platform else { return true }
-        let stream = platform.drop { $0 != ":" }.dropFirst()
-        return streams.isEmpty || streams.contains(String(stream))
+    /// Adds the stream of the module `platform` that the machine has, as libdnf does (ModulePackage::createPlatformSolvable).
+    ///
+    /// - Parameter platform: such as `platform:el9`.
+    private static func add(platform: String, to repo: UnsafeMutablePointer<Repo>, in pool: SolvPool) {
+        let id = repo_add_solvable(repo)
+        let solvable = pool.solvable(id)
+        solvable.pointee.name = pool.id(of: platform)
+        solvable.pointee.evr = pool.id(of: "0")
+        solvable.pointee.arch = pool.id(of: "noarch")
+        let module = platform.prefix { $0 != ":" }
+        for text in ["module(\(module))", "module(\(platform))"] {
+            solvable_add_deparray(pool.solvable(id), Id(SOLVABLE_PROVIDES.rawValue), pool.id(of: text), -1)
+        }
     }
 
     /// The names of what a solution installs; `nil` when there is no solution, and `conflicts` gets the reasons.

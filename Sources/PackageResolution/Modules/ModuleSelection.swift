@@ -134,14 +134,13 @@ extension ModuleMetadata {
         streams.filter { $0.nameStream == nameStream && runs($0.architecture) }.max { $0.version < $1.version }
     }
 
-    /// The text after the `@` of a line that enables a stream. It names a profile if the stream has no default one; `nil` when the stream has no
-    /// profiles.
-    func line(for stream: Stream, profile: String? = nil) -> String? {
+    /// The text after the `@` of a line that enables a stream. It names a profile if the stream has profiles, but no default one.
+    func line(for stream: Stream, profile: String? = nil) -> String {
         if let profile, stream.profiles[profile] != nil { return "\(stream.nameStream)/\(profile)" }
         let usual = defaults[stream.module]?.profiles[stream.stream] ?? []
         if !usual.isEmpty, usual.allSatisfy({ stream.profiles[$0] != nil }) { return stream.nameStream }
         let one = stream.profiles["common"] != nil ? "common" : stream.profiles.keys.min()
-        return one.map { "\(stream.nameStream)/\($0)" }
+        return one.map { "\(stream.nameStream)/\($0)" } ?? stream.nameStream
     }
 
     /// Lines, in quotes, that enable streams of the module that `spec` names: all streams, or the given ones.
@@ -150,8 +149,14 @@ extension ModuleMetadata {
         for one in streams where one.module == spec.name && chosen?.contains(one.stream) ?? true && runs(one.architecture) {
             if newest[one.stream].map({ $0.version < one.version }) ?? true { newest[one.stream] = one }
         }
-        let lines = newest.compactMapValues { line(for: $0, profile: spec.profile) }
+        let lines = newest.mapValues { line(for: $0, profile: spec.profile) }
         return FewNames(lines.keys, like: spec.stream) { "'@\(lines[$0] ?? $0)'" }
+    }
+
+    /// Whether a line such as `@nodejs:18` asks for no package: it names a stream without default profiles. It is what `dnf module enable
+    /// nodejs:18` is on a running system.
+    func onlyEnables(_ choice: ModuleSelection.Choice) -> Bool {
+        choice.spec.stream != nil && choice.spec.profile == nil && defaults[choice.module]?.profiles[choice.stream]?.isEmpty ?? true
     }
 
     /// The packages of the profiles that a choice means.
@@ -170,6 +175,7 @@ extension ModuleMetadata {
             wanted = names.filter { $0 == pattern || pattern.isGlob && fnmatch(pattern, $0, 0) == 0 }
             guard !wanted.isEmpty else { throw fail("'\(version.nameStream)' has no profile '\(pattern)'") }
         } else {
+            if onlyEnables(choice) { return [] }
             wanted = (defaults[choice.module]?.profiles[choice.stream] ?? []).sorted()
             guard !wanted.isEmpty else { throw fail("'\(version.nameStream)' has no default profile") }
             if let missing = wanted.first(where: { version.profiles[$0] == nil }) {

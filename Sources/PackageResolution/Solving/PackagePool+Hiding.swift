@@ -13,26 +13,28 @@ extension PackagePool {
     ///
     /// - Parameters:
     ///   - patterns: packages to hide in every repository.
+    ///   - includes: where there are any, the only packages of repositories that are not hidden, besides those that a repository's own
+    ///     `includepkgs` names.
     ///   - locks: entries of versionlock.list.
     ///   - enabled: module streams, besides the default ones.
     ///   - allowedLocal: the machine's own local packages; those of other machines are hidden.
     /// - Throws: `DownloadError`, `ResolutionError` for module metadata that cannot be fetched or read.
     func prepare(
-        hiding patterns: [String], locks: [String], platform: String?, enabled: [String: String], allowedLocal: [Id]
+        hiding patterns: [String], including includes: [String], locks: [String], platform: String?, enabled: [String: String], allowedLocal: [Id]
     ) throws {
         showEverything()
         updateProvides()
         var hidden: Set<Id> = []
+        let included = Set(includes.flatMap { match($0, contents: false).ids })
         for metadata in repositories {
             let repo = repository(metadata.repository.id)
             func isOfRepository(_ id: Id) -> Bool { repository(of: id) == repo }
-            if !metadata.repository.includes.isEmpty {
-                let included = Set(metadata.repository.includes.flatMap { match($0, contents: false).ids })
+            func own(_ patterns: [String]) -> [Id] { patterns.flatMap { match($0, contents: false, where: isOfRepository).ids } }
+            if !includes.isEmpty || !metadata.repository.includes.isEmpty {
+                let included = included.union(own(metadata.repository.includes))
                 hidden.formUnion(solvableIDs.lazy.filter { isOfRepository($0) && !included.contains($0) })
             }
-            for pattern in metadata.repository.excludes {
-                hidden.formUnion(match(pattern, contents: false).ids.lazy.filter(isOfRepository))
-            }
+            hidden.formUnion(own(metadata.repository.excludes))
         }
         for pattern in patterns { hidden.formUnion(match(pattern, contents: false).ids) }
         hidden.formUnion(localFiles.keys.lazy.filter { !allowedLocal.contains($0) })

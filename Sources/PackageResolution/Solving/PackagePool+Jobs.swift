@@ -34,8 +34,13 @@ extension PackagePool {
             let kinds = parts.count > 1 ? parts[1].listItems : configuration.groupPackageTypes
             for member in groups.flatMap(\.members) where kinds.contains(member.kind.rawValue) {
                 guard seen.insert(member).inserted else { continue }
-                if !add(member, to: &job, for: .member(member.name, of: one), configuration) {
-                    report("\(one.location): no repository has '\(member.name.printable())' of the group '@\(one.spec)'")
+                if add(member, to: &job, for: .member(member.name, of: one), configuration) { continue }
+                let name = "'\(member.name.printable())' of the group '@\(one.spec)'"
+                if !hasHidden(member.name) {
+                    report("\(one.location): no repository has \(name)")
+                } else if !request.requests.contains(where: { $0.kind == .forbid && $0.spec == member.name }) {
+                    // A line such as `-name` says that the member is not wanted.
+                    report("\(one.location): \(name) is left out, because the configuration hides it")
                 }
             }
         }
@@ -49,6 +54,12 @@ extension PackagePool {
             job.add(SOLVER_SOLVABLE_PROVIDES | SOLVER_MULTIVERSION, id(of: provide), for: .policy)
         }
         return job
+    }
+
+    /// Whether a package of the name is hidden.
+    private func hasHidden(_ name: String) -> Bool {
+        guard let id = knownID(of: name) else { return false }
+        return providers(of: id).contains { nameID(of: $0) == id && !isConsidered($0) }
     }
 
     /// - Returns: whether any package fits.
@@ -66,7 +77,7 @@ extension PackagePool {
         // A pattern asks for every name that it matches; any other text asks for one package of any name.
         let wanted = isPattern ? grouped(match.ids, by: nameID(of:)) : [match.ids]
         for ids in wanted {
-            install(ids + (withObsoletes ? obsoleters(of: ids) : []), &job, for: origin, configuration)
+            install(withObsoletes ? withObsoleters(ids) : ids, &job, for: origin, configuration)
         }
         return true
     }
@@ -82,11 +93,11 @@ extension PackagePool {
         guard !ids.isEmpty else { return false }
         if let condition = member.condition {
             guard let dependency = dependency("(\(member.name) if \(condition))") else { return true }
-            job.add(SOLVER_SOLVABLE_PROVIDES | flags(configuration), dependency, for: origin)
+            job.add(SOLVER_SOLVABLE_PROVIDES | flags(configuration), dependency, for: origin, if: id(of: condition))
         } else if configuration.installsAllArchitectures {
             installEachArchitecture(ids, &job, for: origin, configuration)
         } else {
-            install(ids + (configuration.obsoletes ? obsoleters(of: ids) : []), &job, for: origin, configuration)
+            install(configuration.obsoletes ? withObsoleters(ids) : ids, &job, for: origin, configuration)
         }
         return true
     }
@@ -98,10 +109,14 @@ extension PackagePool {
             // noarch first, then the best: this is dnf's order, and libsolv's order of architectures.
             let perArchitecture = grouped(ids, by: architectureID(of:)).sorted { architectureID(of: $0[0]) < architectureID(of: $1[0]) }
             for ids in perArchitecture {
-                install(ids + (configuration.obsoletes ? obsoleters(of: ids) : []), &job, for: origin, configuration)
+                install(configuration.obsoletes ? withObsoleters(ids) : ids, &job, for: origin, configuration)
             }
         }
     }
+
+    /// These packages, and those that obsolete the newest of them. dnf since 4.15 and dnf5 leave out what obsoletes older versions only
+    /// (https://bugzilla.redhat.com/show_bug.cgi?id=2176263).
+    private func withObsoleters(_ ids: [Id]) -> [Id] { ids + obsoleters(of: newest(of: ids)) }
 
     /// Asks for one of these packages.
     func install(

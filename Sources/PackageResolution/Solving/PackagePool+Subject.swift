@@ -1,6 +1,7 @@
 // Finds the packages that a line of `packages`, an exclude or a lock means. The rules are libdnf's (Query::filterSubject in
 // libdnf/sack/query.cpp, Subject._get_best_selectors in python/hawkey): the text is read as a NEVRA first, then as a provide, then as a file.
 internal import CSolv
+import ConfigurationTree
 import Glibc
 
 extension PackagePool {
@@ -15,17 +16,19 @@ extension PackagePool {
     ///
     /// - Parameters:
     ///   - contents: whether the text may also be a provide or a file; in excludes it may not.
-    func match(_ text: String, contents: Bool) -> Match {
+    ///   - isPossible: which packages it may mean; `nil`: all.
+    func match(_ text: String, contents: Bool, where isPossible: ((Id) -> Bool)? = nil) -> Match {
+        func possible(_ ids: [Id]) -> [Id] { isPossible.map { ids.filter($0) } ?? ids }
         for spec in PackageSpec.readings(of: text) {
-            let ids = solvables(fitting: spec)
+            let ids = possible(solvables(fitting: spec))
             if !ids.isEmpty { return Match(ids: ids, spec: spec) }
         }
         if text.isGlob {
             let withEpoch = text.contains(":")
-            let ids = visible.filter { fnmatch(text, withEpoch ? nevraWithEpoch($0) : nevra($0), 0) == 0 }
+            let ids = possible(visible.filter { fnmatch(text, withEpoch ? nevraWithEpoch($0) : nevra($0), 0) == 0 })
             if !ids.isEmpty { return Match(ids: ids) }
         }
-        guard contents else { return Match() }
+        guard contents else { return Match(ids: possible(VersionedName(text).map(solvables(fitting:)) ?? [])) }
         let provided = providers(ofCapability: text)
         if !provided.isEmpty { return Match(ids: provided) }
         return Match(ids: text.namesFile ? owners(ofFile: text) : [])
@@ -64,6 +67,21 @@ extension PackagePool {
         }
     }
 
+    /// The packages that are not hidden and have that name, globs allowed, and such a version.
+    private func solvables(fitting one: VersionedName) -> [Id] {
+        solvables(fitting: PackageSpec(name: one.name)).filter { matchesNameAndVersion($0, dependency(one, on: nameID(of: $0))) }
+    }
+
+    /// The newest of these packages: of each name and architecture those of the highest version in the repositories of the best priority.
+    func newest(of ids: [Id]) -> [Id] {
+        Dictionary(grouping: ids) { [nameID(of: $0), architectureID(of: $0)] }.values.flatMap { same in
+            let best = same.lazy.map(repositoryPriority(of:)).max()
+            let ofBest = same.filter { repositoryPriority(of: $0) == best }
+            guard let top = ofBest.max(by: { compareVersions($0, $1) < 0 }) else { return [Id]() }
+            return ofBest.filter { compareVersions($0, top) == 0 }
+        }
+    }
+
     /// All obsoletes, by the name that is obsoleted.
     struct ObsoletesIndex {
         var byName: [Id: [(solvable: Id, dependency: Id)]] = [:]
@@ -95,14 +113,18 @@ extension PackagePool {
 
     private func providers(ofCapability text: String) -> [Id] {
         if text.isGlob && !text.hasPrefix("(") {
-            var fits: [Id: Bool] = [:]
+            // A glob pattern for the name, with or without a version.
+            let versioned = VersionedName(text)
+            let pattern = versioned?.name ?? text
+            var wanted: [Id: Set<Id>?] = [:]
             return visible.filter { id in
                 dependencies(of: id, SOLVABLE_PROVIDES).contains { dependency in
                     let name = nameID(ofDependency: dependency)
-                    if let known = fits[name] { return known }
-                    let fitting = matches(name, text)
-                    fits[name] = fitting
-                    return fitting
+                    if wanted[name] == nil {
+                        let fits = matches(name, pattern)
+                        wanted[name] = .some(fits ? Set(providers(of: versioned.map { self.dependency($0, on: name) } ?? name)) : nil)
+                    }
+                    return wanted[name]??.contains(id) ?? false
                 }
             }
         }
@@ -113,21 +135,19 @@ extension PackagePool {
     /// `name`, `name >= 1.0`, or a boolean dependency; `nil` when it is none of them.
     func dependency(_ text: String) -> Id? {
         if text.hasPrefix("(") { return richDependency(text) }
-        let name = String(text.prefix { !$0.isWhitespace })
-        let rest = text.dropFirst(name.count).drop(while: \.isWhitespace)
-        let sign = String(rest.prefix { "<=>".contains($0) })
-        let version = String(rest.dropFirst(sign.count).drop(while: \.isWhitespace))
-        let relation: Int32
-        switch sign {
-        case "<": relation = REL_LT
-        case "<=": relation = REL_LT | REL_EQ
-        case "=", "==": relation = REL_EQ
-        case ">=": relation = REL_GT | REL_EQ
-        case ">": relation = REL_GT
-        default: return id(of: text)
-        }
-        guard !version.isEmpty else { return nil }
-        return pool_rel2id(handle, id(of: name), id(of: version), relation, 1)
+        return VersionedName(text).map { dependency($0, on: id(of: $0.name)) } ?? id(of: text)
+    }
+
+    private func dependency(_ one: VersionedName, on name: Id) -> Id {
+        let relation: Int32 =
+            switch one.sign {
+            case .less: REL_LT
+            case .atMost: REL_LT | REL_EQ
+            case .equal: REL_EQ
+            case .atLeast: REL_GT | REL_EQ
+            case .greater: REL_GT
+            }
+        return pool_rel2id(handle, name, id(of: one.version), relation, 1)
     }
 
     private func owners(ofFile path: String) -> [Id] {

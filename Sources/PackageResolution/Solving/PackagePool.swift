@@ -51,8 +51,8 @@ final class PackagePool: SolvPool {
     private func add(_ metadata: RepositoryMetadata, _ file: SolvFile?) throws {
         let repo = try addRepository(metadata.repository.id)
         // libsolv's priorities grow with importance, yum's shrink.
-        repo.pointee.priority = 99 - Int32(clamping: metadata.repository.priority)
-        repo.pointee.subpriority = 1000 - Int32(clamping: metadata.repository.cost)
+        repo.pointee.priority = Int32(clamping: 99 - metadata.repository.priority)
+        repo.pointee.subpriority = Int32(clamping: 1000 - metadata.repository.cost)
         if let file, file.add(to: repo) { return }
         repo_empty(repo, 0)
         try store.readXML(.primary, of: metadata, into: repo)

@@ -212,42 +212,28 @@ extension PackagePool {
         let local = try addLocalPackages(request.localPackages)
         let modules = ModuleSelection(request.requests, among: try modules(), for: architecture, where: runs)
         try prepare(
-            hiding: request.configuration.excludes + forbidden, locks: request.configuration.versionLocks,
+            hiding: request.configuration.excludes + forbidden, including: request.configuration.includes, locks: request.configuration.versionLocks,
             platform: request.configuration.modulePlatform, enabled: modules.enabled, allowedLocal: local)
         var unknown: [PackageRequest] = []
         var job = try job(for: request, local: local, modules: modules, unknown: &unknown, report: report)
         var absent: [AbsentMember] = []
         var modular = try add(modules, to: &job, absent: &absent, request.configuration)
-        if !request.configuration.strict {
-            // dnf.conf(5), strict: packages that no repository has are left out instead of being an error.
+        if let option = request.configuration.optionThatSkipsUnavailable {
+            // Packages that no repository has are left out instead of being an error.
             for one in diagnostics(unknown: unknown, request) + diagnostics(absent: absent, request) + modular {
-                report("\(one.locations.first.map { "\($0): " } ?? "")\(one.message); left out (strict=0)")
+                report("\(one.locations.first.map { "\($0): " } ?? "")\(one.message); left out (\(option))")
             }
             (unknown, absent, modular) = ([], [], [])
         }
         do {
             let solved = try solve(&job, request)
             guard unknown.isEmpty, absent.isEmpty, modular.isEmpty else { throw ResolutionError([]) }
-            if !request.configuration.strict { reportLeftOut(of: solved, request, report) }
+            if !request.configuration.strict { reportLeftOut(of: solved, job, request, report) }
+            reportUnused(modules, solved, report)
             return solved
         } catch let error as ResolutionError {
             let absences = diagnostics(unknown: unknown, request) + diagnostics(absent: absent, request)
             throw ResolutionError((modular + absences + error.diagnostics).inOrderOfLines(\.locations.first))
-        }
-    }
-
-    /// With strict=0, a request that cannot be met is reported instead of being an error.
-    private func reportLeftOut(
-        of solved: SolvedTransaction, _ request: ResolutionRequest, _ report: (String) -> Void
-    ) {
-        let met = Set(solved.ids.flatMap { solved.askers[$0] ?? [] })
-        for origin in Set(solved.askers.values.joined()).subtracting(met).sorted(by: { $0.order < $1.order }) {
-            switch origin {
-            case .request, .local:
-                let place = origin.location(in: request).map { "\($0): " } ?? ""
-                report("\(place)\(origin.words) cannot be installed; left out (strict=0)")
-            case .member, .always, .policy: continue
-            }
         }
     }
 
@@ -274,11 +260,9 @@ extension PackagePool {
     private func solve(
         _ job: inout SolverJob, _ question: SolverQuestion, _ request: ResolutionRequest
     ) throws -> SolverDecisions {
-        guard let solver = solver_create(handle) else { throw Errno.noMemory }
+        let solver = try solver(request)
         var isFreed = false
         defer { if !isFreed { solver_free(solver) } }
-        solver.setInstallationFlags()
-        solver_set_flag(solver, SOLVER_FLAG_IGNORE_RECOMMENDED, question.installsWeakDependencies ? 0 : 1)
         // Free the hash tables for look-ups of texts, which the solver does not need; the next look-up makes them again. A run needs most
         // memory while the solver works.
         pool_freeidhashes(handle)
@@ -300,4 +284,17 @@ extension PackagePool {
         try Transaction(packages: packages).checkDescriptions()
         return SolverDecisions(ids: ids, packages: packages)
     }
+
+    /// A solver with the flags for a request. The caller frees it.
+    func solver(_ request: ResolutionRequest) throws -> UnsafeMutablePointer<Solver> {
+        guard let solver = solver_create(handle) else { throw Errno.noMemory }
+        solver.setInstallationFlags()
+        solver_set_flag(solver, SOLVER_FLAG_IGNORE_RECOMMENDED, request.configuration.installsWeakDependencies ? 0 : 1)
+        return solver
+    }
+}
+
+extension YumConfiguration {
+    /// The option because of which packages that no repository has are left out, as it is written.
+    fileprivate var optionThatSkipsUnavailable: String? { strict ? skipsUnavailable ? "skip_unavailable=1" : nil : "strict=0" }
 }

@@ -156,6 +156,25 @@ extension SolvPool {
     /// `name-evr.arch (repository)`.
     func described(_ id: Id) -> String { nevra(id) + (repositoryName(of: id).map { " (\($0))" } ?? "") }
 
+    /// Each version once, in the order of the ids.
+    func nevras(_ ids: some Sequence<Id>) -> [String] {
+        var known: Set<String> = []
+        return ids.map(nevra).filter { known.insert($0).inserted }
+    }
+
+    /// Each version once with all the repositories that have it, `name-evr.arch (repository, repository)`, in the order of the ids.
+    func described(_ ids: some Sequence<Id>) -> [String] {
+        var holders: [String: [String]] = [:]
+        for id in ids {
+            let name = repositoryName(of: id) ?? ""
+            if holders[nevra(id)]?.contains(name) != true { holders[nevra(id), default: []].append(name) }
+        }
+        return nevras(ids).map { nevra in
+            let names = (holders[nevra] ?? []).filter { !$0.isEmpty }
+            return names.isEmpty ? nevra : "\(nevra) (\(names.joined(separator: ", ")))"
+        }
+    }
+
     /// Below 0: the left one's version is lower; above 0: it is higher. Names do not matter.
     func compareVersions(_ left: Id, _ right: Id) -> Int32 {
         pool_evrcmp(handle, solvable(left).pointee.evr, solvable(right).pointee.evr, Int32(EVRCMP_COMPARE))

@@ -22,6 +22,8 @@ struct SolverJob: ~Copyable {
     var queue = Queue()
     /// One for each pair.
     private(set) var origins: [Origin] = []
+    /// The packages without which an element is not wanted: a dependency, by the element's number.
+    private var conditions: [Int: Id] = [:]
 
     init() { queue_init(&queue) }
 
@@ -30,9 +32,39 @@ struct SolverJob: ~Copyable {
         queue_free(&queue)
     }
 
-    mutating func add(_ how: Int32, _ what: Id, for origin: Origin) {
+    /// - Parameter condition: a dependency; only if a package that provides it is installed, the element is wanted.
+    mutating func add(_ how: Int32, _ what: Id, for origin: Origin, if condition: Id? = nil) {
         queue_push2(&queue, how, what)
+        conditions[origins.count] = condition
         origins.append(origin)
+    }
+
+    /// One pair of the queue.
+    struct Element {
+        /// Among the pairs.
+        var index: Int
+        var origin: Origin
+        var candidates: [Id]
+        var condition: Id?
+    }
+
+    func elements(in pool: SolvPool) -> [Element] {
+        let pairs = queue.ids
+        return origins.enumerated().map { index, origin in
+            let candidates = Queue.ids { pool_job2solvables(pool.handle, &$0, pairs[index * 2], pairs[index * 2 + 1]) }
+            return Element(index: index, origin: origin, candidates: candidates, condition: conditions[index])
+        }
+    }
+
+    /// The same job in which nothing may be left out but the elements that are taken away. One element keeps its origin, so that messages are
+    /// about it.
+    func strict(naming named: Int, without removed: Set<Int>) -> SolverJob {
+        var job = SolverJob()
+        let pairs = queue.ids
+        for index in origins.indices where !removed.contains(index) {
+            job.add(pairs[index * 2] & ~SOLVER_WEAK, pairs[index * 2 + 1], for: index == named ? origins[index] : .policy)
+        }
+        return job
     }
 
     /// The origin of the element that a rule or a solution names.
@@ -44,11 +76,9 @@ struct SolverJob: ~Copyable {
 
     /// The origins that ask for each solvable.
     func askers(in pool: SolvPool) -> [Id: [Origin]] {
-        let elements = queue.ids
         var askers: [Id: [Origin]] = [:]
-        for (index, origin) in origins.enumerated() where origin != .policy {
-            let ids = Queue.ids { pool_job2solvables(pool.handle, &$0, elements[index * 2], elements[index * 2 + 1]) }
-            for id in ids { askers[id, default: []].append(origin) }
+        for element in elements(in: pool) where element.origin != .policy {
+            for id in element.candidates { askers[id, default: []].append(element.origin) }
         }
         return askers
     }

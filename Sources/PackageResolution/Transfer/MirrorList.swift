@@ -14,22 +14,25 @@ struct MirrorList: Hashable, Sendable {
 
     /// The content of a mirrorlist URL: one base URL per line, or a metalink (yum and dnf accept both).
     ///
+    /// - Parameter variables: dnf's. librepo expands them in the URLs of both kinds of lists.
     /// - Throws: `MetadataError` for a metalink that cannot be read.
-    init(text: String) throws {
+    init(text: String, variables: [String: String] = [:]) throws {
         guard !text.trimmed.hasPrefix("<") else {
-            try self.init(metalink: text)
+            try self.init(metalink: text, variables: variables)
             return
         }
         self.init()
+        let substitution = Substitution(plain: variables)
         baseURLs = text.split(whereSeparator: \.isNewline).map(\.trimmed)
-            .filter { !$0.hasPrefix("#") }.compactMap(Self.baseURL)
+            .filter { !$0.hasPrefix("#") }.map(substitution.expand(untrusted:)).compactMap(Self.baseURL)
     }
 
     /// A metalink of MirrorManager: version 3 with its alternates, or RFC 5854's version 4.
     ///
     /// - Throws: `MetadataError`.
-    init(metalink text: String) throws {
+    init(metalink text: String, variables: [String: String] = [:]) throws {
         self.init()
+        let substitution = Substitution(plain: variables)
         let reader = MetalinkReader()
         let parser = XMLParser(data: Data(text.utf8))
         parser.delegate = reader
@@ -40,7 +43,7 @@ struct MirrorList: Hashable, Sendable {
         let suffix = "repodata/repomd.xml"
         // Entries of equal preference keep the list's order, which sort(by:) does not promise.
         let ordered = reader.urls.enumerated().sorted { ($1.element.preference, $0.offset) < ($0.element.preference, $1.offset) }
-        baseURLs = ordered.map(\.element.url).compactMap { url in
+        baseURLs = ordered.map { substitution.expand(untrusted: $0.element.url) }.compactMap { url in
             Self.baseURL(url.hasSuffix(suffix) ? String(url.dropLast(suffix.count)) : url)
         }
         metadataChecksums = reader.versions.compactMap { hashes in
