@@ -176,6 +176,6 @@ def simpler(chance, universe, case, attempt):
 
 
 def options(values):
-    """The lines of a section of yum.conf."""
+    """The lines of a section of yum.conf. A comma before the first item empties a list that has items by default."""
     return "".join(
-        f"{name}={','.join(value) if isinstance(value, list) else value}\n" for name, value in values.items())
+        f"{name}={',' * (name == 'installonlypkgs')}{','.join(value) if isinstance(value, list) else value}\n" for name, value in values.items())

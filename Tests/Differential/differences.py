@@ -11,7 +11,6 @@ with open(os.path.join(os.path.dirname(os.path.realpath(__file__)), "deliberate-
             REASONS[name] = reason.strip()
 
 
-
 def order_of_group_members(dnf, case, mine):
     if not case["groups"]:
         return False
@@ -19,7 +18,22 @@ def order_of_group_members(dnf, case, mine):
         return dnf.resolve(case)[0] == mine
 
 
-TESTS = {"order-of-group-members": order_of_group_members}
+def obsoleted_older_versions(dnf, case, mine):
+    with judges.newest_obsoleted():
+        return dnf.resolve(case)[0] == mine
+
+
+def stream_alone(dnf, case, mine):
+    """dnf refuses such a line, but enables the stream: as if it had been enabled before, and the line were not there."""
+    alone = [one for one in case["modules"] if ":" in one and "/" not in one]
+    return bool(alone) and dnf.resolve(case, without=alone)[0] == mine
+
+
+TESTS = {
+    "order-of-group-members": order_of_group_members,
+    "obsoleted-older-versions": obsoleted_older_versions,
+    "stream-alone": stream_alone,
+}
 
 
 def deliberate(dnf, case, mine):

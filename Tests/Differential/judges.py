@@ -11,6 +11,8 @@ import time
 import dnf
 import dnf.comps
 import dnf.module.module_base
+import dnf.sack
+import hawkey
 
 import cases
 
@@ -61,6 +63,36 @@ def members_in_order():
         yield
     finally:
         solver._pkgs_of_type, transaction.__init__ = before
+
+
+@contextlib.contextmanager
+def newest_obsoleted():
+    """Of a requested name, dnf 4.14 also takes what obsoletes older versions; here what obsoletes the newest one alone, as dnf does since 4.15."""
+    before = dnf.sack.Sack.query
+
+    class Query(hawkey.Query):
+        def of_newest(self, arguments):
+            if "obsoletes" in arguments:
+                newest = hawkey.Query(self._sack).filter(pkg=arguments["obsoletes"]).filter(latest_per_arch_by_priority=True)
+                arguments["obsoletes"] = newest
+            return arguments
+
+        def filter(self, *plain, **arguments):
+            return super().filter(*plain, **self.of_newest(arguments))
+
+        def filterm(self, *plain, **arguments):
+            return super().filterm(*plain, **self.of_newest(arguments))
+
+    def query(self, *plain, **arguments):
+        made = Query(self, *plain, **arguments)
+        made._sack = self
+        return made
+
+    dnf.sack.Sack.query = query
+    try:
+        yield
+    finally:
+        dnf.sack.Sack.query = before
 
 
 class Dnf:
@@ -140,8 +172,10 @@ class Dnf:
         yield refused
         shutil.rmtree(os.path.join(self.folder, "root", "etc", "dnf"), ignore_errors=True)
 
-    def resolve(self, case):
-        """The packages, or None and why there are none."""
+    def resolve(self, case, without=()):
+        """The packages, or None and why there are none.
+
+        - without: the module streams that are enabled, but of which nothing is asked for."""
         with self.enabled(case) as refused, self.base(case) as base:
             strict = bool(base.conf.strict)
             missing, groups = list(refused), list(case["groups"])
@@ -159,7 +193,7 @@ class Dnf:
                 if case["modules"]:
                     try:
                         dnf.module.module_base.ModuleBase(base).install(
-                            [one for one in case["modules"] if one not in refused], strict=strict)
+                            [one for one in case["modules"] if one not in refused and one not in without], strict=strict)
                     except dnf.exceptions.MarkingErrors as error:
                         missing += error.error_group_specs
                         groups = list(error.no_match_group_specs) + groups
