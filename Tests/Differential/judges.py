@@ -12,6 +12,7 @@ import dnf
 import dnf.comps
 import dnf.module.module_base
 import dnf.sack
+import dnf.selector
 import hawkey
 
 import cases
@@ -184,12 +185,19 @@ class Dnf:
                     base.package_install(package, strict=strict)
                 for one in case["install"]:
                     try:
+                        if one.startswith("("):
+                            # As dnf5 does: all that the dependency asks for.
+                            selector = dnf.selector.Selector(base.sack)
+                            selector.set(provides=one)
+                            base._goal.install(select=selector, optional=not strict)
+                            continue
                         base.install(one, strict=strict)
                     except dnf.exceptions.MarkingError as error:
                         missing.append(str(error))
-                # Every root gets it; where it cannot be seen, discographer warns.
-                with contextlib.suppress(dnf.exceptions.MarkingError):
-                    base.install("setup", strict=strict)
+                # Every root gets it; where it cannot be seen, discographer warns. A request may name a version of it.
+                if not any(one.startswith(("setup-", "setup.")) for one in case["install"]):
+                    with contextlib.suppress(dnf.exceptions.MarkingError):
+                        base.install("setup", strict=strict)
                 if case["modules"]:
                     try:
                         dnf.module.module_base.ModuleBase(base).install(

@@ -1,4 +1,5 @@
 import Synchronization
+import SystemPackage
 import Testing
 
 @testable import PackageResolution
@@ -36,6 +37,7 @@ struct ChoiceOfPackagesTests {
                     .init("first-1-1.noarch", ["conflicts": ["second"]]), .init("second-1-1.noarch"),
                     .init("third-1-1.noarch", ["requires": ["second"]]),
                     .init("pkge-1-1.noarch"), .init("pkge-3-1.noarch"), .init("successor-1-1.noarch", ["obsoletes": ["pkge < 2"]]),
+                    .init("wrench-1-1.noarch", files: ["/usr/bin/turn", "/usr/sbin/turn-all"]),
                     .init("epoch-1:3.9-1.noarch"), .init("epoch-2:1.0-1.noarch"), .init("font-1-1.noarch", ["provides": ["font(:lang=en)"]]),
                 ], comps: "<comps>\(group)\(quarrel)\(environment)</comps>"
             ))
@@ -68,6 +70,15 @@ struct ChoiceOfPackagesTests {
         #expect(try await repository.resolve(["@web/mandatory,conditional,optional"]) == all)
         #expect(try await repository.resolve(["@web"]) { $0.groupPackageTypes = ["optional"] } == ["manual-1-1.noarch"])
         await #expect(throws: ResolutionError.self) { try await repository.resolve(["@^web"]) }
+    }
+
+    /// dnf5's behaviour tests (comps-excludes.feature) say the same.
+    @Test func groupsAndEnvironmentsCanBeExcluded() async throws {
+        #expect(try await repository.resolve(["@web-environment"]) { $0.excludedGroups = ["w*"] }.isEmpty)
+        #expect(try await repository.resolve(["@web"]) { $0.excludedEnvironments = ["*"] } == ["server-2-1.x86_64", "module-1-1.noarch"])
+        let error = await #expect(throws: ResolutionError.self) { try await repository.resolve(["@web"]) { $0.excludedGroups = ["web"] } }
+        #expect(error.map { "\($0)" } == "packages:1: error: the configuration excludes the group '@web'")
+        await #expect(throws: ResolutionError.self) { try await repository.resolve(["@^web-environment"]) { $0.excludedEnvironments = ["web-*"] } }
     }
 
     @Test func aLockLeavesOneVersion() async throws {
@@ -125,6 +136,46 @@ struct ChoiceOfPackagesTests {
         #expect(try await repository.resolve(["epoch", "-epoch>=2:0"]) == ["epoch-1:3.9-1.noarch"])
         #expect(try await repository.resolve(["epoch", "-ep* = 2:1.0-1"]) == ["epoch-1:3.9-1.noarch"])
         await #expect(throws: ResolutionError.self) { try await repository.resolve(["epoch < 3:0", "-epoch < 3:0"]) }
+    }
+
+    /// dnf5's behaviour tests (rich-dependencies.feature) say the same; dnf 4 installs any package that takes part.
+    @Test func aBooleanDependencyIsMetAsAWhole() async throws {
+        #expect(try await repository.resolve(["(manual if server)"]).isEmpty)
+        #expect(try await repository.resolve(["(manual if server)", "server"]) == ["manual-1-1.noarch", "server-2-1.x86_64"])
+        #expect(try await repository.resolve(["(manual and module)"]) == ["manual-1-1.noarch", "module-1-1.noarch"])
+        #expect(try await repository.resolve(["(nobody-has-this or manual)"]) == ["manual-1-1.noarch"])
+        let error = await #expect(throws: ResolutionError.self) { try await repository.resolve(["(nobody-has-this or nobody-has-that)"]) }
+        #expect(error.map { "\($0)" }?.contains("no repository has '(nobody-has-this or nobody-has-that)'") == true)
+    }
+
+    @Test func aMachineMayHaveLocalPackagesAlone() async throws {
+        var request = repository.request([]) { $0.repositories = [] }
+        request.localPackages = ["/no/such.rpm"]
+        let results = try await repository.resolver.resolve([request]) { _, _ in }
+        let error = #expect(throws: ResolutionError.self) { try results.first?.get() }
+        #expect(error.map { "\($0)" }?.contains("/no/such.rpm") == true)
+    }
+
+    /// The newest version, which best=1 asks for, is another one.
+    @Test func aLineMayNameAVersionOfSetup() async throws {
+        let folder = repository.folder
+        try SmallRepository(packages: [.init("setup-1-1.noarch"), .init("setup-2-1.noarch")]).write(to: folder, at: "setup")
+        for (line, expected) in [("setup-1", "setup-1-1.noarch"), ("setup", "setup-2-1.noarch"), ("setup.noarch", "setup-2-1.noarch")] {
+            let packages = try await repository.resolve([line]) {
+                $0.best = true
+                $0.repositories[0].baseURLs = ["file://\(folder.path("setup"))/"]
+            }
+            #expect(packages == [expected])
+        }
+    }
+
+    /// dnf5's behaviour tests (install-provides.feature) say the same; dnf 4 wants the path.
+    @Test func aLineMayNameAProgram() async throws {
+        for line in ["turn", "turn-all", "/usr/bin/turn"] { #expect(try await repository.resolve([line]) == ["wrench-1-1.noarch"]) }
+        let error = await #expect(throws: ResolutionError.self) { try await repository.resolve(["turn"]) { $0.excludes = ["wrench"] } }
+        #expect(error.map { "\($0)" }?.contains("'turn' cannot be installed") == true)
+        // What has the name itself comes first.
+        #expect(try await repository.resolve(["manual"]) == ["manual-1-1.noarch"])
     }
 
     @Test func includesHideAllOthers() async throws {

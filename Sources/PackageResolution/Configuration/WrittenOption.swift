@@ -16,7 +16,7 @@ public struct WrittenOption: Hashable, Codable, Sendable {
     /// Options that decide which packages are chosen. The others decide how files are transferred, checked and installed.
     private static let deciding: Set<String> = [
         "basearch", "baseurl", "best", "cost", "disable_excludes",
-        "enablegroups", "exactarch", "exclude", "exclude_from_weak", "excludepkgs", "group_package_types",
+        "enablegroups", "exactarch", "exclude", "excludeenvs", "excludegroups", "exclude_from_weak", "excludepkgs", "group_package_types",
         "includepkgs", "install_weak_deps", "installonlypkgs", "metalink", "mirrorlist", "module_hotfixes",
         "module_platform_id", "multilib_policy", "obsoletes", "priority", "protected_packages", "releasever",
         "plugins", "skip_broken", "skip_if_unavailable", "skip_unavailable", "strict",

@@ -11,6 +11,9 @@ public struct YumConfiguration: Hashable, Sendable {
     public var excludes: [String] = []
     /// `includepkgs` of `[main]`: with them, only these packages and those that a repository's own `includepkgs` names are visible.
     public var includes: [String] = []
+    /// Glob patterns of the ids of comps groups and environments that do not count.
+    public var excludedGroups: [String] = []
+    public var excludedEnvironments: [String] = []
     public var best = false
     /// Whether a request for a name may be met by a package that obsoletes it.
     public var obsoletes = true
@@ -113,11 +116,11 @@ public struct YumConfiguration: Hashable, Sendable {
         var isEnabled = true
     }
 
-    /// dnf.conf(5): `main` means the excludes and includes of `[main]`, `all` (dnf5: `*`) means all, and any other text those of a repository;
+    /// dnf.conf(5): `main` means the lists of `[main]`, `all` (dnf5: `*`) means all, and any other text those of a repository;
     /// dnf5 has globs.
     private mutating func applyDisabledExcludes() {
         let all = disabledExcludes.contains("all") || disabledExcludes.contains("*")
-        if all || disabledExcludes.contains("main") { (excludes, includes) = ([], []) }
+        if all || disabledExcludes.contains("main") { (excludes, includes, excludedGroups, excludedEnvironments) = ([], [], [], []) }
         for index in repositories.indices {
             guard all || disabledExcludes.contains(where: { fnmatch($0, repositories[index].id, 0) == 0 }) else { continue }
             repositories[index].excludes = []
@@ -197,6 +200,8 @@ public struct YumConfiguration: Hashable, Sendable {
         case "keepcache": option.read(into: &keepsPackages, &diagnostics)
         case "exclude", "excludepkgs": option.append(to: &excludes)
         case "includepkgs": option.append(to: &includes)
+        case "excludegroups": option.append(to: &excludedGroups)
+        case "excludeenvs": option.append(to: &excludedEnvironments)
         case "disable_excludes": disabledExcludes = Set(option.value.listItems)
         case "module_platform_id": modulePlatform = option.value.isEmpty ? nil : option.value
         case "plugins": option.read(into: &usesPlugins, &diagnostics)

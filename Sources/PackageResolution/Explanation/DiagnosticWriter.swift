@@ -23,7 +23,7 @@ extension PackagePool {
             let writer = DiagnosticWriter(pool: self, request: request, isHidden: isHidden)
             let names = NearMisses.Names(requests.contains { $0.kind == .install } ? packageNames : [])
             return requests.enumerated().map { number, one in
-                guard one.kind != .group else { return diagnostic(unknownGroup: one) }
+                guard one.kind != .group else { return diagnostic(unknownGroup: one, request.configuration) }
                 return writer.diagnostic(unknown: one, among: number < Self.mostSuggestions ? names : nil)
             }
         }
@@ -47,7 +47,13 @@ extension PackagePool {
     }
 
     /// A request for a module or a comps group that no repository has.
-    private func diagnostic(unknownGroup one: PackageRequest) -> ResolutionDiagnostic {
+    private func diagnostic(unknownGroup one: PackageRequest, _ configuration: YumConfiguration) -> ResolutionDiagnostic {
+        let name = one.spec.split(separator: "/", maxSplits: 1).first.map(String.init) ?? ""
+        if (try? groups())?.groups(matching: name) != nil {
+            let option = configuration.writtenOptions.last { ["excludegroups", "excludeenvs"].contains($0.name) }
+            let place = option.map { " (\($0.location))" } ?? ""
+            return ResolutionDiagnostic(at: [one.location], "the configuration excludes the group '@\(one.spec)'\(place)")
+        }
         if let hint = moduleMetadata?.hint(for: one.spec, where: runs) { return ResolutionDiagnostic(at: [one.location], "'@\(one.spec)': \(hint)") }
         let groups = (try? groups()).map { $0.groups.map(\.id) + $0.environments.map(\.id) } ?? []
         let names = Set(groups + (moduleMetadata?.streams.map(\.module) ?? []))
@@ -260,12 +266,7 @@ extension DiagnosticWriter {
 
     func suggestions(for spec: String, among names: NearMisses.Names) -> [String] {
         guard !spec.hasPrefix("/") else { return [] }
-        var near = NearMisses.of(spec, among: names).map { "'\($0)'" }
-        let command = "/usr/bin/\(spec)"
-        if let owner = pool.match(command, contents: true).ids.first, !near.contains("'\(pool.name(of: owner))'") {
-            near.insert("'\(pool.name(of: owner))' (it has \(command))", at: 0)
-        }
-        return near
+        return NearMisses.of(spec, among: names).map { "'\($0)'" }
     }
 
     /// Packages whose name is the beginning of the spec; no repository has the version that follows it.

@@ -80,6 +80,14 @@ struct Comps: Sendable {
         }
     }
 
+    /// Without the groups and environments whose ids these glob patterns fit (`excludegroups` and `excludeenvs` of dnf5).
+    func without(groups excludedGroups: [String], environments excludedEnvironments: [String]) -> Comps {
+        guard !excludedGroups.isEmpty || !excludedEnvironments.isEmpty else { return self }
+        return Comps(
+            groups: groups.filter { group in !excludedGroups.contains { fnmatch($0, group.id, 0) == 0 } },
+            environments: environments.filter { environment in !excludedEnvironments.contains { fnmatch($0, environment.id, 0) == 0 } })
+    }
+
     /// The groups that a pattern means: `core`, `Core`, `*server*`, the id or name of an environment, or `^minimal-environment`
     /// for an environment alone. `nil` when nothing matches.
     func groups(matching pattern: String) -> [Group]? {

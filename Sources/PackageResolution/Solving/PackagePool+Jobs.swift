@@ -18,16 +18,20 @@ extension PackagePool {
         for one in request.requests where one.kind == .install {
             if !add(one.spec, to: &job, for: .request(one), configuration) { unknown.append(one) }
         }
-        // `setup` brings the users and groups that every other package's files belong to.
-        let isForbidden = request.requests.contains { $0.kind == .forbid && $0.spec == "setup" }
-        if !isForbidden, !add("setup", to: &job, for: .always("setup"), configuration) {
+        // `setup` brings the users and groups that every other package's files belong to. A line may name a version of it, or forbid it.
+        let isNamed = request.requests.contains { one in
+            one.kind == .forbid && one.spec == "setup"
+                || one.kind == .install && !one.spec.isGlob && PackageSpec.readings(of: one.spec).contains { $0.name == "setup" }
+        }
+        if !isNamed, !add("setup", to: &job, for: .always("setup"), configuration) {
             report("no repository has the package 'setup'")
         }
         for (id, path) in zip(local, request.localPackages) { install([id], &job, for: .local(path), configuration) }
         var seen: Set<Comps.Member> = []
         for one in request.requests where one.kind == .group && !modules.requests.contains(one) {
             let parts = one.spec.split(separator: "/", maxSplits: 1).map(String.init)
-            guard let groups = try groups().groups(matching: parts.first ?? "") else {
+            let comps = try groups().without(groups: configuration.excludedGroups, environments: configuration.excludedEnvironments)
+            guard let groups = comps.groups(matching: parts.first ?? "") else {
                 unknown.append(one)
                 continue
             }
@@ -66,6 +70,13 @@ extension PackagePool {
     private func add(
         _ spec: String, to job: inout SolverJob, for origin: SolverJob.Origin, _ configuration: YumConfiguration
     ) -> Bool {
+        if spec.hasPrefix("("), let dependency = richDependency(spec) {
+            // Since dnf5: all that the dependency asks for, and nothing where its condition is not met.
+            let isConditional = spec.contains(" if ") || spec.contains(" unless ")
+            guard isConditional || providers(of: dependency).contains(where: isConsidered) else { return false }
+            job.add(SOLVER_SOLVABLE_PROVIDES | flags(configuration), dependency, for: origin)
+            return true
+        }
         let match = match(spec, contents: true)
         guard !match.ids.isEmpty else { return false }
         if configuration.installsAllArchitectures || match.spec?.architecture?.isGlob == true {

@@ -1,5 +1,6 @@
 // Finds the packages that a line of `packages`, an exclude or a lock means. The rules are libdnf's (Query::filterSubject in
-// libdnf/sack/query.cpp, Subject._get_best_selectors in python/hawkey): the text is read as a NEVRA first, then as a provide, then as a file.
+// libdnf/sack/query.cpp, Subject._get_best_selectors in python/hawkey): the text is read as a NEVRA first, then as a provide, then as a file
+// or program.
 internal import CSolv
 import ConfigurationTree
 import Glibc
@@ -31,7 +32,10 @@ extension PackagePool {
         guard contents else { return Match(ids: possible(VersionedName(text).map(solvables(fitting:)) ?? [])) }
         let provided = providers(ofCapability: text)
         if !provided.isEmpty { return Match(ids: provided) }
-        return Match(ids: text.namesFile ? owners(ofFile: text) : [])
+        if text.namesFile { return Match(ids: owners(ofFile: text)) }
+        // As in dnf5, the name of a program.
+        guard !text.contains(where: { $0 == "/" || $0 == "(" || $0.isWhitespace }) else { return Match() }
+        return Match(ids: Set(["/usr/bin/", "/usr/sbin/"].flatMap { owners(ofFile: $0 + text) }).sorted())
     }
 
     /// The packages that are not hidden and have that name, version, release and architecture, globs allowed.

@@ -209,7 +209,8 @@ extension SolvPool {
     }
 
     func repository(_ id: String) -> UnsafeMutablePointer<Repo>? {
-        for index in 1..<Int(handle.pointee.nrepos) {
+        // A pool without repositories counts 0, others count from 1.
+        for index in 1..<max(1, Int(handle.pointee.nrepos)) {
             if let repo = handle.pointee.repos[index], String(cString: repo.pointee.name) == id { return repo }
         }
         return nil
