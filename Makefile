@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo test release unit-test integration-test chaos lint bench format install clean differential-test build-packages host-packages repository large-repository build
+.PHONY: help demo test release unit-test integration-test chaos lint bench format install clean differential-test behave build-packages host-packages repository large-repository build
 
 PREFIX ?= /usr/local
 # Of `make chaos`.
@@ -37,6 +37,9 @@ chaos: build host-packages ## kill builds, damage the cache, clean at the same t
 
 differential-test: build repository host-packages ## compare resolution with dnf's, request by request
 	Tests/Differential/resolve-with-dnf "$$(swift build --show-bin-path)/discographer"
+
+behave: build host-packages ## run dnf's own behaviour tests: CHECKOUT=FOLDER, a checkout of rpm-software-management/ci-dnf-stack
+	Tests/Differential/behave "$$(swift build --show-bin-path)/discographer" "$(or $(CHECKOUT),ci-dnf-stack)"
 
 lint: host-packages ## check the formatting, the shell scripts and the prose
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests
