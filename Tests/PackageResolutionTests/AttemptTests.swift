@@ -6,7 +6,7 @@ import Testing
 struct AttemptTests {
     private func attempt(mirrors: Int) -> Attempt {
         let download = Download(
-            name: "file", location: "file", mirrors: (1...mirrors).map { "http://mirror\($0)/" }, destination: "/nowhere/file", checksums: [],
+            name: "file", path: "file", mirrors: (1...mirrors).map { "http://mirror\($0)/" }, destination: "/nowhere/file", checksums: [],
             size: nil,
             options: TransferOptions())
         return Attempt(0, download, download.places)

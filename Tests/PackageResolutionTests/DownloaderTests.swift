@@ -27,7 +27,7 @@ struct DownloaderTests {
         throws -> Download
     {
         Download(
-            name: "package-1-1.noarch", location: name, mirrors: mirrors.map(server.mirror),
+            name: "package-1-1.noarch", path: RepositoryURL.escaped(path: name), mirrors: mirrors.map(server.mirror),
             destination: FilePath(folder.path(destination)),
             checksums: [try Checksum(.sha256, ofFile: FilePath(folder.path("served/\(name)")))], size: UInt64(text.utf8.count),
             options: options ?? self.options)

@@ -23,7 +23,7 @@ struct HTTP2Tests {
     private func download(_ name: String, from mirrors: [String]) throws -> Download {
         let file = FilePath(folder.path("served/\(name)"))
         return Download(
-            name: name, location: name, mirrors: mirrors, destination: FilePath(folder.path("fetched-\(name)")),
+            name: name, path: name, mirrors: mirrors, destination: FilePath(folder.path("fetched-\(name)")),
             checksums: [try Checksum(.sha256, ofFile: file)], size: UInt64(try Data(contentsOf: URL(fileURLWithPath: file.string)).count),
             options: options)
     }

@@ -5,7 +5,7 @@ extension INIFile.Option {
     /// The same with its variables expanded.
     func expanded(by substitution: inout Substitution, _ diagnostics: inout [Diagnostic]) -> Self {
         var option = self
-        option.value = substitution.expand(value, at: location, &diagnostics)
+        option.value = substitution.value(of: self, &diagnostics)
         return option
     }
 

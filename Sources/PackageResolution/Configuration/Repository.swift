@@ -10,7 +10,7 @@ public struct Repository: Hashable, Sendable {
     public var gpgcheck = false
     /// Whether repomd.xml has to be signed with one of `keys`.
     public var metadataIsSigned = false
-    /// URLs of armoured public keys.
+    /// URLs of files with public keys.
     public var keys: [String] = []
     /// Seconds for which fetched metadata is used without asking again; `nil`: for ever.
     ///
@@ -33,6 +33,17 @@ public struct Repository: Hashable, Sendable {
     public init(id: String, name: String) {
         self.id = id
         self.name = name
+    }
+}
+
+extension Repository {
+    /// Whether others may put packages of their own in the place of its packages: neither these nor the metadata with their checksums are signed, and
+    /// the connection is not encrypted.
+    var mayBeForged: Bool {
+        guard !gpgcheck, !metadataIsSigned else { return false }
+        return (baseURLs + [mirrorList, metalink].compactMap(\.self)).contains { url in
+            ["http:", "ftp:"].contains { url.lowercased().hasPrefix($0) }
+        }
     }
 }
 

@@ -294,6 +294,13 @@ public struct YumConfiguration: Hashable, Sendable {
         where isAsked && repository.keys.isEmpty {
             report("has \(option)=1 but no gpgkey", hint: "set gpgkey to the URL of the public key")
         }
+        if repository.mayBeForged {
+            diagnostics.append(
+                Diagnostic(
+                    .warning, at: section.location,
+                    "the repository '\(section.name)' has gpgcheck=0 and a URL that is not encrypted, so its packages may be changed on their way",
+                    hint: "set gpgcheck=1 and gpgkey, or use https:"))
+        }
         let transfer = repository.transfer
         if transfer.proxyUser != nil && transfer.proxyPassword == nil {
             report("has proxy_username without proxy_password", hint: "set both or neither")

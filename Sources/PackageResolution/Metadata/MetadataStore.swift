@@ -107,7 +107,7 @@ struct MetadataStore: Sendable {
     ) throws -> String {
         let sources = try downloader.fetch([
             Download(
-                name: "repomd.xml of \(repository.id)", location: "repodata/repomd.xml", mirrors: mirrors,
+                name: "repomd.xml of \(repository.id)", path: "repodata/repomd.xml", mirrors: mirrors,
                 destination: path, checksums: checksums, size: nil, options: repository.transfer)
         ])
         return sources.first.flatMap(\.self) ?? ""
@@ -117,7 +117,7 @@ struct MetadataStore: Sendable {
         do {
             try downloader.fetch([
                 Download(
-                    name: "repomd.xml.asc of \(repository.id)", location: "repodata/repomd.xml.asc", mirrors: [mirror],
+                    name: "repomd.xml.asc of \(repository.id)", path: "repodata/repomd.xml.asc", mirrors: [mirror],
                     destination: path, checksums: [], size: nil, options: repository.transfer)
             ])
         } catch let error as DownloadError {
@@ -166,7 +166,7 @@ struct MetadataStore: Sendable {
     /// - Throws: `DownloadError` when a list cannot be fetched or read, or names no mirror.
     func mirrors(of repository: Repository) throws -> MirrorList {
         var mirrors = MirrorList()
-        mirrors.baseURLs = repository.baseURLs.map { $0.hasSuffix("/") ? $0 : $0 + "/" }
+        mirrors.baseURLs = repository.baseURLs.map(RepositoryURL.folder)
         for (kind, url) in [("metalink", repository.metalink), ("mirror list", repository.mirrorList)] {
             guard let url else { continue }
             let name = "\(kind) of \(repository.id)"
@@ -230,7 +230,7 @@ struct MetadataStore: Sendable {
             let repository = metadata.repository
             downloads.append(
                 Download(
-                    name: "\(type) of \(repository.id)", location: file.location,
+                    name: "\(type) of \(repository.id)", path: file.path,
                     mirrors: try metadata.mirrors ?? mirrors(of: repository).baseURLs, destination: path,
                     checksums: [file.checksum], size: file.size, options: repository.transfer))
         }
@@ -238,7 +238,7 @@ struct MetadataStore: Sendable {
     }
 
     private func path(of type: String, _ metadata: RepositoryMetadata) -> FilePath? {
-        guard let file = metadata.files[type], let name = FilePath(file.location).lastComponent, name.kind == .regular
+        guard let file = metadata.files[type], let name = FilePath(file.name).lastComponent, name.kind == .regular
         else { return nil }
         // The name may begin with a checksum already; the part after the last '-' says type and compression.
         let suffix = name.string.split(separator: "-").last.map(String.init) ?? name.string

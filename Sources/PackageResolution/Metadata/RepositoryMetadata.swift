@@ -7,8 +7,9 @@ import SystemPackage
 /// The metadata files of one repository, as its repomd.xml lists them.
 struct RepositoryMetadata: Sendable {
     struct File: Sendable {
-        /// Relative to the repository, or a URL of its own (`xml:base`).
-        var location: String
+        var name: String
+        /// Escaped, and relative to the repository, or a URL of its own (`xml:base`).
+        var path: String
         var checksum: Checksum
         var size: UInt64?
     }
@@ -69,9 +70,12 @@ extension RepositoryMetadata {
             guard size <= Self.largestSize else {
                 throw MetadataError(reasons: ["repomd.xml of \(repository.id) says that \(type) has \(size) bytes; expected at most 1 TiB"])
             }
-            let base = bases[type].map { $0.hasSuffix("/") ? $0 : $0 + "/" } ?? ""
+            let escaped =
+                location.contains("://") ? RepositoryURL.escaped(url: location) : RepositoryURL.escaped(metadataLocation: location)
             files[type] = .init(
-                location: base + location, checksum: Checksum(algorithm, String(cString: digest)), size: size == 0 ? nil : size
+                name: FilePath(location).lastComponent?.string ?? "",
+                path: escaped.contains("://") ? escaped : bases[type].map { RepositoryURL.file(escaped, in: $0) } ?? escaped,
+                checksum: Checksum(algorithm, String(cString: digest)), size: size == 0 ? nil : size
             )
         }
         guard files["primary"] != nil else {

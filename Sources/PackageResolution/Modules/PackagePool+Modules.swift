@@ -28,7 +28,7 @@ extension PackagePool {
         for metadata in repositories {
             guard let text = try text("modules", of: metadata) else { continue }
             let known = modules.remarks.count
-            let place = "modules of \(metadata.repository.id)" + (metadata.files["modules"].map { " (\($0.location))" } ?? "")
+            let place = "modules of \(metadata.repository.id)" + (metadata.files["modules"].map { " (\($0.path))" } ?? "")
             do { modules.merge(try ModuleMetadata(yaml: text)) } catch let error as YamlError {
                 let line = error.line.map { ", line \($0)" } ?? ""
                 throw ResolutionError(problems: ["\(place) cannot be read\(line): \(error.problem)"])

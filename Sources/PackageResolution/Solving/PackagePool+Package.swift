@@ -30,6 +30,6 @@ extension PackagePool {
         guard let base = solvable_lookup_str(solvable(id), Id(SOLVABLE_MEDIABASE.rawValue)).map({ String(cString: $0) }) else {
             return location
         }
-        return base + (base.hasSuffix("/") ? "" : "/") + location
+        return location.contains("://") ? location : RepositoryURL.file(RepositoryURL.escaped(path: location), in: base)
     }
 }

@@ -47,8 +47,7 @@ public struct Transaction: Hashable, Codable, Sendable {
     public func packages(inOrderOf repositories: [Repository]) -> [TransactionPackage] {
         let ranks = Dictionary(zip(repositories.inOrderOfChoice.map(\.id), 0...)) { first, _ in first }
         func key(_ package: TransactionPackage) -> (Int, String, String) {
-            let file = package.location.utf8.lastIndex(of: UInt8(ascii: "/")).map { package.location[$0...].dropFirst() }
-            return (ranks[package.repository] ?? .max, String(file ?? package.location[...]), package.nevra)
+            (ranks[package.repository] ?? .max, package.fileName, package.nevra)
         }
         return packages.map { (key($0), $0) }.sorted { $0.0 < $1.0 }.map(\.1)
     }

@@ -15,7 +15,7 @@ extension TransactionPackage {
             return "its size is \(size.bytes) bytes; expected at most 256 TiB"
         }
         guard repository != localRepositoryID else { return nil }
-        guard let file = FilePath(location).lastComponent, file.kind == .regular else {
+        guard let file = FilePath(fileName).lastComponent, file.kind == .regular else {
             return location.isEmpty ? "it has no location" : "its location '\(location)' is not a file name"
         }
         return checksum == nil ? "it has no checksum, so its content cannot be checked" : nil

@@ -33,16 +33,16 @@ struct Download: Sendable {
         self.options = options
     }
 
-    /// A file of a repository, by its path relative to each mirror, or by a URL of its own.
+    /// A file of a repository.
+    ///
+    /// - Parameter path: its URL, or its escaped path relative to each mirror.
     init(
-        name: String, location: String, mirrors: [String], destination: FilePath, checksums: [Checksum], size: UInt64?,
-        options: TransferOptions
+        name: String, path: String, mirrors: [String], destination: FilePath, checksums: [Checksum], size: UInt64?, options: TransferOptions
     ) {
-        let url = Self.escaped(location)
-        let isElsewhere = location.contains("://")
         self.init(
             name: name,
-            places: isElsewhere ? [Place(mirror: url, url: url)] : mirrors.map { Place(mirror: $0, url: $0 + url) },
+            places: path.contains("://")
+                ? [Place(mirror: path, url: path)] : mirrors.map { Place(mirror: $0, url: RepositoryURL.file(path, in: $0)) },
             destination: destination, checksums: checksums, size: size, options: options)
     }
 
@@ -50,21 +50,6 @@ struct Download: Sendable {
     ///
     /// - Throws: `Errno` when it cannot be read.
     func isContent(of path: FilePath) throws -> Bool { try checksums.contains { try Checksum($0.algorithm, ofFile: path) == $0 } }
-
-    /// Repositories do not escape file names, but the path of a URL has no spaces, no `#` and no `?` (RFC 3986 §3.3).
-    static func escaped(_ location: String) -> String {
-        var escaped = ""
-        for byte in location.utf8 {
-            switch byte {
-            case UInt8(ascii: " "), UInt8(ascii: "#"), UInt8(ascii: "?"), UInt8(ascii: "\""), UInt8(ascii: "<"),
-                UInt8(ascii: ">"), ...0x1f, 0x7f...:
-                let digits = String(byte, radix: 16, uppercase: true)
-                escaped += "%" + (digits.count == 1 ? "0" : "") + digits
-            default: escaped.unicodeScalars.append(Unicode.Scalar(byte))
-            }
-        }
-        return escaped
-    }
 }
 
 /// Files that could not be fetched, each with the reason of each mirror.

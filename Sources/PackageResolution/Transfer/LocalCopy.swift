@@ -21,7 +21,8 @@ struct LocalCopy: Sendable {
 
     /// The place on this host that a URL names.
     private static func path(of text: String) -> FilePath? {
-        guard let url = URL(string: text), url.isFileURL, ["", "localhost"].contains(url.host ?? ""), url.query == nil, url.fragment == nil
+        guard let url = URL(string: text, encodingInvalidCharacters: false), url.isFileURL, ["", "localhost"].contains(url.host ?? ""),
+            url.query == nil, url.fragment == nil
         else { return nil }
         return FilePath(url.path)
     }

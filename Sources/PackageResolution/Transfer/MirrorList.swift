@@ -5,7 +5,7 @@ import FoundationXML
 
 /// The mirrors of a repository.
 struct MirrorList: Hashable, Sendable {
-    /// Base URLs in order of preference, each with a slash at its end.
+    /// Base URLs in order of preference, as `RepositoryURL.folder` makes them.
     var baseURLs: [String] = []
     /// The checksums that a metalink allows for repomd.xml; empty without a metalink.
     var metadataChecksums: [Checksum] = []
@@ -44,7 +44,9 @@ struct MirrorList: Hashable, Sendable {
         // Entries of equal preference keep the list's order, which sort(by:) does not promise.
         let ordered = reader.urls.enumerated().sorted { ($1.element.preference, $0.offset) < ($0.element.preference, $1.offset) }
         baseURLs = ordered.map { substitution.expand(untrusted: $0.element.url) }.compactMap { url in
-            Self.baseURL(url.hasSuffix(suffix) ? String(url.dropLast(suffix.count)) : url)
+            // Unlike librepo, also before a query: a URL of repomd.xml is never a base URL.
+            let path = url.prefix { $0 != "?" }
+            return Self.baseURL(path.hasSuffix(suffix) ? String(path.dropLast(suffix.count)) + url.dropFirst(path.count) : url)
         }
         metadataChecksums = reader.versions.compactMap { hashes in
             // Like librepo, take the strongest checksum of each version.
@@ -57,7 +59,7 @@ struct MirrorList: Hashable, Sendable {
         let url = text.hasPrefix("/") ? "file://" + text : text
         guard let scheme = url.range(of: "://"), ["http", "https", "ftp", "file"].contains(url[..<scheme.lowerBound].lowercased())
         else { return nil }
-        return url.hasSuffix("/") ? url : url + "/"
+        return RepositoryURL.folder(url)
     }
 
     private static func strength(_ algorithm: Checksum.Algorithm) -> Int {

@@ -24,7 +24,7 @@ public struct PackageFetcher: Sendable {
 
     /// Where the file of a package is after the fetch; a local package stays in its own place.
     public func path(of package: TransactionPackage) -> FilePath {
-        guard let checksum = package.checksum, let name = FilePath(package.location).lastComponent else {
+        guard let checksum = package.checksum, let name = FilePath(package.fileName).lastComponent else {
             return FilePath(package.location)
         }
         return folder.appending(String(checksum.hexadecimal.prefix(2))).appending(checksum.hexadecimal)
@@ -58,7 +58,7 @@ public struct PackageFetcher: Sendable {
                     return nil
                 }
                 return Download(
-                    name: package.nevra, location: package.location, mirrors: baseURLs, destination: path(of: package),
+                    name: package.nevra, path: package.escapedLocation, mirrors: baseURLs, destination: path(of: package),
                     checksums: [package.checksum].compactMap(\.self), size: package.downloadSize.bytes,
                     options: repository.transfer)
             }
@@ -153,7 +153,7 @@ public struct PackageFetcher: Sendable {
         }
     }
 
-    /// Fetches the armoured public keys of the repositories.
+    /// Fetches the public keys of the repositories.
     ///
     /// - Throws: `DownloadError`, `CancellationError`.
     public func keys(of repositories: [Repository]) async throws -> [FilePath] {
