@@ -77,10 +77,11 @@ let package = Package(
         library("Appliances", ["CXML2", "ConfigurationTree", "DiskImages", "BuildStore", "HostSystem", subprocess]),
         library("DiskImages", ["ConfigurationTree", "BuildStore", "HostSystem"]),
         library("DiskWriting", ["CExt2FS", "CGuestfs", "DiskImages", "ConfigurationTree", "HostSystem"]),
-        library("PackageInstallation", ["CRPM", "CStored", "ConfigurationTree", "BuildStore", "HostSystem"]),
+        library("PackageInstallation", ["CRPM", "CStored", "OpenPGP", "ConfigurationTree", "BuildStore", "HostSystem"]),
         library(
-            "PackageResolution", ["CSolv", "CCurl", "ConfigurationTree", "BuildStore", "HostSystem", yams]),
+            "PackageResolution", ["CSolv", "CCurl", "OpenPGP", "ConfigurationTree", "BuildStore", "HostSystem", yams]),
         library("RootFilesystem", ["CCap", "CSELinux", "ConfigurationTree", "BuildStore", "HostSystem"]),
+        library("OpenPGP", []),
         library("ConfigurationTree", [yams]),
         library("BuildStore", ["CCrypto", "HostSystem"]),
         library("HostSystem", ["CLinux", subprocess]),
@@ -105,6 +106,7 @@ let package = Package(
         // Unit tests: no privileges, no network, no images; all of them in under a minute.
         tests("ConfigurationTree", []),
         tests("BuildStore", [subprocess]),
+        tests("OpenPGP", []),
         tests("HostSystem", []),
         tests("DiskImages", ["DiskWriting", "ConfigurationTree", "HostSystem"]),
         tests("Appliances", ["ConfigurationTree", "HostSystem"]),

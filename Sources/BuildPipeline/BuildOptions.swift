@@ -55,9 +55,9 @@ public struct BuildOptions: Sendable {
 
 extension BuildOptions {
     var repositoryAccess: RepositoryAccess {
-        RepositoryAccess(isOffline: isOffline, acceptedRollbacks: acceptedRollbacks) { [worker] signed in
+        RepositoryAccess(isOffline: isOffline, acceptedRollbacks: acceptedRollbacks) { [worker, tools] signed in
             _ = try await worker.run(
-                VerifySignatureJob(file: signed.file, signature: signed.signature, keys: signed.keys))
+                VerifySignatureJob(file: signed.file, signature: signed.signature, keys: signed.keys, gpgv: tools.tool("gpgv")))
         }
     }
 

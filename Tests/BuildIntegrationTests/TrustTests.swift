@@ -131,7 +131,7 @@ struct TrustTests {
             _ = try await Sandbox.copyRepository(to: folder)
             try "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nbm9uc2Vuc2U=\n-----END PGP PUBLIC KEY BLOCK-----\n"
                 .write(toFile: folder + "/bad.asc", atomically: true, encoding: .utf8)
-            let words = "file://\(folder)/bad.asc (key of demo): not an armoured OpenPGP public key"
+            let words = "key of demo: file://\(folder)/bad.asc is not an OpenPGP public key"
             for options in ["gpgcheck=1", "repo_gpgcheck=1"] {
                 if options == "repo_gpgcheck=1" { _ = try await shell("echo none > '\(folder)/repository/repodata/repomd.xml.asc'") }
                 let refused = try await build(folder, options, key: "bad")

@@ -9,9 +9,9 @@ struct BadPackagesTests {
     /// Files, the kind of failure, and words of the message besides the file's name.
     static let refused: [(files: [String], kind: FailureKind, words: [String])] = [
         (["empty.rpm"], "signature", ["empty"]),
-        (["text.rpm"], "signature", ["text", "damaged, or not a package"]),
-        (["truncated-lead.rpm"], "signature", ["truncated-lead", "damaged, or not a package"]),
-        (["truncated-header.rpm"], "signature", ["truncated-header", "damaged, or not a package"]),
+        (["text.rpm"], "signature", ["text", "not an RPM package"]),
+        (["truncated-lead.rpm"], "signature", ["truncated-lead", "truncated"]),
+        (["truncated-header.rpm"], "signature", ["truncated-header", "damaged, or made in a way"]),
         (["truncated-payload.rpm"], "signature", ["truncated-payload", "damaged", "Payload SHA256"]),
         (["wrong-header-digest.rpm"], "signature", ["wrong-header-digest", "BAD"]),
         (["wrong-payload-digest.rpm"], "signature", ["wrong-payload-digest", "damaged", "Payload SHA256"]),

@@ -127,7 +127,15 @@ struct MetadataStoreTests {
         }
     }
 
-    private static let key = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n-----END PGP PUBLIC KEY BLOCK-----\n"
+    /// The first packet of RFC 9580's sample key (A.1).
+    private static let key = """
+        -----BEGIN PGP PUBLIC KEY BLOCK-----
+
+        xjMEU/NfCxYJKwYBBAHaRw8BAQdAPwmJlL3ZFu1AUxl5NOSofIBzOhKA1i+AEJku
+        Q+47JAY=
+        -----END PGP PUBLIC KEY BLOCK-----
+
+        """
 
     @Test func aTruncatedKeyIsNotKept() async throws {
         var repository = repository("good")
@@ -290,7 +298,7 @@ struct MetadataStoreTests {
         repository.keys = [server.mirror("good") + "key"]
         let store = MetadataStore(folder: cache, access: RepositoryAccess()).keys
         let error = try #require(throws: DownloadError.self) { _ = try store.keys(of: [repository]) }
-        #expect(error.description.contains("\(server.mirror("good"))key is not an armoured public key"), "\(error)")
+        #expect(error.description.contains("\(server.mirror("good"))key is not an OpenPGP public key"), "\(error)")
     }
 
     @Test func noErrorOrCacheFileShowsASecret() async throws {

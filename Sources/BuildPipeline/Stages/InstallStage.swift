@@ -90,7 +90,7 @@ struct InstallStage: Stage {
             job.excludedPaths = excludedPaths
             job.scriptletLimits.seconds = services.scriptletTimeLimit
             let outcome = try await services.worker.install(job, onEvent: work.report, onLog: work.log)
-            for warning in outcome.warnings { work.report(.warning(warning)) }
+            for warning in outcome.warnings { work.report(.warning(services.fetcher.naming(keysOf: services.repositories, in: warning))) }
             // Tolerated ones, as package and scriptlet. The reasons are the machines' own, and not of the shared result.
             let failures = outcome.failedScriptlets.map { CanonicalValue.list([.text($0.package), .text($0.scriptlet)]) }
             return StageContent(

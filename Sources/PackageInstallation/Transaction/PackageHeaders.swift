@@ -32,9 +32,12 @@ final class PackageHeaders {
             headers.append(header)
             lists.append(FileList(header))
             guard [RPMRC_OK, RPMRC_NOKEY, RPMRC_NOTTRUSTED].contains(result) else {
-                problems.append("\(package.nevra): \(package.path) is damaged, or not a package" + log.takeErrors())
+                let errors = log.takeErrors()
+                let reason = PackageSignatures(in: file).refusal ?? "\(package.path) is \(UnreadablePackage.reason(file))\(errors)"
+                problems.append("\(package.nevra): \(reason)")
                 continue
             }
+            problems += UnsupportedFeatures.of(header: header).map { "\(package.nevra): \($0)" }
             if headerIsSource(header) != 0 {
                 problems.append("\(package.nevra) is a source package; expected one that is built from it")
                 continue

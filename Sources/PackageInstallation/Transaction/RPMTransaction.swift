@@ -32,6 +32,7 @@ final class RPMTransaction {
     private var moved = 0
     private var databaseIsHeld = false
     private var failures: [ScriptletResult] = []
+    private let unusableKeys: [String]
     /// Files in folders that are mounted over during the installation.
     private(set) var coveredFiles = CoveredFiles()
     private var temporaryFolders: [TemporaryFolder] = []
@@ -83,7 +84,9 @@ final class RPMTransaction {
         guard rpmtsSetRootDir(transaction, job.installRoot.string) == 0 else {
             throw WorkerFailure(kind: .librpm, message: "librpm does not accept \(job.installRoot) as a root")
         }
-        try PackageKeyring(job.keys).trust(in: transaction)
+        let keyring = try PackageKeyring(job.keys)
+        keyring.trust(in: transaction)
+        unusableKeys = keyring.unusable
     }
 
     deinit { rpmtsFree(transaction) }
@@ -96,11 +99,10 @@ final class RPMTransaction {
         let folder = job.installRoot.pushing(database.path.removingRoot())
         // librpm opens an unknown backend without an error, as a database that stores nothing and makes no file.
         guard rpmtsOpenDB(transaction, O_RDWR | O_CREAT) == 0, try makesFiles(in: folder) else {
-            let version = RPMVERSION.map { String(cString: $0) } ?? ""
             throw WorkerFailure(
                 kind: .librpm,
                 message:
-                    "\(file) of the packages sets the database backend '\(name)' (%_db_backend), which librpm \(version) of the build host cannot write; use a build host whose rpm supports it, or packages with 'sqlite'"
+                    "\(file) of the packages sets the database backend '\(name)' (%_db_backend), which librpm \(LibRPM.version) of the build host cannot write; use a build host whose rpm supports it, or packages with 'sqlite'"
                     + log.takeErrors())
         }
     }
@@ -118,7 +120,7 @@ final class RPMTransaction {
         // librpm records only keys that its keyring does not have.
         try PackageKeyring([]).trust(in: transaction)
         for path in job.recordedKeys {
-            for key in try PublicKey.read(path) where !key.record(in: transaction) {
+            for key in try PublicKey.read(path).keys where !key.record(in: transaction) {
                 throw WorkerFailure(
                     kind: .signature, message: "\(path): librpm does not accept the key" + log.takeErrors())
             }
@@ -207,7 +209,7 @@ final class RPMTransaction {
             throw WorkerFailure(
                 kind: .transaction, message: (["the installation failed"] + log.errors).joined(separator: "\n"))
         }
-        return InstallOutcome(packageCount: job.packages.count, failedScriptlets: failures, warnings: log.warnings)
+        return InstallOutcome(packageCount: job.packages.count, failedScriptlets: failures, warnings: unusableKeys + log.warnings)
     }
 
     private func addPackages() throws {

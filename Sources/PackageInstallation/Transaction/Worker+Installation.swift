@@ -48,7 +48,7 @@ extension Worker {
         let refusals = try await verification.run(by: self, onGood: { speaker.yield($0) }, onAllGood: copies.packagesAreGood)
         // A refusal ends the installation, and is the failure to report even when the installation has failed before.
         guard refusals.isEmpty else {
-            throw WorkerFailure(kind: .signature, message: (["packages are refused:"] + refusals.sorted()).joined(separator: "\n  "))
+            throw WorkerFailure(kind: .signature, message: (["packages are refused:"] + Set(refusals).sorted()).joined(separator: "\n  "))
         }
         return try await outcome
     }

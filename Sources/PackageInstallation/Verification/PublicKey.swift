@@ -2,65 +2,80 @@
 internal import CRPM
 import Glibc
 import HostSystem
+import OpenPGP
 import SystemPackage
 
-/// The packets of one public key.
+/// A public key with its subkeys.
 final class PublicKey {
-    private let packets: UnsafeMutablePointer<UInt8>
-    private let count: Int
+    private let certificate: OpenPGPCertificate
+    private let key: rpmPubkey
+    private let subkeys: [rpmPubkey]
 
-    private init(packets: UnsafeMutablePointer<UInt8>, count: Int) {
-        self.packets = packets
-        self.count = count
+    /// - Throws: `UnusableKey` when librpm cannot use it. A machine may have such a key beside others, like those of a distribution that signs with two keys.
+    private init(_ certificate: OpenPGPCertificate) throws(UnusableKey) {
+        self.certificate = certificate
+        let known = rpmlogGetNrecs()
+        var count: Int32 = 0
+        // As rpmtsImportPubkey of rpmts.c, which takes a key only with its subkeys.
+        guard let key = rpmPubkeyNew(certificate.bytes, certificate.bytes.count) else { throw UnusableKey(certificate, logged: known) }
+        guard let subkeys = rpmGetSubkeys(key, &count) else {
+            rpmPubkeyFree(key)
+            throw UnusableKey(certificate, logged: known)
+        }
+        self.key = key
+        self.subkeys = (0..<Int(count)).compactMap { subkeys[$0] }
+        free(subkeys)
     }
 
-    deinit { free(packets) }
+    deinit {
+        for key in subkeys + [key] { rpmPubkeyFree(key) }
+    }
 
-    /// Reads the keys of a file, one from each armoured block.
+    /// Reads the keys of a file.
     ///
-    /// - Throws: `WorkerFailure` of kind `signature`.
-    static func read(_ path: FilePath) throws -> [PublicKey] {
-        let text = try readText(path)
-        let marker = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
-        let keys = text.components(beginningWith: marker).map { block -> PublicKey? in
-            var packets: UnsafeMutablePointer<UInt8>?
-            var count = 0
-            let armor = pgpParsePkts(block, &packets, &count)
-            guard let packets else { return nil }
-            let key = PublicKey(packets: packets, count: count)
-            return armor == PGPARMOR_PUBKEY ? key : nil
+    /// - Returns: why each of the others cannot be used.
+    /// - Throws: `WorkerFailure` of kind `signature` for a file that does not have a public key.
+    static func read(_ path: FilePath) throws -> (keys: [PublicKey], unusable: [UnusableKey]) {
+        let certificates: [OpenPGPCertificate]
+        do { certificates = try OpenPGPCertificate.all(inFile: readBytes(path)) } catch let error as OpenPGPError {
+            let reason =
+                switch error {
+                case .notOpenPGP: "not an OpenPGP public key"
+                case .truncated: "a truncated OpenPGP public key"
+                case .damaged: "a damaged OpenPGP public key"
+                }
+            throw WorkerFailure(kind: .signature, message: "\(path): \(reason)")
         }
-        guard !keys.isEmpty, keys.allSatisfy({ $0 != nil }) else {
-            throw WorkerFailure(kind: .signature, message: "\(path): not an armoured OpenPGP public key")
+        var keys: [PublicKey] = []
+        var unusable: [UnusableKey] = []
+        for certificate in certificates {
+            do { keys.append(try PublicKey(certificate)) } catch { unusable.append(error) }
         }
-        return keys.compactMap(\.self)
+        return (keys, unusable)
     }
 
     /// Adds the key to those that signatures are checked with. librpm needs subkeys to be added one by one.
-    func add(to keyring: rpmKeyring?) -> Bool {
-        guard let key = rpmPubkeyNew(packets, count) else { return false }
-        defer { rpmPubkeyFree(key) }
-        rpmKeyringAddKey(keyring, key)
-        var count: Int32 = 0
-        guard let subkeys = rpmGetSubkeys(key, &count) else { return true }
-        for index in 0..<Int(count) {
-            rpmKeyringAddKey(keyring, subkeys[index])
-            rpmPubkeyFree(subkeys[index])
-        }
-        free(subkeys)
-        return true
+    func add(to keyring: rpmKeyring?) {
+        for key in [key] + subkeys { rpmKeyringAddKey(keyring, key) }
     }
 
     /// Records the key as a `gpg-pubkey` package in the root's database.
-    func record(in transaction: rpmts) -> Bool { rpmtsImportPubkey(transaction, packets, count) == RPMRC_OK }
+    func record(in transaction: rpmts) -> Bool { rpmtsImportPubkey(transaction, certificate.bytes, certificate.bytes.count) == RPMRC_OK }
 }
 
-extension String {
-    /// The parts that begin with the marker. Text before the first one is dropped.
-    fileprivate func components(beginningWith marker: String) -> [String] {
-        ranges(of: marker).map { range in
-            let rest = self[range.upperBound...]
-            return marker + (rest.firstRange(of: marker).map { rest[..<$0.lowerBound] } ?? rest)
-        }
+/// A key that librpm cannot use, with the reason.
+struct UnusableKey: Error, CustomStringConvertible {
+    let description: String
+
+    /// - Parameter logged: how many messages librpm had logged before it refused the key.
+    fileprivate init(_ certificate: OpenPGPCertificate, logged: Int32) {
+        let kind = certificate.algorithm.map { "version \(certificate.version), \(OpenPGPAlgorithm.name($0))" } ?? "version \(certificate.version)"
+        var explanation: UnsafeMutablePointer<CChar>?
+        // librpm 4.19 and newer say it here, 4.18 in its log.
+        _ = pgpPubKeyLint(certificate.bytes, certificate.bytes.count, &explanation)
+        defer { free(explanation) }
+        let words = explanation.map { String(cString: $0) } ?? (rpmlogGetNrecs() > logged ? rpmlogMessage().map { String(cString: $0) } : nil)
+        let reason = words.map { $0.split(separator: "\n").joined(separator: "; ") }.map { ": \($0)" } ?? ""
+        description = "librpm \(LibRPM.version) cannot use the OpenPGP key of \(kind)\(reason)"
     }
 }

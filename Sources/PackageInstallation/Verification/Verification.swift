@@ -17,7 +17,7 @@ struct Verification: Sendable {
     /// - Parameters:
     ///   - onGood: called with `VerifyPackagesJob.allHeaders` when all headers are good, and with the path of each good package.
     ///   - onAllGood: called when the first part has ended and has found nothing wrong.
-    /// - Returns: a line for each refused package.
+    /// - Returns: a line for each refused package, and for each key that librpm cannot use.
     func run(
         by worker: Worker, onGood: @escaping @Sendable (String) -> Void, onAllGood: @escaping @Sendable () -> Void
     ) async throws -> [String] {

@@ -29,7 +29,7 @@ public struct VerifyPackagesJob: WorkerJob {
     public static let name = "verify"
 
     public var packages: [PackageFile]
-    /// Armoured public keys: all that the machine trusts.
+    /// Public keys: all that the machine trusts.
     public var keys: [FilePath]
 
     public init(packages: [PackageFile], keys: [FilePath]) {
@@ -87,6 +87,8 @@ public struct VerifyPackagesJob: WorkerJob {
             _ = try reporting.nextWord()
         }
         for package in isLeft { verifier.refusal(of: package).map { result.refusals.append($0) } }
+        // One of them may be the one that is missing.
+        if !result.refusals.isEmpty { result.refusals += verifier.unusableKeys }
         return result
     }
 }
@@ -94,12 +96,15 @@ public struct VerifyPackagesJob: WorkerJob {
 /// Uses librpm's transaction set only for its keyring and its settings.
 private final class PackageVerifier {
     private let transaction: rpmts
+    let unusableKeys: [String]
     private var lines: [String] = []
 
     init(keys: [FilePath]) throws {
         try configureLibRPM()
         transaction = rpmtsCreate()
-        try PackageKeyring(keys).trust(in: transaction)
+        let keyring = try PackageKeyring(keys)
+        keyring.trust(in: transaction)
+        unusableKeys = keyring.unusable
         // librpm logs its findings about each digest and signature at this level.
         discographer_rpm_log_up_to_information()
         rpmlogSetCallback(
@@ -136,7 +141,9 @@ private final class PackageVerifier {
         do {
             let file = try package.open()
             defer { Fclose(file) }
-            return verify(package, in: file) ? nil : "\(package.nevra): \(reason(for: package))"
+            if verify(package, in: file) { return nil }
+            let unsupported = UnsupportedFeatures.of(file: file) + [PackageSignatures(in: file).refusal].compactMap(\.self)
+            return "\(package.nevra): \(unsupported.isEmpty ? reason(for: package, in: file) : unsupported.joined(separator: "; "))"
         } catch let failure as WorkerFailure { return failure.message } catch { return "\(package.nevra): \(error)" }
     }
 
@@ -159,7 +166,7 @@ private final class PackageVerifier {
     }
 
     /// librpm's own words for what is wrong, such as `Header V4 RSA/SHA512 Signature, key ID 0bce0e06: NOKEY`.
-    private func reason(for package: PackageFile) -> String {
+    private func reason(for package: PackageFile, in file: FD_t) -> String {
         let words = findings.joined(separator: "; ")
         let isSigned = package.isSigned
         if isSigned, words.contains("NOKEY") { return "signed with a key that this machine does not trust (gpgkey): \(words)" }
@@ -168,6 +175,8 @@ private final class PackageVerifier {
             let rule = package.isNamedByMetadata ? "its repository has gpgcheck=1" : "yum.conf has localpkg_gpgcheck=1"
             return "not signed; \(rule)" + (words.isEmpty ? "" : ": \(words)")
         }
-        return "damaged, or not a package" + (words.isEmpty ? "" : ": \(words)")
+        // librpm speaks of digests and signatures when it could read the header.
+        let isReadable = said.contains { $0.contains(" digest: ") || $0.lowercased().contains("signature") }
+        return (isReadable ? "damaged" : UnreadablePackage.reason(file)) + (words.isEmpty ? "" : ": \(words)")
     }
 }

@@ -1,10 +1,11 @@
-internal import CRPM
 import Glibc
 public import HostSystem
+import OpenPGP
 public import SystemPackage
 
-/// Checks a detached OpenPGP signature, such as repomd.xml.asc, with librpm: the same code and the same keys check packages, so that there is one
-/// notion of trust in a machine.
+/// Checks a detached OpenPGP signature, such as repomd.xml.asc, as dnf does through GPGME: GnuPG decides. It knows more kinds of keys than librpm, and
+/// refuses keys that have expired or were revoked, which librpm's own OpenPGP code does not look at. Of several signatures, as there are while a
+/// repository changes its key, one good one is enough (lr_gpg_check_signature_fd of librepo).
 public struct VerifySignatureJob: WorkerJob {
     public struct Outcome: Codable, Sendable {}
 
@@ -13,13 +14,15 @@ public struct VerifySignatureJob: WorkerJob {
     public var file: FilePath
     /// Armoured or binary.
     public var signature: FilePath
-    /// Armoured public keys, any of which may have signed.
+    /// Public keys in any form, any of which may have signed.
     public var keys: [FilePath]
+    public var gpgv: Tool
 
-    public init(file: FilePath, signature: FilePath, keys: [FilePath]) {
+    public init(file: FilePath, signature: FilePath, keys: [FilePath], gpgv: Tool) {
         self.file = file
         self.signature = signature
         self.keys = keys
+        self.gpgv = gpgv
     }
 
     public var isolation: Isolation {
@@ -31,68 +34,33 @@ public struct VerifySignatureJob: WorkerJob {
 
     /// - Throws: `WorkerFailure` of kind `signature`.
     public func run(reporting: WorkerReporter) throws -> Outcome {
-        let keyring = try PackageKeyring(keys)
-        let parameters = try DetachedSignature(signature)
-        let signer = parameters.signer
-        switch parameters.verify(try readBytes(file), by: keyring) {
-        case RPMRC_OK: return Outcome()
-        case RPMRC_NOKEY:
-            throw WorkerFailure(
-                kind: .signature,
-                message: "it is signed with the key \(signer); expected one of those that gpgkey names")
-        default:
-            throw WorkerFailure(
-                kind: .signature, message: "its signature by the key \(signer) is wrong; it was changed after it was signed")
+        // Private to the job.
+        let folder: FilePath = "/tmp/gnupg"
+        try createDirectories(folder)
+        let keyring = folder.appending("keys")
+        try writeAtomically(try keys.flatMap(Self.packets), to: keyring)
+        let status = StatusLines()
+        let output: (any Error)?
+        do {
+            _ = try gpgv.runBlocking(
+                ["--homedir", folder.string, "--keyring", keyring.string, "--status-fd", "1", signature.string, file.string],
+                onOutput: { status.add($0) })
+            output = nil
+        } catch { output = error }
+        let signatures = status.signatures
+        if signatures.contains(where: \.isGood) { return Outcome() }
+        let reasons = signatures.map(\.reason)
+        guard reasons.isEmpty else { throw WorkerFailure(kind: .signature, message: reasons.joined(separator: "; ")) }
+        if status.hasNoData { throw WorkerFailure(kind: .signature, message: "its signature file is not an OpenPGP signature") }
+        throw WorkerFailure(kind: .signature, message: "its signature cannot be checked: \(output.map { "\($0)" } ?? "gpgv says nothing about it")")
+    }
+
+    /// The keys of a file. gpgv gives up a keyring that has one of a newer version.
+    private static func packets(of path: FilePath) throws -> [UInt8] {
+        do { return try OpenPGPCertificate.all(inFile: readBytes(path)).filter { $0.version <= 4 }.flatMap(\.bytes) } catch is OpenPGPError {
+            // Throws the reason in the same words as for packages.
+            _ = try PublicKey.read(path)
+            return []
         }
-    }
-}
-
-/// A signature, parsed by librpm.
-private final class DetachedSignature {
-    private let handle: pgpDigParams
-
-    /// - Throws: `WorkerFailure`.
-    init(_ path: FilePath) throws {
-        let packets = try Self.packets(try readBytes(path))
-        var parameters: pgpDigParams?
-        guard pgpPrtParams(packets, packets.count, UInt32(PGPTAG_SIGNATURE.rawValue), &parameters) == 0, let parameters
-        else { throw Self.unreadable }
-        handle = parameters
-    }
-
-    deinit { pgpDigParamsFree(handle) }
-
-    private static let unreadable = WorkerFailure(kind: .signature, message: "its signature file is not an OpenPGP signature")
-
-    /// Without the armour (RFC 4880 §6.2), which librpm 4.18 removes only from public keys. The armour's checksum is not needed here.
-    private static func packets(_ bytes: [UInt8]) throws -> [UInt8] {
-        // A packet begins with a byte above 127, an armour does not (§4.2).
-        if let first = bytes.first, first & 0x80 != 0 { return bytes }
-        let lines = String(decoding: bytes, as: UTF8.self).split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-        guard let begin = lines.firstIndex(where: { $0.hasPrefix("-----BEGIN PGP SIGNATURE-----") }),
-            let blank = lines[begin...].firstIndex(where: { $0.allSatisfy(\.isWhitespace) })
-        else { throw unreadable }
-        let base64 = lines[(blank + 1)...].prefix { !$0.hasPrefix("=") && !$0.hasPrefix("-") }.joined()
-        var decoded: UnsafeMutableRawPointer?
-        var count = 0
-        guard rpmBase64Decode(base64, &decoded, &count) == 0, let decoded else { throw unreadable }
-        defer { free(decoded) }
-        return Array(UnsafeRawBufferPointer(start: decoded, count: count))
-    }
-
-    func verify(_ bytes: [UInt8], by keyring: PackageKeyring) -> rpmRC {
-        let digest = rpmDigestInit(Int32(pgpDigParamsAlgo(handle, UInt32(PGPVAL_HASHALGO.rawValue))), RPMDIGEST_NONE.rawValue)
-        defer { _ = rpmDigestFinal(digest, nil, nil, 0) }
-        rpmDigestUpdate(digest, bytes, bytes.count)
-        return keyring.verify(handle, digest)
-    }
-
-    /// The issuer's key id in 16 hexadecimal digits, as gpg shows it.
-    var signer: String {
-        guard let id = pgpDigParamsSignID(handle) else { return "?" }
-        return (0..<8).map { index in
-            let digits = String(id[index], radix: 16, uppercase: true)
-            return digits.count == 1 ? "0" + digits : digits
-        }.joined()
     }
 }

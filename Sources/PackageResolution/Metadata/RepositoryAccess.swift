@@ -5,7 +5,7 @@ public struct SignedFile: Hashable, Sendable {
     public var file: FilePath
     /// Armoured or binary.
     public var signature: FilePath
-    /// Armoured public keys; a signature by any of them is valid.
+    /// Public keys; a signature by any of them is valid.
     public var keys: [FilePath]
 
     public init(file: FilePath, signature: FilePath, keys: [FilePath]) {

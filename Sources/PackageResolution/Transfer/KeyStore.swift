@@ -1,6 +1,7 @@
 import BuildStore
 import Glibc
 import HostSystem
+import OpenPGP
 import SystemPackage
 
 /// `<cachePath>/repositories/keys`: the public keys that gpgkey= names.
@@ -10,8 +11,6 @@ struct KeyStore: Sendable {
 
     /// Seconds after which a key is fetched again. Keys change rarely, and the machines of a batch share them.
     private static let lifetime = 3600
-    private static let beginning = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
-    private static let end = "-----END PGP PUBLIC KEY BLOCK-----"
 
     /// Fetches the keys of repositories; each path is returned once. Blocks.
     ///
@@ -75,10 +74,17 @@ struct KeyStore: Sendable {
         return time(nil) - status.st_mtim.tv_sec < Self.lifetime && Self.invalidReason(of: path) == nil
     }
 
-    /// Why a file is not a list of armoured keys (RFC 4880 section 6.2); `nil` when it is. A power cut may have truncated it.
+    /// Why a file does not have public keys; `nil` when it does. A power cut may have truncated it.
     private static func invalidReason(of path: FilePath) -> String? {
-        let text = String(decoding: (try? readBytes(path)) ?? [], as: UTF8.self)
-        let keys = text.ranges(of: beginning).count
-        return keys == 0 ? "is not an armoured public key" : text.ranges(of: end).count == keys ? nil : "is truncated"
+        do {
+            _ = try OpenPGPCertificate.all(inFile: (try? readBytes(path)) ?? [])
+            return nil
+        } catch {
+            return switch error {
+            case .notOpenPGP: "is not an OpenPGP public key"
+            case .truncated: "is truncated"
+            case .damaged: "is damaged"
+            }
+        }
     }
 }
