@@ -117,9 +117,7 @@ public struct Batch: Sendable {
         let current = try await offPool { concurrently(builds) { $0.isCurrent() } }
         let waiting = zip(builds, current).filter { !$1 }.map(\.0)
         active.set(waiting.map(\.plan.name))
-        if !waiting.isEmpty {
-            try await StageCollection(store).removeLeftovers(CacheCleaning(options: options, onWait: { _ in }).references)
-        }
+        if !waiting.isEmpty, let references = references() { try await StageCollection(store).removeLeftovers(references) }
         return try await run(inTurns(waiting))
     }
 
@@ -183,12 +181,20 @@ public struct Batch: Sendable {
         listener(.failed(machine: failure.machine, failure))
     }
 
+    /// The results that machines of the cache refer to; `nil`, after a warning, when they cannot be read: then nothing may be removed.
+    private func references() -> Set<Identity>? {
+        do { return try CacheCleaning(options: options, onWait: { _ in }).references } catch {
+            listener(.warning(machines: members.map(\.machine.fullName), "nothing is removed from the cache: \(error)"))
+            return nil
+        }
+    }
+
     /// Keeps the store to the size that the settings allow.
     private func collect(_ store: LocalStageStore) async throws {
         guard let limit = options.cacheLimit else { return }
         var rule = StageCollection.Rule()
         rule.mostBytes = limit
-        let references = CacheCleaning(options: options, onWait: { _ in }).references
+        guard let references = references() else { return }
         _ = try await StageCollection(store).collect(rule, references: references, isDryRun: false)
     }
 }

@@ -43,9 +43,9 @@ public struct CacheCleaning: Sendable {
     /// - Throws: `HostSystemError`, `FileError`, `CancellationError`.
     public func clean(_ selectors: [MachineSelector], _ extent: Extent, isDryRun: Bool = false) async throws -> Report {
         var report = Report()
-        let before = references
+        let before = try references
         var given: Set<Identity> = []
-        for folder in machineFolders(selectors) {
+        for folder in try machineFolders(selectors) {
             let name = folder.components.suffix(2).map(\.string).joined(separator: "/")
             let machine = MachineFolder(folder)
             let lock = try await FileLock.wait(for: folder.appending(Self.lockName)) { [onWait] in onWait("the build of \(name)") }
@@ -53,14 +53,14 @@ public struct CacheCleaning: Sendable {
             given.formUnion(machine.links.values)
             // The lock stays: another build may be waiting for it.
             let wanted = extent == .everything ? Self.results : ["minimal-appliance"]
-            let names = entries(folder).filter { wanted.contains($0) || extent == .everything && $0.hasPrefix("artefacts.") }
+            let names = try entries(folder).filter { wanted.contains($0) || extent == .everything && $0.hasPrefix("artefacts.") }
             if !names.isEmpty { report.machines.append(name) }
             if !isDryRun { try await remove(names.map { folder.appending($0) }) }
         }
         let store = try LocalStageStore(cachePath: options.paths.cachePath, tools: options.tools)
         var rule = StageCollection.Rule()
         rule.unreferenced = true
-        let left = isDryRun ? before.subtracting(given).union(references(except: selectors)) : references
+        let left = isDryRun ? before.subtracting(given).union(try references(except: selectors)) : try references
         let only = selectors.isEmpty ? nil : given
         report.stages = try await StageCollection(store).collect(rule, references: left, among: only, isDryRun: isDryRun)
         if !isDryRun { AbandonedFiles.remove(from: options.paths.cachePath) }
@@ -73,16 +73,18 @@ public struct CacheCleaning: Sendable {
     public func collect(_ rule: StageCollection.Rule, isDryRun: Bool) async throws -> Report {
         let store = try LocalStageStore(cachePath: options.paths.cachePath, tools: options.tools)
         var report = Report()
-        report.stages = try await StageCollection(store).collect(rule, references: references, isDryRun: isDryRun)
+        report.stages = try await StageCollection(store).collect(rule, references: try references, isDryRun: isDryRun)
         return report
     }
 
     /// The results of stages that machines refer to.
-    var references: Set<Identity> { references(of: machineFolders([])) }
+    ///
+    /// - Throws: `FileError` when a folder cannot be read: what its machines refer to must not be removed.
+    var references: Set<Identity> { get throws { references(of: try machineFolders([])) } }
 
-    private func references(except selectors: [MachineSelector]) -> Set<Identity> {
-        let selected = Set(machineFolders(selectors))
-        return references(of: machineFolders([]).filter { !selected.contains($0) })
+    private func references(except selectors: [MachineSelector]) throws -> Set<Identity> {
+        let selected = Set(try machineFolders(selectors))
+        return references(of: try machineFolders([]).filter { !selected.contains($0) })
     }
 
     private func references(of folders: [FilePath]) -> Set<Identity> { Set(folders.flatMap { MachineFolder($0).links.values }) }
@@ -94,7 +96,7 @@ public struct CacheCleaning: Sendable {
     public func cleanSharedStores(isDryRun: Bool) async throws -> [FilePath] {
         let stores = Self.sharedStores.map { options.paths.cachePath.appending($0) }.filter(exists)
         for store in stores {
-            guard let foreign = entries(store).first(where: { !Self.isOfStore($0) }) else { continue }
+            guard let foreign = try entries(store).first(where: { !Self.isOfStore($0) }) else { continue }
             throw StageError("\(store): error: this is not a store of a cache: it holds '\(foreign)'; nothing was removed")
         }
         guard !stores.isEmpty, !isDryRun else { return stores }
@@ -116,17 +118,26 @@ public struct CacheCleaning: Sendable {
         return (checksum.count == 2 || checksum.count >= 32) && checksum.allSatisfy(\.isHexDigit)
     }
 
-    private func machineFolders(_ selectors: [MachineSelector]) -> [FilePath] {
-        let groups = entries(options.paths.cachePath).filter { !Self.ownFolders.contains($0) }
-        return groups.flatMap { group in
-            entries(options.paths.cachePath.appending(group)).filter { machine in
+    private func machineFolders(_ selectors: [MachineSelector]) throws -> [FilePath] {
+        let groups = try entries(options.paths.cachePath).filter { !Self.ownFolders.contains($0) }
+        return try groups.flatMap { group in
+            try entries(options.paths.cachePath.appending(group)).filter { machine in
                 selectors.isEmpty || selectors.contains { $0.group == group && ($0.machine ?? machine) == machine }
             }.map { options.paths.cachePath.appending(group).appending($0) }
         }.filter { isRegularFile($0.appending(Self.lockName)) }
     }
 
-    private func entries(_ folder: FilePath) -> [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: folder.string)) ?? []).sorted()
+    /// Empty for what is not a folder.
+    ///
+    /// - Throws: `FileError` for a folder that cannot be read: it may have what has to be cleaned.
+    private func entries(_ folder: FilePath) throws -> [String] {
+        do {
+            let opened = try FileDescriptor.open(folder, .readOnly, options: [.directory, .closeOnExec])
+            return try opened.closeAfter { try folderEntries(opened) }.map(\.string)
+        } catch let error as Errno {
+            guard error.meansAbsence else { throw FileError(folder, error) }
+            return []
+        }
     }
 
     private func remove(_ paths: [FilePath]) async throws {

@@ -133,7 +133,7 @@ public struct ComposeJob: WorkerJob {
             overlaidPaths: overlaid, strippedPaths: [], generatedPaths: [], layers: applied, deviceCount: devices.count, kernels: [])
         let finished = FinishedRoot(overlaid: Set(overlaid), epoch: sourceDateEpoch)
         try Root.inside(root.mountPoint) { try finish(finished, &outcome, reporting) }
-        outcome.kernels = KernelFinder.kernels(in: root.mountPoint)
+        outcome.kernels = try KernelFinder.kernels(in: root.mountPoint)
         let changed = try changedPaths()
         try Root.inside(root.mountPoint) { finished.clampTimes(of: changed) }
         try label(reporting)

@@ -22,17 +22,19 @@ public enum KernelFinder {
     ///
     /// `/boot/vmlinuz-<release>` of all distributions; `/boot/<token>/<release>/linux`, as kernel-install(8) lays them out for boot entries; where a package has left the image in `/usr/lib/modules/<release>/vmlinuz` only, as
     /// Fedora's kernel-core does until kernel-install(8) has run, that. Symlinks of the root are resolved inside it.
-    public static func kernels(in installRoot: FilePath) -> [FoundKernel] {
+    ///
+    /// - Throws: `FileError` for a folder that cannot be read: without it, an older kernel would be booted.
+    public static func kernels(in installRoot: FilePath) throws -> [FoundKernel] {
         var kernels: [String: FoundKernel] = [:]
-        for release in names("/usr/lib/modules", installRoot) {
+        for release in try names("/usr/lib/modules", installRoot) {
             let folder = FilePath("/usr/lib/modules").appending(release)
-            let files = names(folder, installRoot)
+            let files = try names(folder, installRoot)
             guard files.contains("vmlinuz") else { continue }
             let initramfs = ["initramfs.img", "initrd"].first(where: files.contains).map { folder.appending($0) }
             kernels[release] = FoundKernel(
                 release: release, image: folder.appending("vmlinuz"), initramfs: initramfs)
         }
-        let boot = names("/boot", installRoot)
+        let boot = try names("/boot", installRoot)
         for name in boot where name.hasPrefix("vmlinuz-") {
             let release = String(name.dropFirst("vmlinuz-".count))
             let initramfs = ["initramfs-\(release).img", "initrd.img-\(release)", "initrd-\(release)"]
@@ -57,9 +59,16 @@ public enum KernelFinder {
         }
     }
 
-    private static func names(_ folder: FilePath, _ installRoot: FilePath) -> Set<String> {
-        guard let descriptor = try? openFolder(folder, inRoot: installRoot) else { return [] }
-        defer { try? descriptor.close() }
-        return Set(((try? Root.names(in: descriptor)) ?? []).map(\.string))
+    private static func names(_ folder: FilePath, _ installRoot: FilePath) throws -> Set<String> {
+        do {
+            let descriptor = try openFolder(folder, inRoot: installRoot)
+            return Set(try descriptor.closeAfter { try Root.names(in: descriptor) }.map(\.string))
+        } catch let error as Errno {
+            // A link of the guest that leads to itself leads to no kernel.
+            guard error.meansAbsence || error == .tooManySymbolicLinkLevels else {
+                throw FileError(installRoot.pushing(folder.removingRoot()), error)
+            }
+            return []
+        }
     }
 }

@@ -22,9 +22,9 @@ struct SecurityPolicy {
 
     /// Reads the policy of the process's root.
     ///
-    /// - Throws: `Absence` when it does not have one.
+    /// - Throws: `Absence` when it does not have one; `FileError` when it cannot be read.
     static func read() throws -> SecurityPolicy {
-        guard let bytes = try? readBytes(configuration) else { throw Absence(description: "the root does not have \(configuration)") }
+        guard let bytes = try Self.bytes(of: configuration) else { throw Absence(description: "the root does not have \(configuration)") }
         let settings = String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line -> String? in
             let line = line.drop { $0.isWhitespace }
             return line.hasPrefix("SELINUXTYPE=") ? String(line.dropFirst(12).prefix { !$0.isWhitespace }) : nil
@@ -34,9 +34,17 @@ struct SecurityPolicy {
         }
         let file = "/etc/selinux/\(name)/contexts/files/file_contexts"
         var texts: [String: [UInt8]] = [:]
-        for ending in endings { texts[ending] = try? readBytes(FilePath(file + ending)) }
+        for ending in endings { texts[ending] = try Self.bytes(of: FilePath(file + ending)) }
         guard texts[""] != nil else { throw Absence(description: "the root's policy '\(name)' does not have \(file)") }
         return SecurityPolicy(name: name, texts: texts)
+    }
+
+    /// `nil` when the root does not have the file.
+    private static func bytes(of file: FilePath) throws -> [UInt8]? {
+        do { return try readBytes(file) } catch let error as Errno {
+            guard error.meansAbsence else { throw FileError(file, error) }
+            return nil
+        }
     }
 
     /// Looks up the contexts of files by their paths in the machine and their modes. Files with `<<none>>` in the policy do not get one.

@@ -102,7 +102,7 @@ struct ComposeStage: Stage {
     private func allFiles(_ installed: FilePath) throws -> [GeneratedFile] {
         let files = files + GuestFiles.kernelInstallation(constants, in: installed)
         guard let boot else { return files }
-        let kernels = KernelFinder.kernels(in: installed).map { kernel in
+        let kernels = try KernelFinder.kernels(in: installed).map { kernel in
             FoundKernel(release: constants.renamed(kernel.release), image: constants.renamed(kernel.image), initramfs: kernel.initramfs.map(constants.renamed))
         }
         guard !kernels.isEmpty else {

@@ -36,7 +36,11 @@ public final class InputDigests: Sendable {
     /// - Throws: `FileError` for what cannot be read.
     public func digest(of path: FilePath, skipsHiddenTop: Bool = false) throws -> String? {
         var status = stat()
-        guard path.withPlatformString({ stat($0, &status) }) == 0 else { return nil }
+        guard path.withPlatformString({ stat($0, &status) }) == 0 else {
+            let error = Errno(rawValue: errno)
+            guard error.meansAbsence else { throw FileError(path, error) }
+            return nil
+        }
         return try look(at: path, followsTop: true, skipsHiddenTop: skipsHiddenTop).digest
     }
 

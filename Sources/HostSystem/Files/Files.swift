@@ -115,6 +115,22 @@ public func exists(_ path: FilePath) -> Bool {
     return lstat(path.string, &status) == 0
 }
 
+/// Whether the path exists, as `exists`, for files whose absence means something: one that the kernel does not let this process look at is not taken for absent.
+///
+/// - Throws: `FileError` for every reason but that there is nothing.
+public func isThere(_ path: FilePath) throws -> Bool {
+    var status = stat()
+    if path.withPlatformString({ lstat($0, &status) }) == 0 { return true }
+    let error = Errno(rawValue: errno)
+    guard error.meansAbsence else { throw FileError(path, error) }
+    return false
+}
+
+extension Errno {
+    /// Whether a path that could not be opened leads to nothing, and not to something that cannot be opened.
+    public var meansAbsence: Bool { self == .noSuchFileOrDirectory || self == .notDirectory }
+}
+
 /// Whether the path is a folder. A symlink to one is not.
 public func isFolder(_ path: FilePath) -> Bool {
     var status = stat()

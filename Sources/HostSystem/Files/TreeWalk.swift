@@ -4,7 +4,7 @@ public import SystemPackage
 /// Visits a folder and everything below it on its file system: a folder before its entries, these in the order of their names' bytes.
 /// Links are visited and not followed; folders that something is mounted on are left out. Does nothing when the folder does not exist.
 ///
-/// - Throws: `HostSystemError.systemCall` for what cannot be read, and what `visit` throws.
+/// - Throws: `HostSystemError.systemCall` and `FileError` for what cannot be read, and what `visit` throws.
 public func walk(_ folder: FilePath, _ visit: (FilePath, stat) throws -> Void) throws {
     func failure(_ path: FilePath, _ error: Errno) -> HostSystemError { .systemCall(what: "reading \(path)", errno: error) }
     func status(_ path: FilePath) throws -> stat {
@@ -20,7 +20,7 @@ public func walk(_ folder: FilePath, _ visit: (FilePath, stat) throws -> Void) t
             throw failure(folder, error)
         }
     }
-    guard exists(folder) else { return }
+    guard try isThere(folder) else { return }
     let top = try status(folder)
     try visit(folder, top)
     guard top.st_mode & S_IFMT == S_IFDIR else { return }

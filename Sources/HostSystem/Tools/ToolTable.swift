@@ -29,16 +29,24 @@ public struct ToolTable: Hashable, Codable, Sendable {
     /// Reads the table for the family that os-release(5) names (`ID`, then each of `ID_LIKE`).
     ///
     /// - Throws: `HostSystemError.unknownHostFamily` when no file matches, `.toolTableMalformed` for a bad line,
-    ///   `.toolTableEmpty` when there are no lines.
+    ///   `.toolTableEmpty` when there are no lines; `FileError` for a file that cannot be read.
     public init(pathsPath: FilePath, osRelease: FilePath = "/etc/os-release") throws {
-        let candidates = Self.families(in: (try? readText(osRelease)) ?? "")
+        let candidates = Self.families(in: try Self.text(of: osRelease) ?? "")
         for family in candidates {
             let file = pathsPath.appending(family)
-            guard let text = try? readText(file) else { continue }
+            guard let text = try Self.text(of: file) else { continue }
             try self.init(family: family, file: file, text: text)
             return
         }
         throw HostSystemError.unknownHostFamily(candidates: candidates, pathsPath: pathsPath)
+    }
+
+    /// `nil` when there is no such file.
+    private static func text(of file: FilePath) throws -> String? {
+        do { return try readText(file) } catch let error as Errno {
+            guard error.meansAbsence else { throw FileError(file, error) }
+            return nil
+        }
     }
 
     init(family: String, file: FilePath, text: String) throws {

@@ -15,7 +15,7 @@ enum VersionLock {
         let file = plugins.appending("versionlock.conf")
         var list = plugins.appending("versionlock.list")
         var place: SourceLocation?
-        if access(file.string, F_OK) == 0 {
+        if isThere(file, &diagnostics) {
             guard let text = read(file, &diagnostics) else { return [] }
             let options = INIFile(text: text, file: file, diagnostics: &diagnostics).sections
                 .filter { $0.name == "main" }.flatMap(\.options)
@@ -29,8 +29,9 @@ enum VersionLock {
                 list = isInTree ? plugins.pushing(path) : plugins.appending(path.lastComponent?.string ?? "")
             }
         }
-        guard access(list.string, F_OK) == 0 else {
-            if let place {
+        let before = diagnostics.count
+        guard isThere(list, &diagnostics) else {
+            if let place, diagnostics.count == before {
                 diagnostics.append(
                     Diagnostic(.error, at: place, "\(list) does not exist", hint: "an empty list locks nothing"))
             }
@@ -52,6 +53,14 @@ enum VersionLock {
             }
         }
         return entries
+    }
+
+    /// What cannot be looked at is reported, and not taken for absent.
+    private static func isThere(_ path: FilePath, _ diagnostics: inout [Diagnostic]) -> Bool {
+        do { return try HostSystem.isThere(path) } catch {
+            diagnostics.append(Diagnostic(.error, at: SourceLocation(file: path), "cannot be read: \((error as? FileError)?.errno ?? .ioError)"))
+            return false
+        }
     }
 
     private static func read(_ path: FilePath, _ diagnostics: inout [Diagnostic]) -> String? {

@@ -14,7 +14,7 @@ struct SettingsFiles {
     /// - Throws: `ExitCode` when bash fails, after printing why.
     static func read() async throws -> SettingsFiles {
         let home = ProcessInfo.processInfo.environment["HOME"] ?? "/root"
-        let files = ["/etc/discographer/configuration", "\(home)/.discographer"].filter { exists(FilePath($0)) }
+        let files = try ["/etc/discographer/configuration", "\(home)/.discographer"].filter(isThere)
         guard !files.isEmpty else { return SettingsFiles(values: [:], files: []) }
         // What the files print is for people, and no part of a value.
         let script =
@@ -32,6 +32,14 @@ struct SettingsFiles {
         }
         let values = output.split(separator: "\0", omittingEmptySubsequences: false).map(String.init)
         return SettingsFiles(values: Dictionary(uniqueKeysWithValues: zip(names, values)).filter { !$0.value.isEmpty }, files: files)
+    }
+
+    /// - Throws: `ExitCode` for a file that cannot be looked at, after printing why.
+    private static func isThere(_ file: String) throws -> Bool {
+        do { return try HostSystem.isThere(FilePath(file)) } catch let error as FileError {
+            printError("\(file): error: cannot be read: \(error.errno)")
+            throw ExitCode(ExitStatus.wrongInput)
+        }
     }
 
     subscript(_ name: String) -> String? { values[name] }
