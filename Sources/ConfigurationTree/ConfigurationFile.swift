@@ -4,9 +4,20 @@ import SystemPackage
 
 /// What a path of the tree leads to, with symlinks resolved.
 enum EntryKind {
+    /// `executable` as Git sees it: whether its owner may execute it.
     case file(executable: Bool)
     case folder
     case other
+    /// The path leads to nothing.
+    case absent
+    /// The kernel does not say what is there.
+    case unreadable(Errno)
+}
+
+/// Whether there is something at a path of the tree. What cannot be looked at may be there, so it is not taken for absent.
+enum Presence {
+    case there, absent
+    case unreadable(Errno)
 }
 
 /// Reads entries of the tree and collects what is wrong with them. A file that several machines share through symlinks is read once and
@@ -16,14 +27,27 @@ final class ConfigurationReader {
     private let root: FilePath
     private var seen: Set<Diagnostic> = []
     private var lines: [FilePath: [ConfigurationLine]] = [:]
+    private var layersSeen: Set<FilePath> = []
 
     init(root: FilePath) { self.root = root }
 
     func report(
         _ severity: Diagnostic.Severity, _ file: FilePath, line: Int? = nil, _ message: String, hint: String? = nil
-    ) {
-        let diagnostic = Diagnostic(severity, at: SourceLocation(file: file, line: line), message, hint: hint)
+    ) { report(severity, SourceLocation(file: file, line: line), message, hint: hint) }
+
+    func report(_ severity: Diagnostic.Severity, _ location: SourceLocation, _ message: String, hint: String? = nil) {
+        report(Diagnostic(severity, at: location, message, hint: hint))
+    }
+
+    func report(_ diagnostic: Diagnostic) {
         if seen.insert(diagnostic).inserted { diagnostics.append(diagnostic) }
+    }
+
+    /// Whether a layer's content is looked at now; layers that several machines share are looked at once.
+    func begins(_ layer: FilePath) -> Bool { layersSeen.insert(layer).inserted }
+
+    func reportUnreadable(_ path: FilePath, _ error: Errno) {
+        report(.error, path, "cannot be read: \(error)", hint: error == .permissionDenied ? "the build's user must be able to read it" : nil)
     }
 
     /// The path with symlinks resolved. Reports broken links, loops, and, as a note, links that leave the tree.
@@ -35,7 +59,7 @@ final class ConfigurationReader {
             if errno == ENOENT || errno == ENOTDIR {
                 if required { report(.error, path, "missing", hint: "expected \(what)") }
             } else {
-                report(.error, path, "cannot be read: \(Errno(rawValue: errno))")
+                reportUnreadable(path, Errno(rawValue: errno))
             }
             return nil
         }
@@ -43,7 +67,7 @@ final class ConfigurationReader {
             switch errno {
             case ELOOP: report(.error, path, "a loop of symbolic links")
             case ENOENT: report(.error, path, "a broken symbolic link (\(target(of: path)))", hint: "expected \(what)")
-            default: report(.error, path, "cannot be read: \(Errno(rawValue: errno))")
+            default: reportUnreadable(path, Errno(rawValue: errno))
             }
             return nil
         }
@@ -53,7 +77,7 @@ final class ConfigurationReader {
         return real
     }
 
-    private func target(of path: FilePath) -> String {
+    func target(of path: FilePath) -> String {
         var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
         let count = buffer.withUnsafeMutableBytes { bytes in
             bytes.baseAddress.map { readlink(path.string, $0, bytes.count) } ?? 0
@@ -62,42 +86,70 @@ final class ConfigurationReader {
     }
 
     /// Whether the path exists; a broken link does.
-    func isThere(_ path: FilePath) -> Bool {
+    func presence(_ path: FilePath) -> Presence {
         var status = stat()
-        return lstat(path.string, &status) == 0
+        if lstat(path.string, &status) == 0 { return .there }
+        return errno == ENOENT || errno == ENOTDIR ? .absent : .unreadable(Errno(rawValue: errno))
     }
 
-    func kind(_ path: FilePath) -> EntryKind? {
+    func kind(_ path: FilePath) -> EntryKind {
         var status = stat()
-        guard stat(path.string, &status) == 0 else { return nil }
+        guard stat(path.string, &status) == 0 else {
+            return errno == ENOENT || errno == ENOTDIR ? .absent : .unreadable(Errno(rawValue: errno))
+        }
         switch status.st_mode & S_IFMT {
-        case S_IFREG: return .file(executable: status.st_mode & 0o111 != 0)
+        case S_IFREG: return .file(executable: status.st_mode & S_IXUSR != 0)
         case S_IFDIR: return .folder
         default: return .other
         }
     }
 
-    /// A regular file, with symlinks resolved; `nil` after reporting why not.
+    /// A regular file that can be read and has its own content, with symlinks resolved; `nil` after reporting why not.
     func file(_ path: FilePath, required: Bool, what: String, executable: Bool = false) -> FilePath? {
         guard let real = resolve(path, required: required, what: what) else { return nil }
         switch kind(real) {
         case .file(let isExecutable):
             if executable && !isExecutable { report(.error, path, "not executable", hint: "use 'chmod +x'") }
+            do {
+                if let standIn = try StandInContent(of: real) {
+                    report(.error, path, standIn.message, hint: standIn.cure(at: path))
+                    return nil
+                }
+            } catch {
+                reportUnreadable(path, error)
+                return nil
+            }
             return real
         case .folder:
             report(.error, path, "a folder", hint: "expected a file: \(what)")
             return nil
-        default:
+        case .unreadable(let error):
+            reportUnreadable(path, error)
+            return nil
+        case .absent, .other:
             report(.error, path, "not a regular file", hint: "expected \(what)")
             return nil
         }
     }
 
-    /// A folder, with symlinks resolved; `nil` after reporting why not.
+    /// A folder that can be listed, with symlinks resolved; `nil` after reporting why not.
     func folder(_ path: FilePath, required: Bool, what: String) -> FilePath? {
         guard let real = resolve(path, required: required, what: what) else { return nil }
-        guard case .folder = kind(real) else {
-            report(.error, path, "not a folder", hint: "expected \(what)")
+        switch kind(real) {
+        case .folder: break
+        case .unreadable(let error):
+            reportUnreadable(path, error)
+            return nil
+        default:
+            if let target = textOfLink(real) {
+                report(.linkAsText(path, target: target))
+            } else {
+                report(.error, path, "not a folder", hint: "expected \(what)")
+            }
+            return nil
+        }
+        guard faccessat(AT_FDCWD, real.string, R_OK | X_OK, AT_EACCESS) == 0 else {
+            reportUnreadable(path, Errno(rawValue: errno))
             return nil
         }
         return real
@@ -106,17 +158,22 @@ final class ConfigurationReader {
     /// The names in a folder in alphanumeric (byte) order, without hidden ones.
     func names(in folder: FilePath) -> [String] {
         guard let stream = opendir(folder.string) else {
-            report(.error, folder, "cannot be read: \(Errno(rawValue: errno))")
+            reportUnreadable(folder, Errno(rawValue: errno))
             return []
         }
         defer { closedir(stream) }
         var names: [String] = []
+        errno = 0
         while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            let bytes = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+            if let name = String(validating: bytes, as: UTF8.self) {
+                if !name.hasPrefix(".") { names.append(name) }
+            } else {
+                report(.error, folder, "the name '\(String(decoding: bytes, as: UTF8.self))' is not UTF-8", hint: "rename it")
             }
-            if !name.hasPrefix(".") { names.append(name) }
+            errno = 0
         }
+        if errno != 0 { reportUnreadable(folder, Errno(rawValue: errno)) }
         return names.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
     }
 
@@ -129,7 +186,7 @@ final class ConfigurationReader {
             let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
             count = try descriptor.closeAfter { try start.withUnsafeMutableBytes { try descriptor.read(into: $0) } }
         } catch {
-            report(.error, path, "cannot be read: \(error)", hint: "the build's user must be able to read it")
+            report(.error, path, "cannot be read: \(error)")
             return
         }
         let line = start[..<count].prefix { $0 != UInt8(ascii: "\n") }

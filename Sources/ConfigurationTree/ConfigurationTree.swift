@@ -5,6 +5,8 @@ public import SystemPackage
 public struct ConfigurationTree: Sendable {
     /// Absolute, with symlinks resolved.
     public var path: FilePath
+    /// What was selected; empty for all.
+    public var selectors: [MachineSelector] = []
     /// Sorted by name, each with the selected machines.
     public var groups: [MachineGroup] = []
     /// Sorted by file and line.
@@ -12,7 +14,8 @@ public struct ConfigurationTree: Sendable {
 
     public var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
 
-    private static let reservedNames: Set<String> = ["templates", "cache", "functions", "paths"]
+    /// `lost+found` is e2fsck(8)'s, where the tree is the root of a file system.
+    private static let reservedNames: Set<String> = ["templates", "cache", "functions", "paths", "lost+found"]
     /// Folders that the cache has beside the groups' (DESIGN section 4): a group of that name would write into them.
     private static let sharedStores: Set<String> = ["packages", "repositories", "stages", "digests"]
 
@@ -20,11 +23,17 @@ public struct ConfigurationTree: Sendable {
     ///
     /// - Parameter selecting: the wanted groups and machines; none means all. Others are not read.
     public init(at configPath: FilePath, selecting selectors: [MachineSelector] = []) {
+        self.selectors = selectors
         guard let resolved = realpath(configPath.string, nil) else {
+            let error = Errno(rawValue: errno)
             path = configPath
             let reader = ConfigurationReader(root: configPath)
-            reader.report(
-                .error, configPath, "the configuration tree does not exist", hint: "use --config-path to say where it is")
+            if error == .noSuchFileOrDirectory || error == .notDirectory {
+                reader.report(
+                    .error, configPath, "the configuration tree does not exist", hint: "use --config-path to say where it is")
+            } else {
+                reader.reportUnreadable(configPath, error)
+            }
             diagnostics = reader.diagnostics
             return
         }
@@ -32,23 +41,42 @@ public struct ConfigurationTree: Sendable {
         free(resolved)
         let reader = ConfigurationReader(root: path)
         let entries = reader.names(in: path).filter { !Self.reservedNames.contains($0) }
-        // A broken link may have been meant as a group. Skipping it could silently drop that group from a successful build, so report it.
-        let broken = entries.filter { reader.kind(path.appending($0)) == nil }
-        for name in broken where selectors.isEmpty || selectors.contains(where: { $0.group == name }) {
-            _ = reader.folder(path.appending(name), required: true, what: "a machine group")
+        var names: [String] = []
+        // Entries of which it cannot be said whether they are groups. Skipping them could silently drop a group from a successful build, so they are reported.
+        var unclear: Set<String> = []
+        for name in entries {
+            let entry = path.appending(name)
+            let isWanted = selectors.isEmpty || selectors.contains { $0.group == name }
+            switch reader.kind(entry) {
+            case .folder:
+                switch reader.presence(entry.appending("machines")) {
+                case .there: names.append(name)
+                case .absent: break
+                case .unreadable(let error):
+                    unclear.insert(name)
+                    if isWanted {
+                        reader.report(
+                            .error, entry, "cannot be read: \(error)",
+                            hint: "the build's user must be able to read every folder of the tree; a group may be in it")
+                    }
+                }
+            case .absent, .unreadable:
+                unclear.insert(name)
+                if isWanted { _ = reader.folder(entry, required: true, what: "a machine group") }
+            case .file where selectors.contains { $0.group == name } || reader.isLinkAsText(toGroup: entry):
+                unclear.insert(name)
+                if isWanted { _ = reader.folder(entry, required: true, what: "a machine group") }
+            case .file, .other: break
+            }
         }
-        let names = entries.filter { name in
-            guard case .folder = reader.kind(path.appending(name)) else { return false }
-            return reader.isThere(path.appending(name).appending("machines"))
-        }
-        for selector in selectors where !names.contains(selector.group) && !broken.contains(selector.group) {
+        for selector in selectors where !names.contains(selector.group) && !unclear.contains(selector.group) {
             reader.report(
                 .error, path.appending(selector.group), "not a machine group",
                 hint: names.isEmpty
                     ? "expected a folder with machines/ in it; the tree has none"
                     : "expected one of \(names.joined(separator: ", "))")
         }
-        if selectors.isEmpty && names.isEmpty && broken.isEmpty {
+        if selectors.isEmpty && names.isEmpty && unclear.isEmpty && reader.diagnostics.isEmpty {
             reader.report(
                 .error, path, "the tree has no machine group", hint: "expected a folder with machines/ in it")
         }
@@ -91,6 +119,7 @@ extension ConfigurationTree {
 extension ConfigurationReader {
     fileprivate func group(_ name: String, at path: FilePath, machines wanted: Set<String>?) -> MachineGroup {
         var group = MachineGroup(name: name, path: path)
+        guard self.folder(path, required: true, what: "a machine group") != nil else { return group }
         if let file = file(path.appending("packages"), required: false, what: "packages, one a line") {
             group.packages = packages(file)
         }
@@ -245,6 +274,9 @@ extension ConfigurationReader {
             guard let real = resolve(entry, required: true, what: "a layer: a folder of files") else { continue }
             if case .folder = kind(real) {
                 layers.append(OverlayLayer(name: name, path: real))
+                checkContent(ofLayer: real)
+            } else if let target = textOfLink(real) {
+                report(.linkAsText(entry, target: target))
             } else if let layer = name.dropSuffix(".permissions") {
                 if !names.contains(layer) {
                     report(

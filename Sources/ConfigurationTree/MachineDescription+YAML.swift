@@ -17,39 +17,45 @@ extension ConfigurationReader {
                 report(.error, file, "not YAML: \(error)")
             }
         }
-        if let file = files.last { check(description, file) }
+        if let file = files.last {
+            check(description, file)
+            checkHardware(description, file: SourceLocation(file: file))
+        }
         return description
     }
 
     private func check(_ description: MachineDescription, _ file: FilePath) {
+        func fail(_ key: String, _ message: String, hint: String? = nil) {
+            report(.error, description.place(of: key) ?? SourceLocation(file: file), message, hint: hint)
+        }
         let partitions = description.disks.flatMap(\.partitions)
         let mountPoints = partitions.compactMap(\.mountPoint)
         if !mountPoints.contains("/") {
-            report(.error, file, "no partition is mounted at /", hint: "one partition has 'mount: /'")
+            fail("disks", "no partition is mounted at /", hint: "one partition has 'mount: /'")
         }
         for point in Set(mountPoints).sorted() where mountPoints.filter({ $0 == point }).count > 1 {
-            report(.error, file, "two partitions are mounted at \(point)")
+            fail("disks", "two partitions are mounted at \(point)")
         }
-        for disk in description.disks {
+        for (index, disk) in description.disks.enumerated() {
             if disk.partitions.filter({ $0.size == .rest }).count > 1 {
-                report(.error, file, "the disk '\(disk.name)' has more than one partition with size 'rest'")
+                fail("disks[\(index)].partitions", "the disk '\(disk.name)' has more than one partition with size 'rest'")
             }
             let fixed = disk.partitions.reduce(UInt64(0)) { sum, partition in
                 if case .fixed(let size) = partition.size { sum &+ size.bytes } else { sum }
             }
             if fixed > disk.size.bytes {
-                report(
-                    .error, file,
+                fail(
+                    "disks[\(index)].partitions",
                     "the partitions of '\(disk.name)' (\(ByteCount(fixed))) do not fit on its \(disk.size)")
             }
         }
-        for name in repeated(description.disks.map(\.name)) { report(.error, file, "two disks are called '\(name)'") }
+        for name in repeated(description.disks.map(\.name)) { fail("disks", "two disks are called '\(name)'") }
         let interfaces = description.hardware.networkInterfaces
         for name in repeated(interfaces.map(\.name)) where !name.isEmpty {
-            report(.error, file, "two network interfaces are called '\(name)'")
+            fail("hardware.networkInterfaces", "two network interfaces are called '\(name)'")
         }
         for address in repeated(interfaces.compactMap(\.macAddress)) {
-            report(.error, file, "two network interfaces have the MAC address \(address)")
+            fail("hardware.networkInterfaces", "two network interfaces have the MAC address \(address)")
         }
     }
 
@@ -164,12 +170,23 @@ private struct YAMLReader {
         var machineID = description.machineID
         var timeLimit = description.scriptletTimeLimit
         var places = description.places
-        func note(_ key: String, _ line: Int?) { places[key] = SourceLocation(file: file, line: line) }
+        func note(_ key: String, _ line: Int?) {
+            // A list replaces the one that another file has, and so do the places in it.
+            places = places.filter { !$0.key.hasPrefix(key + "[") }
+            places[key] = SourceLocation(file: file, line: line)
+        }
         map(
             node, "the file", note: note,
             [
                 "hardware": { readHardware($0, into: &hardware) { note("hardware.\($0)", $1) } },
-                "disks": { node in if let nodes = list(node, "disks") { disks = nodes.map(disk) } },
+                "disks": { node in
+                    guard let nodes = list(node, "disks") else { return }
+                    disks = nodes.enumerated().map { index, node in
+                        let key = "disks[\(index)]"
+                        note(key, node.mark?.line)
+                        return disk(node) { note("\(key).\($0)", $1) }
+                    }
+                },
                 "boot": { readBoot($0, into: &boot) { note("boot.\($0)", $1) } },
                 "outputs": { if let all: [OutputFormat] = choices($0, "outputs", "output") { outputs = all } },
                 "hypervisors": { if let all: [Hypervisor] = choices($0, "hypervisors", "hypervisor") { hypervisors = all } },
@@ -204,7 +221,7 @@ private struct YAMLReader {
             node, "hardware", note: note,
             [
                 "architecture": { if let text = text($0, "architecture") { value.architecture = text } },
-                "cpus": { if let number = number($0, "cpus", 1...1024) { value.cpus = number } },
+                "cpus": { if let number = number($0, "cpus", Hardware.Limits.cpus) { value.cpus = number } },
                 "memory": { if let size = size($0, "amount of memory") { value.memory = size } },
                 "firmware": {
                     if let firmware: Hardware.Firmware = choice($0, "firmware") { value.firmware = firmware }
@@ -249,39 +266,53 @@ private struct YAMLReader {
                 },
             ])
         if value.name.isEmpty { fail(node, "a network interface needs a name") }
+        if value.name.utf8.count > 64 || !value.name.unicodeScalars.allSatisfy(\.isPlainForNames) {
+            fail(node, "invalid name '\(value.name.printable())' of a network interface", "expected at most 64 bytes, without white space and '/'")
+        }
         return value
     }
 
-    private func disk(_ node: Node) -> Disk {
+    private func disk(_ node: Node, note: @escaping (String, Int?) -> Void) -> Disk {
         var value = Disk()
         map(
-            node, "a disk",
+            node, "a disk", note: note,
             [
                 "name": { if let text = text($0, "name") { value.name = text } },
                 "size": { if let size = size($0, "size") { value.size = size } },
                 "table": { if let table: Disk.PartitionTable = choice($0, "partition table") { value.table = table } },
                 "partitions": { node in
-                    if let nodes = list(node, "partitions") { value.partitions = nodes.map(partition) }
+                    guard let nodes = list(node, "partitions") else { return }
+                    value.partitions = nodes.enumerated().map { index, node in
+                        note("partitions[\(index)]", node.mark?.line)
+                        return partition(node) { note("partitions[\(index)].\($0)", $1) }
+                    }
                 },
             ])
         let plain =
             !value.name.isEmpty
             && value.name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
-        if !plain { fail(node, "invalid disk name '\(value.name)'", "expected letters, digits, '-' and '_'") }
+        // It becomes a part of a file's name, with the machine's and an ending (NAME_MAX of limits.h is 255).
+        if !plain || value.name.utf8.count > 64 {
+            fail(node, "invalid disk name '\(value.name.printable())'", "expected at most 64 letters, digits, '-' and '_'")
+        }
         return value
     }
 
-    private func partition(_ node: Node) -> Partition {
+    private func partition(_ node: Node, note: @escaping (String, Int?) -> Void) -> Partition {
         var value = Partition()
         value.mountPoint = nil
         map(
-            node, "a partition",
+            node, "a partition", note: note,
             [
                 "mount": { node in
                     guard let text = text(node, "mount") else { return }
                     let path = FilePath(text)
-                    if path.isAbsolute && path.lexicallyNormalized() == path && !text.contains(where: \.isWhitespace) {
+                    // fstab(5) has backslashes for characters that would end a field.
+                    let isPlain = text.unicodeScalars.allSatisfy { $0 == "/" || $0.isPlainForNames && $0 != "\\" }
+                    if path.isAbsolute && path.lexicallyNormalized() == path && isPlain {
                         value.mountPoint = path.string
+                    } else if path.isAbsolute && !isPlain {
+                        fail(node, "invalid mount point '\(text.printable())'", "expected a path without white space, control characters and '\\'")
                     } else {
                         fail(node, "invalid mount point '\(text)'", "expected an absolute path without '..'")
                     }
@@ -298,7 +329,13 @@ private struct YAMLReader {
                         value.size = .fixed(size)
                     }
                 },
-                "label": { if let text = text($0, "label") { value.label = text } },
+                "label": { node in
+                    guard let text = text(node, "label") else { return }
+                    guard text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control }) else {
+                        return fail(node, "invalid label '\(text.printable())'", "expected printable characters")
+                    }
+                    value.label = text
+                },
                 "uuid": { node in
                     guard let text = text(node, "uuid") else { return }
                     let groups = text.split(separator: "-", omittingEmptySubsequences: false)
@@ -344,13 +381,34 @@ private struct YAMLReader {
             [
                 "loader": { if let loader: BootSettings.Loader = choice($0, "boot loader") { value.loader = loader } },
                 "kernelArguments": { node in
-                    if let nodes = list(node, "kernelArguments") {
-                        value.kernelArguments = nodes.compactMap { text($0, "a kernel argument") }
+                    guard let nodes = list(node, "kernelArguments") else { return }
+                    value.kernelArguments = nodes.compactMap(kernelArgument)
+                    let length = value.kernelArguments.reduce(0) { $0 + $1.utf8.count + 1 }
+                    if length > KernelArgument.longestCommandLine {
+                        fail(
+                            node, "the kernel arguments have \(length) bytes",
+                            "a kernel for x86 takes \(KernelArgument.longestCommandLine), those of the boot loader included")
                     }
                 },
                 "init": { if let truth = truth($0, "init") { value.usesInit = truth } },
             ])
         boot = value
+    }
+
+    private func kernelArgument(_ node: Node) -> String? {
+        guard let text = text(node, "a kernel argument") else { return nil }
+        do throws(KernelArgument.Error) {
+            for argument in try KernelArgument.arguments(in: text) where argument.isChangedByGRUB {
+                reader.report(
+                    .warning, file, line: node.mark?.line,
+                    "GRUB writes a backslash before each quote and backslash of the kernel argument '\(argument.text)'",
+                    hint: "systemd and dracut remove it, the kernel does not")
+            }
+            return text
+        } catch {
+            fail(node, error.message.printable(), error.hint)
+            return nil
+        }
     }
 
     private func absolutePath(_ node: Node) -> FilePath? {
@@ -389,4 +447,9 @@ private struct YAMLReader {
         }
         return value
     }
+}
+
+extension Unicode.Scalar {
+    /// Neither white space nor a control character nor a slash.
+    fileprivate var isPlainForNames: Bool { !properties.isWhitespace && properties.generalCategory != .control && self != "/" }
 }

@@ -43,14 +43,22 @@ public struct BootConfiguration: Hashable, Codable, Sendable {
     }
 
     /// kernel-command-line(7). Without a `console=` of the user's, both the screen and the first serial port are consoles.
-    public var kernelCommandLine: String {
+    private var kernelArguments: [String] {
         var words = ["root=UUID=\(rootUUID)", "ro"]
         if settings.usesInit { words.append("init=/init") }
-        if !settings.kernelArguments.contains(where: { $0.hasPrefix("console=") }) {
+        // An argument that no kernel takes was reported when the tree was read.
+        let own = settings.kernelArguments.flatMap { (try? KernelArgument.arguments(in: $0)) ?? [] }.map(\.text)
+        if !own.contains(where: { $0.hasPrefix("console=") }) {
             words += ["console=tty0", "console=ttyS0,115200"]
         }
-        return (words + settings.kernelArguments).joined(separator: " ")
+        return words + own
     }
+
+    /// As the kernel gets it from GRUB, without the image's name that GRUB puts before it (`BOOT_IMAGE=`).
+    public var kernelCommandLine: String { kernelArguments.map { $0.contains(" ") ? "\"\($0)\"" : $0 }.joined(separator: " ") }
+
+    /// What the kernel's command line may have, in bytes: `BOOT_IMAGE=/boot/vmlinuz-` and a release of 64 bytes (uname(2), __NEW_UTS_LEN) come before it.
+    public static let longestCommandLine = KernelArgument.longestCommandLine - "BOOT_IMAGE=/boot/vmlinuz- ".utf8.count - 64
 
     /// /boot/grub/grub.cfg.
     public var grubConfiguration: String {
@@ -63,8 +71,10 @@ public struct BootConfiguration: Hashable, Codable, Sendable {
 
             """
         for kernel in kernels {
-            text += "menuentry '\(title), Linux \(kernel.release)' {\n    linux \(seenByGRUB(kernel.image)) \(kernelCommandLine)\n"
-            if let initramfs = kernel.initramfs { text += "    initrd \(seenByGRUB(initramfs))\n" }
+            let words = [seenByGRUB(kernel.image).string] + kernelArguments
+            text += "menuentry \("\(title), Linux \(kernel.release)".quotedForGRUB(always: true)) {\n"
+            text += "    linux \(words.map { $0.quotedForGRUB() }.joined(separator: " "))\n"
+            if let initramfs = kernel.initramfs { text += "    initrd \(seenByGRUB(initramfs).string.quotedForGRUB())\n" }
             text += "}\n"
         }
         return text
@@ -73,5 +83,17 @@ public struct BootConfiguration: Hashable, Codable, Sendable {
     private func seenByGRUB(_ file: FilePath) -> FilePath {
         var path = file
         return separatesBoot && path.removePrefix("/boot") ? FilePath("/").pushing(path) : file
+    }
+}
+
+extension String {
+    /// The text as one word of GRUB's shell (the manual of GRUB, "Quoting"): in single quotes every character stands for itself, and a single quote is written
+    /// between two quoted parts.
+    ///
+    /// - Parameter always: quotes a plain word too.
+    func quotedForGRUB(always: Bool = false) -> String {
+        let isPlain =
+            !isEmpty && unicodeScalars.allSatisfy { $0.isASCII && ($0.properties.isAlphabetic || "0123456789-_./=:,+@%".unicodeScalars.contains($0)) }
+        return isPlain && !always ? self : "'" + replacing("'", with: "'\\''") + "'"
     }
 }

@@ -15,7 +15,7 @@ public struct DiskPlan: Hashable, Codable, Sendable {
 
     /// - Throws: `DiskPlanError` with everything that is wrong.
     public init(_ description: MachineDescription, group: String, machine: String) throws {
-        var problems: [String] = []
+        var problems: [DiskPlanError.Problem] = []
         var disks: [PlannedDisk] = []
         for (index, disk) in description.disks.enumerated() {
             do {
@@ -26,23 +26,29 @@ public struct DiskPlan: Hashable, Codable, Sendable {
                         bootsBIOS: index == 0 && description.boot.loader == .grub
                             && description.hardware.firmware == .bios))
             } catch let error as DiskPlanError {
-                problems += error.problems.map { "disk \(index + 1) ('\(disk.name)'): \($0)" }
+                problems += error.problems.map { problem in
+                    DiskPlanError.Problem("disk \(index + 1) ('\(disk.name)'): \(problem.message)", at: "disks[\(index)]" + problem.key)
+                }
             }
         }
         if description.boot.loader == .grub && description.hardware.firmware == .uefi {
             problems.append(
-                "there is no boot loader for UEFI firmware; use 'firmware: bios'")
+                DiskPlanError.Problem("there is no boot loader for UEFI firmware; use 'firmware: bios'", at: "hardware.firmware"))
         }
         if description.boot.loader == .grub {
             let partitions = description.disks.flatMap(\.partitions)
             let boot = partitions.first { $0.mountPoint == "/boot" } ?? partitions.first { $0.mountPoint == "/" }
             for change in boot?.features ?? [] where change.adds && !change.feature.isReadByGRUB {
-                problems.append("GRUB does not read a file system with \(change.feature.rawValue), and \(boot?.mountPoint ?? "") has the kernels; remove the feature")
+                problems.append(
+                    DiskPlanError.Problem(
+                        "GRUB does not read a file system with \(change.feature.rawValue), and \(boot?.mountPoint ?? "") has the kernels; remove the feature",
+                        at: "disks"))
             }
         }
         let uuids = disks.flatMap(\.partitions).compactMap { $0.fileSystem == nil ? nil : $0.uuid }
         for uuid in Set(uuids).sorted() where uuids.filter({ $0 == uuid }).count > 1 {
-            problems.append("two file systems have the UUID \(uuid); expected different ones, by which /etc/fstab finds them")
+            problems.append(
+                DiskPlanError.Problem("two file systems have the UUID \(uuid); expected different ones, by which /etc/fstab finds them", at: "disks"))
         }
         guard problems.isEmpty else { throw DiskPlanError(problems: problems) }
         self.disks = disks
@@ -79,11 +85,19 @@ public struct DiskPlan: Hashable, Codable, Sendable {
 
 /// All reasons why a description cannot become disks.
 public struct DiskPlanError: Error, CustomStringConvertible {
-    public var problems: [String]
+    public struct Problem: Hashable, Sendable {
+        public var message: String
+        /// The key of machine.yaml whose value is wrong, such as `disks[0].partitions[1].size`.
+        public var key: String
 
-    public init(problems: [String]) { self.problems = problems }
+        public init(_ message: String, at key: String) { (self.message, self.key) = (message, key) }
+    }
 
-    public var description: String { problems.joined(separator: "\n") }
+    public var problems: [Problem]
+
+    public init(problems: [Problem]) { self.problems = problems }
+
+    public var description: String { problems.map(\.message).joined(separator: "\n") }
 }
 
 public struct PlannedDisk: Hashable, Codable, Sendable {
@@ -99,7 +113,7 @@ public struct PlannedDisk: Hashable, Codable, Sendable {
         size = ByteCount(min(disk.size.bytes, DiskPlan.largestDisk) / DiskPlan.alignment * DiskPlan.alignment)
         table = disk.table
         identifier = names.uuid("disk")
-        var problems = Self.problems(of: disk)
+        var problems: [DiskPlanError.Problem] = Self.problems(of: disk)
         // GPT keeps its backup in the last 33 sectors (UEFI 2.10 section 5.3); the last MiB is left to it.
         var position = table == .none ? 0 : DiskPlan.alignment
         let end = table == .gpt ? size.bytes - min(size.bytes, DiskPlan.alignment) : size.bytes
@@ -112,7 +126,7 @@ public struct PlannedDisk: Hashable, Codable, Sendable {
             position += DiskPlan.alignment
         }
         if bootsBIOS && table == .none {
-            problems.append("a BIOS cannot boot from a disk without a partition table; use 'table: gpt'")
+            problems.append(.init("a BIOS cannot boot from a disk without a partition table; use 'table: gpt'", at: ".table"))
         }
         // Partitions that do not fit are left out, so that the sum does not overflow.
         let fixed = disk.partitions.reduce(UInt64(0)) { sum, partition in
@@ -123,7 +137,7 @@ public struct PlannedDisk: Hashable, Codable, Sendable {
             }
         }
         var things: Set<String> = []
-        for partition in disk.partitions {
+        for (index, partition) in disk.partitions.enumerated() {
             let length: UInt64
             switch partition.size {
             case .fixed(let size): length = size > disk.size ? 0 : size.bytes.roundedUp(to: DiskPlan.alignment)
@@ -134,12 +148,15 @@ public struct PlannedDisk: Hashable, Codable, Sendable {
             }
             let what = partition.mountPoint ?? partition.fileSystem.rawValue
             guard length > 0, position + length <= end else {
-                problems.append("the partition \(what) does not fit on the disk of \(size); use a larger 'size' of the disk")
+                problems.append(
+                    .init("the partition \(what) does not fit on the disk of \(size); use a larger 'size' of the disk", at: ".partitions[\(index)]"))
                 continue
             }
             guard [.ext4, .swap].contains(partition.fileSystem) else {
                 problems.append(
-                    "\(what): the file system \(partition.fileSystem.rawValue) is not supported; expected ext4 or swap")
+                    .init(
+                        "\(what): the file system \(partition.fileSystem.rawValue) is not supported; expected ext4 or swap",
+                        at: ".partitions[\(index)].filesystem"))
                 continue
             }
             var thing = "partition \(partition.mountPoint ?? partition.label ?? "\(partitions.count + 1)")"
@@ -163,8 +180,8 @@ public struct PlannedDisk: Hashable, Codable, Sendable {
     }
 
     /// What is wrong wherever the partitions come to lie.
-    private static func problems(of disk: Disk) -> [String] {
-        var problems: [String] = []
+    private static func problems(of disk: Disk) -> [DiskPlanError.Problem] {
+        var problems: [DiskPlanError.Problem] = []
         let smallest =
             switch disk.table {
             case .gpt: DiskPlan.alignment * 3
@@ -174,25 +191,26 @@ public struct PlannedDisk: Hashable, Codable, Sendable {
         // An MBR has 32 bits for a sector's number (UEFI 2.10 section 5.2.1).
         let largest = disk.table == .mbr ? DiskPlan.sectorSize << 32 : DiskPlan.largestDisk
         if disk.size.bytes < smallest || disk.size.bytes > largest {
-            problems.append(
-                "invalid size \(disk.size); expected \(ByteCount(smallest)) to \(ByteCount(largest))")
+            problems.append(.init("invalid size \(disk.size); expected \(ByteCount(smallest)) to \(ByteCount(largest))", at: ".size"))
         }
         if disk.table == .mbr && disk.partitions.count > 4 {
-            problems.append("\(disk.partitions.count) partitions do not fit in an MBR; expected at most 4")
+            problems.append(.init("\(disk.partitions.count) partitions do not fit in an MBR; expected at most 4", at: ".partitions"))
         }
         // sfdisk(8) makes a GPT of 128 entries, the minimum of UEFI 2.10 section 5.3.1. GRUB may need one of them.
         if disk.table == .gpt && disk.partitions.count > 127 {
-            problems.append("\(disk.partitions.count) partitions do not fit in a GPT; expected at most 127")
+            problems.append(.init("\(disk.partitions.count) partitions do not fit in a GPT; expected at most 127", at: ".partitions"))
         }
         if disk.table == .none && disk.partitions.count != 1 {
-            problems.append("a disk with 'table: none' has \(disk.partitions.count) partitions; expected exactly one, the whole disk")
+            problems.append(
+                .init("a disk with 'table: none' has \(disk.partitions.count) partitions; expected exactly one, the whole disk", at: ".partitions"))
         }
-        for partition in disk.partitions {
+        for (index, partition) in disk.partitions.enumerated() {
+            let key = ".partitions[\(index)]"
             if partition.fileSystem == .swap, let mountPoint = partition.mountPoint {
-                problems.append("swap cannot be mounted at \(mountPoint); remove 'mount'")
+                problems.append(.init("swap cannot be mounted at \(mountPoint); remove 'mount'", at: key + ".mount"))
             }
             for option in partition.mountOptions where option.isEmpty || option.contains(where: \.isWhitespace) {
-                problems.append("invalid mount option '\(option)'; expected one word")
+                problems.append(.init("invalid mount option '\(option)'; expected one word", at: key + ".mountOptions"))
             }
         }
         return problems

@@ -45,8 +45,8 @@ public enum KernelFinder {
         }
         for token in boot where token == GuestConstants.machineID {
             let folder = FilePath("/boot").appending(token)
-            for release in names(folder, installRoot) where kernels[release]?.image.starts(with: "/boot") != true {
-                let files = names(folder.appending(release), installRoot)
+            for release in try names(folder, installRoot) where kernels[release]?.image.starts(with: "/boot") != true {
+                let files = try names(folder.appending(release), installRoot)
                 guard files.contains("linux") else { continue }
                 let initramfs = ["initrd", "initramfs"].first(where: files.contains).map { folder.appending(release).appending($0) }
                 kernels[release] = FoundKernel(

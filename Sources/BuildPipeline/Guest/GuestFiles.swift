@@ -78,4 +78,13 @@ struct BootPlan: Encodable, Sendable {
             kernels: kernels.map { Kernel(release: $0.release, image: $0.image, initramfs: $0.initramfs) }, settings: settings,
             rootUUID: rootUUID, separatesBoot: separatesBoot, title: title)
     }
+
+    /// Why no kernel takes the command line; `nil` if one does.
+    var problem: String? {
+        let length = kernelCommandLine.utf8.count
+        return length <= BootConfiguration.longestCommandLine
+            ? nil
+            : "the kernel's command line has \(length) bytes; expected at most \(BootConfiguration.longestCommandLine), which with the kernel's name are all that "
+                + "a kernel for x86 takes"
+    }
 }

@@ -63,17 +63,23 @@ struct MachinePlan: Sendable {
 
     /// What in its description keeps a machine from being built.
     static func problems(of machine: Machine) -> [Diagnostic] {
+        let description = machine.description
         let file = machine.path.appending("machine.yaml")
-        let location = SourceLocation(file: exists(file) ? file : machine.path)
+        let own = SourceLocation(file: isRegularFile(file) ? file : machine.path)
         var problems: [Diagnostic] = []
-        do { _ = try DiskPlan(machine.description, group: machine.groupName, machine: machine.name) } catch {
-            problems += "\(error)".split(separator: "\n").map { Diagnostic(.error, at: location, String($0)) }
+        func fail(_ key: String, _ message: String, hint: String? = nil) {
+            problems.append(Diagnostic(.error, at: description.place(of: key) ?? own, message, hint: hint))
         }
-        for hypervisor in machine.description.hypervisors {
-            problems.append(
-                Diagnostic(
-                    .error, at: location, "files for the hypervisor '\(hypervisor.rawValue)' are not supported",
-                    hint: "use 'outputs: [ovf]' for VirtualBox and VMware"))
+        do {
+            let plan = try DiskPlan(description, group: machine.groupName, machine: machine.name)
+            if let problem = BootPlan(of: machine, plan)?.problem { fail("boot.kernelArguments", problem) }
+        } catch let error as DiskPlanError {
+            for problem in error.problems { fail(problem.key, problem.message) }
+        } catch { fail("disks", "\(error)") }
+        for hypervisor in description.hypervisors {
+            fail(
+                "hypervisors", "files for the hypervisor '\(hypervisor.rawValue)' are not supported",
+                hint: "use 'outputs: [ovf]' for VirtualBox and VMware")
         }
         return problems
     }

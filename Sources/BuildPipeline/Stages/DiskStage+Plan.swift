@@ -15,10 +15,11 @@ extension DiskPlan {
         let version = transaction.packages.first { $0.name == "e2fsprogs" }?.version
         if let version {
             let problems = disks.flatMap(\.partitions).flatMap { partition in
-                partition.featureChanges.compactMap { change -> String? in
+                partition.featureChanges.compactMap { change -> DiskPlanError.Problem? in
                     guard change.adds, let first = change.feature.firstVersion, RPMVersion(version) < RPMVersion(first) else { return nil }
-                    return
-                        "\(partition.mountPoint ?? "a partition") has the feature \(change.feature.rawValue), which e2fsprogs \(version) of the machine does not know (\(first) and newer do); remove it from 'features'"
+                    return DiskPlanError.Problem(
+                        "\(partition.mountPoint ?? "a partition") has the feature \(change.feature.rawValue), which e2fsprogs \(version) of the machine does not know (\(first) and newer do); remove it from 'features'",
+                        at: "disks")
                 }
             }
             guard problems.isEmpty else { throw DiskPlanError(problems: problems) }

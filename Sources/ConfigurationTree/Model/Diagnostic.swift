@@ -15,6 +15,23 @@ public struct SourceLocation: Hashable, Codable, Sendable, CustomStringConvertib
 }
 
 extension [Diagnostic] {
+    /// What is told of one place twice is there once, as an error if it is one of them.
+    public var withoutRepetitions: [Diagnostic] {
+        var result: [Diagnostic] = []
+        var known: [Diagnostic: Int] = [:]
+        for diagnostic in self {
+            var key = diagnostic
+            key.severity = .note
+            if let index = known[key] {
+                if diagnostic.severity == .error { result[index].severity = .error }
+            } else {
+                known[key] = result.count
+                result.append(diagnostic)
+            }
+        }
+        return result
+    }
+
     /// Grouped by file, in the order in which the files first occur, and sorted by line within each.
     public var inReadingOrder: [Diagnostic] {
         var ranks: [FilePath: Int] = [:]

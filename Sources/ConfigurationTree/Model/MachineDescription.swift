@@ -20,6 +20,17 @@ public struct MachineDescription: Hashable, Codable, Sendable {
     public var places: [String: SourceLocation] = [:]
 
     public init() {}
+
+    /// Where a setting is written, or the nearest one around it: of `disks[0].size` that key, the disk, or the list; `nil` when all of these have their defaults.
+    public func place(of key: String) -> SourceLocation? {
+        var key = key
+        while !key.isEmpty {
+            if let place = places[key] { return place }
+            guard let end = key.lastIndex(where: { ".[".contains($0) }) else { break }
+            key = String(key[..<end])
+        }
+        return nil
+    }
 }
 
 public struct Hardware: Hashable, Codable, Sendable {
