@@ -26,7 +26,7 @@ public struct Batch: Sendable {
     }
 
     /// Everything that can be said of the batch without building: yum's configuration and the disks of every machine.
-    public func diagnostics() -> [Diagnostic] {
+    func diagnostics() -> [Diagnostic] {
         var diagnostics: [Diagnostic] = []
         var unknown = options.acceptedRollbacks
         for (group, machine) in members {

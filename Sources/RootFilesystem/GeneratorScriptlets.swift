@@ -31,7 +31,7 @@ public struct GeneratorRun: Hashable, Codable, Sendable {
 /// A command that fails ends the run, as with `set -e`; a scriptlet that wants otherwise says `set +e`, which holds for it alone. Old trees rely
 /// on plain sourcing, so bash is not stricter than that: unset variables are empty (no `set -u`), a pipe's status is its last command's (no
 /// `pipefail`, under which `... | head -1` fails), and a scriptlet may end with a condition that is not met (`[[ -n $x ]] && ...`).
-struct GeneratorScriptlets {
+public struct GeneratorScriptlets {
     var bash: Tool
     var functionsPath: FilePath
     /// Keeps each scriptlet's output while it runs; must exist.
@@ -41,11 +41,11 @@ struct GeneratorScriptlets {
     ///
     /// - Throws: `WorkerFailure` of kind `scriptlet`, with the scriptlet, the line, and the end of what it printed.
     func run(_ run: GeneratorRun, reporting: WorkerReporter) throws {
-        let sources = try functions() + run.scriptlets
+        let sources = try Self.functions(in: functionsPath) + run.scriptlets
         // The folder's name is not one of the published variables: bash takes it as a parameter.
         let logs = scratch.appending("output")
         try createDirectories(logs)
-        for name in try entries(of: logs) { removeFile(logs.appending(name)) }
+        for name in try Self.entries(of: logs) { removeFile(logs.appending(name)) }
         var environment = minimalEnvironment
         environment["HOME"] = "/tmp"
         environment.merge(run.variables) { _, new in new }
@@ -74,14 +74,16 @@ struct GeneratorScriptlets {
         throw WorkerFailure(kind: "scriptlet", message: message)
     }
 
-    /// `functionsPath/*.functions` in the order of bash's glob, which in C.UTF-8 is that of the bytes.
-    private func functions() throws -> [FilePath] {
-        guard exists(functionsPath) else { return [] }
-        return try entries(of: functionsPath).map(\.string)
-            .filter { $0.hasSuffix(".functions") && !$0.hasPrefix(".") }.map { functionsPath.appending($0) }
+    /// `*.functions` of a folder in the order of bash's glob, which in C.UTF-8 is that of the bytes.
+    ///
+    /// - Throws: `FileError` when the folder cannot be read.
+    public static func functions(in folder: FilePath) throws -> [FilePath] {
+        do {
+            return try entries(of: folder).map(\.string).filter { $0.hasSuffix(".functions") && !$0.hasPrefix(".") }.map { folder.appending($0) }
+        } catch let error as Errno { throw FileError(folder, error) }
     }
 
-    private func entries(of folder: FilePath) throws -> [FilePath.Component] {
+    private static func entries(of folder: FilePath) throws -> [FilePath.Component] {
         let descriptor = try FileDescriptor.open(folder, .readOnly, options: [.directory, .closeOnExec])
         return try descriptor.closeAfter { try Root.names(in: descriptor) }
     }

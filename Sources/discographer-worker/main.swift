@@ -8,6 +8,6 @@ workerMain(
     arguments: CommandLine.arguments,
     jobs: [
         UnderlayJob.self, VerifySignatureJob.self, VerifyPackagesJob.self, UnpackAheadJob.self, InstallJob.self, ComposeJob.self,
-        WriteDisksJob.self, ConvertImageJob.self, PackArchiveJob.self, LoadedLibrariesJob.self,
+        WriteDisksJob.self, ConvertImageJob.self, PackArchiveJob.self, LoadedLibrariesJob.self, InspectFilesJob.self,
     ],
     sessions: [ShellSession.self])

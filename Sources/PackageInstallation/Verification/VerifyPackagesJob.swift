@@ -94,7 +94,7 @@ public struct VerifyPackagesJob: WorkerJob {
 }
 
 /// Uses librpm's transaction set only for its keyring and its settings.
-private final class PackageVerifier {
+final class PackageVerifier {
     private let transaction: rpmts
     let unusableKeys: [String]
     private var lines: [String] = []

@@ -1,3 +1,5 @@
+public import SystemPackage
+
 /// One enabled `[section]` of a .repo file, with everything substituted. It must not be encoded, because it may hold secrets.
 public struct Repository: Hashable, Sendable {
     public var id: String
@@ -45,6 +47,9 @@ extension Repository {
             ["http:", "ftp:"].contains { url.lowercased().hasPrefix($0) }
         }
     }
+
+    /// The keys that are files of this host.
+    public var localKeys: [FilePath] { keys.compactMap(LocalCopy.path(of:)) }
 }
 
 extension Sequence<Repository> {

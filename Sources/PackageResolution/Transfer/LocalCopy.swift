@@ -20,7 +20,7 @@ struct LocalCopy: Sendable {
     }
 
     /// The place on this host that a URL names.
-    private static func path(of text: String) -> FilePath? {
+    static func path(of text: String) -> FilePath? {
         guard let url = URL(string: text, encodingInvalidCharacters: false), url.isFileURL, ["", "localhost"].contains(url.host ?? ""),
             url.query == nil, url.fragment == nil
         else { return nil }

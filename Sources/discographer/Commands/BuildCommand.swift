@@ -68,7 +68,7 @@ struct BuildCommand: AsyncParsableCommand {
             printError("\(options.paths.cachePath): error: \(problem)")
             throw ExitCode(ExitStatus.wrongInput)
         }
-        let configuration = try tree.readTree(options)
+        let configuration = try await tree.readTree(options)
         try await enterUserNamespaceIfNeeded(options)
         guard options.diskWriter == .direct || UserNamespace.isInitial else {
             printError("--disk-writer \(options.diskWriter.rawValue) needs the host's root; without it, 'direct' makes the same disks")

@@ -1,4 +1,5 @@
 import ArgumentParser
+import BuildPipeline
 import ConfigurationTree
 
 struct CheckCommand: AsyncParsableCommand {
@@ -8,10 +9,14 @@ struct CheckCommand: AsyncParsableCommand {
     @OptionGroup var tree: TreeOptions
 
     func run() async throws {
-        let configuration = try tree.readTree(try await tree.buildOptions())
+        let (configuration, inspection) = try await tree.inspectTree(try await tree.buildOptions(), .check)
         let machines = configuration.groups.reduce(0) { $0 + $1.machines.count }
         printLine(
             "\(configuration.groups.count) group\(configuration.groups.count == 1 ? "" : "s"), \(machines) machine\(machines == 1 ? "" : "s"): no error"
         )
+        if inspection.changedFiles > 0 {
+            let files = inspection.changedFiles == 1 ? "1 file is" : "\(inspection.changedFiles) files are"
+            printLine("\(files) not as the last commit has it; --verbose lists \(inspection.changedFiles == 1 ? "it" : "them")")
+        }
     }
 }

@@ -23,7 +23,7 @@ struct PlanCommand: AsyncParsableCommand {
         var options = try await tree.buildOptions()
         fetch.apply(to: &options)
         plan.apply(to: &options)
-        let configuration = try tree.readTree(options)
+        let configuration = try await tree.readTree(options, .plan)
         try await enterUserNamespaceIfNeeded(options)
         let batch = Batch(tree: configuration, options: options) { event in
             if case .warning(let machines, let text) = event { printError("\(machines.joined(separator: ", ")): warning: \(text)") }

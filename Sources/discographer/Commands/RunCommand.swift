@@ -31,7 +31,7 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         let options = try await tree.buildOptions()
-        let machine = try tree.readMachine(options, toBe: "run")
+        let machine = try await tree.readMachine(options, toBe: "run")
         let name = machine.fullName
         guard let image = BuiltDisks(machine: machine, paths: options.paths) else {
             printError(

@@ -30,7 +30,7 @@ struct ShellCommand: AsyncParsableCommand {
         let command = Array(tree.groups.dropFirst())
         tree.groups = Array(tree.groups.prefix(1))
         let options = try await tree.buildOptions()
-        let machine = try tree.readMachine(options, toBe: "entered")
+        let machine = try await tree.readMachine(options, toBe: "entered")
         try await enterUserNamespaceIfNeeded(options)
         let name = machine.fullName
         let root = try await MachineRoot(of: machine, at: at, paths: options.paths, tools: options.tools) {

@@ -87,30 +87,32 @@ struct TreeOptions: ParsableArguments {
         return selectors
     }
 
-    /// The tree, its diagnostics printed; ends with status 2 when it has errors.
-    func readTree(_ options: BuildOptions) throws -> ConfigurationTree {
-        let functions = options.paths.functionsPath
-        guard FileManager.default.fileExists(atPath: functions.string + "/.") else {
-            printError(
-                "\(functions): error: there is no such folder; expected the functions of generator scriptlets (--functions-path, functionsPath)")
-            throw ExitCode(ExitStatus.wrongInput)
-        }
+    /// The tree, what is wrong with it printed; ends with status 2 when it has errors.
+    func readTree(_ options: BuildOptions, _ depth: TreeInspection.Depth = .build) async throws -> ConfigurationTree {
+        try await inspectTree(options, depth).tree
+    }
+
+    /// As `readTree`, with what was found.
+    func inspectTree(
+        _ options: BuildOptions, _ depth: TreeInspection.Depth
+    ) async throws -> (tree: ConfigurationTree, inspection: TreeInspection) {
         let tree = ConfigurationTree(at: options.paths.configPath, selecting: try selectors())
-        let all = (tree.diagnostics + Batch(tree: tree, options: options, listener: { _ in }).diagnostics()).inReadingOrder
-        for diagnostic in all where diagnostic.severity != .note || verbose { printError(diagnostic.description) }
-        let errors = all.filter { $0.severity == .error }.count
+        var inspection = try await Batch(tree: tree, options: options, listener: { _ in }).inspect(depth)
+        inspection.diagnostics = (tree.diagnostics + inspection.diagnostics).withoutRepetitions.inReadingOrder
+        for diagnostic in inspection.diagnostics where diagnostic.severity != .note || verbose { printError(diagnostic.description) }
+        let errors = inspection.diagnostics.filter { $0.severity == .error }.count
         guard errors == 0 else {
             printError("\(errors) error\(errors == 1 ? "" : "s") in the configuration; nothing was built")
             throw ExitCode(ExitStatus.wrongInput)
         }
-        return tree
+        return (tree, inspection)
     }
 
     /// The one machine of the command, as `readTree`; ends with status 2 when there are others.
     ///
     /// - Parameter purpose: what can be done with one machine, such as `run`.
-    func readMachine(_ options: BuildOptions, toBe purpose: String) throws -> Machine {
-        let machines = try readTree(options).groups.flatMap(\.machines)
+    func readMachine(_ options: BuildOptions, toBe purpose: String) async throws -> Machine {
+        let machines = try await readTree(options).groups.flatMap(\.machines)
         guard machines.count == 1, let machine = machines.first else {
             printError("\(machines.count) machines are selected; expected one, as GROUP/MACHINE, to be \(purpose)")
             throw ExitCode(ExitStatus.wrongInput)
@@ -122,7 +124,7 @@ struct TreeOptions: ParsableArguments {
     func batch(_ fetch: FetchOptions) async throws -> Batch {
         var options = try await buildOptions()
         fetch.apply(to: &options)
-        return Batch(tree: try readTree(options), options: options) { event in
+        return Batch(tree: try await readTree(options), options: options) { event in
             if case .warning(let machines, let text) = event { printError("\(machines.joined(separator: ", ")): warning: \(text)") }
         }
     }
@@ -130,6 +132,7 @@ struct TreeOptions: ParsableArguments {
     func buildOptions() async throws -> BuildOptions {
         let settings = try await SettingsFiles.read()
         let paths = paths(settings)
+        ShownPaths.use([paths.configPath, paths.cachePath, paths.functionsPath, paths.pathsPath])
         let environment = ProcessInfo.processInfo.environment
         var options = BuildOptions(
             paths: paths, tools: try ToolTable(pathsPath: paths.pathsPath), worker: try Worker.besideThisProgram(),

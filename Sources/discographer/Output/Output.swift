@@ -5,13 +5,13 @@ import Synchronization
 import SystemPackage
 
 /// A line, or several, on standard output, at once, so that a reader of a growing log sees whole lines. Control characters are written out.
-func printLine(_ text: String) { printOutput(text.printable(keepingLines: true)) }
+func printLine(_ text: String) { printOutput(ShownPaths.shown(text.printable(keepingLines: true))) }
 
 /// JSON on standard output, which has a way of its own to write characters.
 func printJSON(_ text: String) { printOutput(text) }
 
 /// A line on standard error, or several. Control characters are written out.
-func printError(_ text: String) { try? write(text.printable(keepingLines: true) + "\n", to: STDERR_FILENO) }
+func printError(_ text: String) { try? write(ShownPaths.shown(text.printable(keepingLines: true)) + "\n", to: STDERR_FILENO) }
 
 private func printOutput(_ text: String) {
     do { try write(text + "\n", to: STDOUT_FILENO) } catch { lostOutput.withLock { $0 = $0 ?? error } }
