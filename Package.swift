@@ -77,7 +77,7 @@ let package = Package(
         library("Appliances", ["CXML2", "ConfigurationTree", "DiskImages", "BuildStore", "HostSystem", subprocess]),
         library("DiskImages", ["ConfigurationTree", "BuildStore", "HostSystem"]),
         library("DiskWriting", ["CExt2FS", "CGuestfs", "DiskImages", "ConfigurationTree", "HostSystem"]),
-        library("PackageInstallation", ["CRPM", "CStored", "OpenPGP", "ConfigurationTree", "BuildStore", "HostSystem"]),
+        library("PackageInstallation", ["CRPM", "CShadow", "CStored", "OpenPGP", "ConfigurationTree", "BuildStore", "HostSystem"]),
         library(
             "PackageResolution", ["CSolv", "CCurl", "OpenPGP", "ConfigurationTree", "BuildStore", "HostSystem", yams]),
         library("RootFilesystem", ["CCap", "CSELinux", "ConfigurationTree", "BuildStore", "HostSystem"]),
@@ -91,6 +91,7 @@ let package = Package(
         .systemLibrary(name: "LibSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CRPM", pkgConfig: "rpm", providers: [.apt(["librpm-dev"])]),
+        .systemLibrary(name: "CShadow"),
         .systemLibrary(name: "CSolv", pkgConfig: "libsolvext", providers: [.apt(["libsolvext-dev"])]),
         .systemLibrary(name: "CExt2FS", pkgConfig: "ext2fs", providers: [.apt(["libext2fs-dev"])]),
         .systemLibrary(name: "CCap", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),

@@ -19,6 +19,8 @@ static int open_in_root(int root, const char *path, int flags, uint64_t resolve)
 
 int discographer_open_in_root(int root, const char *path, int flags) { return open_in_root(root, path, flags, RESOLVE_NO_MAGICLINKS); }
 
+int discographer_find_in_root(int root, const char *path) { return open_in_root(root, path, O_PATH, RESOLVE_NO_MAGICLINKS); }
+
 int discographer_open_in_root_without_links(int root, const char *path, int flags) {
     return open_in_root(root, path, flags, RESOLVE_NO_SYMLINKS);
 }

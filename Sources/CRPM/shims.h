@@ -7,6 +7,7 @@
 #include <rpm/rpmbase64.h>
 #include <rpm/rpmcli.h>
 #include <rpm/rpmdb.h>
+#include <rpm/rpmds.h>
 #include <rpm/rpmfi.h>
 #include <rpm/rpmfiles.h>
 #include <rpm/rpmkeyring.h>

@@ -127,6 +127,9 @@ int discographer_unmount(const char *target, bool detach);
 /// Needs no privilege. Returns a descriptor, or -1 with errno set.
 int discographer_open_in_root(int root, const char *path, int flags);
 
+/// As `discographer_open_in_root`, but the descriptor only stands for the file (O_PATH): a device or a FIFO is not opened.
+int discographer_find_in_root(int root, const char *path);
+
 /// As `discographer_open_in_root`, but fails with ELOOP if the path has a symlink in it.
 int discographer_open_in_root_without_links(int root, const char *path, int flags);
 

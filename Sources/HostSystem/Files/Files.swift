@@ -155,11 +155,40 @@ public func removeFile(_ path: FilePath) { unlink(path.string) }
 ///
 /// - Throws: `Errno` of open(2) or openat2(2).
 public func openFolder(_ path: FilePath, inRoot root: FilePath) throws -> FileDescriptor {
+    try opened(path, inRoot: root) { discographer_open_in_root($0, $1, O_RDONLY | O_DIRECTORY) }
+}
+
+/// Opens a regular file of an installroot to read it, as `openFolder`.
+///
+/// - Throws: `Errno` of open(2) or openat2(2); `.invalidArgument` when it is not a regular file.
+public func openFile(_ path: FilePath, inRoot root: FilePath) throws -> FileDescriptor {
+    // A FIFO without a writer would be waited for.
+    let file = try opened(path, inRoot: root) { discographer_open_in_root($0, $1, O_RDONLY | O_NONBLOCK | O_NOCTTY) }
+    var status = stat()
+    guard fstat(file.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        try? file.close()
+        throw Errno.invalidArgument
+    }
+    return file
+}
+
+/// The whole of a regular file of an installroot, as `openFile`.
+///
+/// - Throws: as `openFile`; `Errno` of read(2).
+public func readFile(_ path: FilePath, inRoot root: FilePath) throws -> [UInt8] { try readAll(try openFile(path, inRoot: root)) }
+
+/// The owner and the group of what a path of an installroot leads to; `nil` when it leads nowhere.
+public func owners(of path: FilePath, inRoot root: FilePath) -> (user: UInt32, group: UInt32)? {
+    guard let file = try? opened(path, inRoot: root, by: { discographer_find_in_root($0, $1) }) else { return nil }
+    defer { try? file.close() }
+    var status = stat()
+    return fstat(file.rawValue, &status) == 0 ? (status.st_uid, status.st_gid) : nil
+}
+
+private func opened(_ path: FilePath, inRoot root: FilePath, by open: (_ root: Int32, UnsafePointer<CChar>) -> Int32) throws -> FileDescriptor {
     let folder = try FileDescriptor.open(root, .readOnly, options: [.directory, .closeOnExec])
     defer { try? folder.close() }
-    let opened = path.withPlatformString {
-        discographer_open_in_root(folder.rawValue, $0, O_RDONLY | O_DIRECTORY)
-    }
+    let opened = path.withPlatformString { open(folder.rawValue, $0) }
     guard opened >= 0 else { throw Errno(rawValue: errno) }
     return FileDescriptor(rawValue: opened)
 }

@@ -38,6 +38,11 @@ final class RPMTransaction {
     private var temporaryFolders: [TemporaryFolder] = []
     let seeds: GuestSeeds
     private(set) var database = TargetDatabase()
+    private var declarations = AccountDeclarations()
+    private var accounts: (any AccountCreation)?
+    private var accountWarnings: [String] = []
+    /// From then on librpm opens a package only to install it.
+    private var pretransIsOver = false
     private let excludedPaths: ExcludedPaths
     /// Whether the failure of the latest scriptlet has been noted.
     private var failureIsNoted = false
@@ -178,7 +183,8 @@ final class RPMTransaction {
         try check(rpmtsCheck(transaction) == 0, kind: .dependencies, what: "the packages' dependencies are not met")
         rpmtsOrder(transaction)
         rpmtsClean(transaction)
-        _ = rpmtsSetFlags(transaction, flags)
+        accounts = accountCreation(for: declarations, of: job, guestRPM: database.rpmVersion)
+        _ = rpmtsSetFlags(transaction, flags | (accounts?.transactionFlags ?? 0))
         rpmtsSetScriptFd(transaction, scriptOutput.handle)
         rpmtsSetNotifyCallback(
             transaction,
@@ -209,7 +215,8 @@ final class RPMTransaction {
             throw WorkerFailure(
                 kind: .transaction, message: (["the installation failed"] + log.errors).joined(separator: "\n"))
         }
-        return InstallOutcome(packageCount: job.packages.count, failedScriptlets: failures, warnings: unusableKeys + log.warnings)
+        accountWarnings += try accounts?.lostAccounts() ?? []
+        return InstallOutcome(packageCount: job.packages.count, failedScriptlets: failures, warnings: unusableKeys + accountWarnings + log.warnings)
     }
 
     private func addPackages() throws {
@@ -221,6 +228,7 @@ final class RPMTransaction {
             if job.copies != nil, UnpackAheadJob.format(of: header) != nil { unpackedAhead.insert(index) }
             let list = headers.lists[index]
             database.add(header, list?.files, number: index)
+            declarations.add(header, number: index)
             if let list {
                 if prepared != nil { preparable.add(header, list.files, number: index) }
                 if !list.nodes.isEmpty { haveNodes.insert(index) }
@@ -253,12 +261,13 @@ final class RPMTransaction {
         if let word = WishToUnpack(packages: wanted).word { reporter.done(word) }
     }
 
-    /// Opens the package, or its unpacked copy.
+    /// Makes the package's accounts, and opens it or its unpacked copy.
     private func open(_ index: Int) throws -> FD_t? {
         try gate.wait(for: job.packages[index])
         // Still set when the previous package's %pre failed.
         preparedPackage = nil
         let isUnpacked = try unpackedAhead.contains(index) && gate.isUnpacked(index)
+        if pretransIsOver { accountWarnings += try accounts?.makeAccounts(of: index) ?? [] }
         if isUnpacked, let copies = job.copies, !askedAsFiles.contains(index) {
             return Fopen(UnpackAheadJob.place(of: index, in: copies).string, "r.ufdio")
         }
@@ -320,10 +329,13 @@ final class RPMTransaction {
             reporter.progress(finished, of: job.packages.count, header.map(nevra) ?? "")
         // Here librpm has checked the free space and the existing files.
         case RPMCALLBACK_TRANS_STOP:
+            pretransIsOver = true
             askForUnpacking()
             holdDatabase()
         case RPMCALLBACK_INST_START:
             isInstalling = true
+            // A scriptlet may have made accounts.
+            forgetAccountLookups()
             movePrepared(header)
         case RPMCALLBACK_INST_STOP:
             endPrepared()
