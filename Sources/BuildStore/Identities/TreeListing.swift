@@ -38,7 +38,6 @@ struct TreeListing {
         var top = Entry(name: [], status: status)
         switch top.kind {
         case S_IFLNK: top.target = try Self.target(AT_FDCWD, path.bytes.map(CChar.init(bitPattern:)) + [0], at: path)
-        case S_IFDIR: break
         default: break
         }
         entries.append(top)
@@ -53,15 +52,13 @@ struct TreeListing {
         for entry in try folderNames(folder) where !(skipsHidden && entry[0] == 0x2e) {
             let bytes = entry.dropLast().map(UInt8.init(bitPattern:))
             var found = Entry(name: name.isEmpty ? bytes : name + [UInt8(ascii: "/")] + bytes, status: stat())
-            let place = entry.withUnsafeBufferPointer { pointer in
-                pointer.baseAddress.map { path.appending(FilePath(platformString: $0).components) } ?? path
-            }
             guard fstatat(folder.rawValue, entry, &found.status, AT_SYMLINK_NOFOLLOW) == 0 else {
-                throw FileError(place, Errno(rawValue: errno))
+                throw FileError(path.appending(name: entry), Errno(rawValue: errno))
             }
-            if found.kind == S_IFLNK { found.target = try Self.target(folder.rawValue, entry, at: place) }
+            if found.kind == S_IFLNK { found.target = try Self.target(folder.rawValue, entry, at: path.appending(name: entry)) }
             entries.append(found)
             guard found.kind == S_IFDIR else { continue }
+            let place = path.appending(name: entry)
             let opened = openat(folder.rawValue, entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
             guard opened >= 0 else { throw FileError(place, Errno(rawValue: errno)) }
             let inner = FileDescriptor(rawValue: opened)
@@ -71,12 +68,12 @@ struct TreeListing {
         }
     }
 
-    private static func target(_ folder: Int32, _ name: [CChar], at path: FilePath) throws -> [UInt8] {
+    private static func target(_ folder: Int32, _ name: [CChar], at path: @autoclosure () -> FilePath) throws -> [UInt8] {
         let bytes = [UInt8](unsafeUninitializedCapacity: Int(PATH_MAX)) { buffer, count in
             guard let address = buffer.baseAddress else { return }
             count = max(0, address.withMemoryRebound(to: CChar.self, capacity: buffer.count) { readlinkat(folder, name, $0, buffer.count) })
         }
-        guard !bytes.isEmpty else { throw FileError(path, Errno(rawValue: errno)) }
+        guard !bytes.isEmpty else { throw FileError(path(), Errno(rawValue: errno)) }
         return bytes
     }
 }

@@ -127,8 +127,9 @@ struct TreeContent {
     /// - Throws: `FileError`.
     init(of folder: FilePath) throws {
         let listing = try TreeListing(folder, followsTop: false)
+        let prefix = folder.bytes.map(CChar.init(bitPattern:)) + [CChar(bitPattern: UInt8(ascii: "/"))]
         let lines = try concurrently(listing.entries.chunked(into: 256)) { chunk in
-            try chunk.map { entry in try Self.line(of: entry, at: folder.appending(entry: entry.name), listing) }
+            try chunk.map { entry in try Self.line(of: entry, at: prefix + entry.name.map(CChar.init(bitPattern:)) + [0], listing) }
         }
         var firstNames: [FileNumber: [UInt8]] = [:]
         let hash = Digester(.sha256)
@@ -147,24 +148,30 @@ struct TreeContent {
         var inode: ino_t
     }
 
-    private static func line(of entry: TreeListing.Entry, at path: FilePath, _ listing: TreeListing) throws -> [UInt8] {
+    /// - Parameter path: ended by NUL. A `FilePath` of every file takes long where the code is not optimised.
+    private static func line(of entry: TreeListing.Entry, at path: [CChar], _ listing: TreeListing) throws -> [UInt8] {
+        func failure(_ error: Errno) -> FileError {
+            FileError(path.withUnsafeBufferPointer { $0.baseAddress.map { FilePath(platformString: $0) } } ?? FilePath(), error)
+        }
         let status = entry.status
         var words = ["\(status.st_mode)", "\(status.st_uid)", "\(status.st_gid)"]
         // The top folder's time is that of the stage's last step, a whiteout's that of the removal.
         if !entry.name.isEmpty, !(entry.kind == S_IFCHR && status.st_rdev == 0) { words.append("\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)") }
         switch entry.kind {
         case S_IFREG:
-            do { words.append(try Checksum(.sha256, ofFile: path).hexadecimal) } catch let error as Errno { throw FileError(path, error) }
+            do {
+                let file = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+                words.append(try file.closeAfter { try Checksum(.sha256, of: file).hexadecimal })
+            } catch let error as Errno { throw failure(error) }
         case S_IFCHR, S_IFBLK: words.append("\(status.st_rdev)")
         default: break
         }
         var line = Array(words.joined(separator: " ").utf8) + [0] + entry.target + [0]
         do {
-            let attributes = try path.withPlatformString { try allExtendedAttributes(of: $0) }
-            for attribute in attributes where !ownToOverlays.contains(attribute.name) {
+            for attribute in try allExtendedAttributes(of: path) where !ownToOverlays.contains(attribute.name) {
                 line += Array(attribute.name.utf8) + [0] + Array(attribute.value.hexadecimal.utf8) + [0]
             }
-        } catch let error as Errno { throw FileError(path, error) }
+        } catch let error as Errno { throw failure(error) }
         return line + [0]
     }
 }

@@ -32,8 +32,7 @@ struct InstallTimestamps {
     /// - Throws: `HostSystemError.systemCall`.
     func clampTimes(in root: FilePath, to epoch: Int) throws {
         let times = [timespec](repeating: timespec(tv_sec: epoch, tv_nsec: 0), count: 2)
-        try walk(root) { path, status in
-            guard contains(status.st_mtim) else { return }
+        try walk(root, where: { contains($0.st_mtim) }) { path, _ in
             guard path.withPlatformString({ utimensat(AT_FDCWD, $0, times, AT_SYMLINK_NOFOLLOW) }) == 0 else {
                 throw HostSystemError.systemCall(what: "setting the time of \(path)", errno: Errno(rawValue: errno))
             }

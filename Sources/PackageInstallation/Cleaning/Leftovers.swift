@@ -58,9 +58,7 @@ struct Leftovers {
 
     private func forEachFile(below folder: FilePath, _ body: (FilePath) throws -> Void) throws {
         var found: [FilePath] = []
-        try walk(place(folder)) { path, status in
-            if status.st_mode & S_IFMT == S_IFREG, timestamps.contains(status.st_mtim) { found.append(path) }
-        }
+        try walk(place(folder), where: { $0.st_mode & S_IFMT == S_IFREG && timestamps.contains($0.st_mtim) }) { path, _ in found.append(path) }
         for path in found { try body(path) }
     }
 

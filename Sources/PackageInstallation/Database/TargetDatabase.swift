@@ -27,8 +27,8 @@ struct TargetDatabase {
     }
 
     private var settings: [String: Setting] = [:]
-    /// The macro files, by the number of their package.
-    private(set) var macroFiles: [Int: Set<FilePath>] = [:]
+    /// The macro files, by the number of their package and by their own numbers in the package's list.
+    private(set) var macroFiles: [Int: [Int32: FilePath]] = [:]
     private var hasImageState = false
 
     /// Fedora since 36 and openSUSE have this folder, and a link to it in the old place.
@@ -68,31 +68,28 @@ struct TargetDatabase {
     /// Reads macro files of a verified package.
     ///
     /// - Throws: `WorkerFailure` when its payload cannot be read.
-    mutating func read(_ files: Set<FilePath>, of package: PackageFile) throws {
+    mutating func read(_ files: [Int32: FilePath], of package: PackageFile) throws {
         var wanted = files
         let payload = try PackagePayload(package)
-        while !wanted.isEmpty, let file = try payload.next() {
-            guard wanted.remove(file) != nil else { continue }
+        while !wanted.isEmpty, let number = try payload.next() {
+            guard let file = wanted.removeValue(forKey: number) else { continue }
             define(String(decoding: try payload.bytes(), as: UTF8.self), in: file)
         }
     }
 
-    private static func macroFiles(in list: rpmfiles) -> Set<FilePath> {
-        let isThere = (0..<Int32(rpmfilesDC(list))).contains { index in
-            rpmfilesDN(list, index).map { strncmp($0, "/usr/lib/rpm/", 13) == 0 || strncmp($0, "/etc/rpm/", 9) == 0 } ?? false
-        }
-        guard isThere else { return [] }
-        var found: Set<FilePath> = []
-        for index in 0..<Int32(rpmfilesFC(list)) where mode_t(rpmfilesFMode(list, index)) & S_IFMT == S_IFREG {
-            guard rpmfilesFFlags(list, index) & RPMFILE_GHOST.rawValue == 0, let pointer = rpmfilesFN(list, index) else { continue }
-            defer { free(pointer) }
-            let path = FilePath(platformString: pointer)
+    private static let macroFolders = FolderPrefixes(["/usr/lib/rpm", "/etc/rpm"])
+
+    private static func macroFiles(in list: rpmfiles) -> [Int32: FilePath] {
+        var found: [Int32: FilePath] = [:]
+        for index in macroFolders.files(in: list) where mode_t(rpmfilesFMode(list, index)) & S_IFMT == S_IFREG {
+            guard rpmfilesFFlags(list, index) & RPMFILE_GHOST.rawValue == 0 else { continue }
+            let path = FilePath(list, index)
             let folder = path.removingLastComponent()
             let name = path.lastComponent?.string ?? ""
             let isMacros =
                 folder == "/usr/lib/rpm/macros.d" || folder == "/etc/rpm"
                 || folder.starts(with: "/usr/lib/rpm") && folder.components.count <= 4 && name == "macros"
-            if isMacros, name == "macros" || name.hasPrefix("macros.") { found.insert(path) }
+            if isMacros, name == "macros" || name.hasPrefix("macros.") { found[index] = path }
         }
         return found
     }

@@ -12,7 +12,7 @@ struct PreparablePackages {
     private let skipsDocumentation: Bool
     private let skipsLanguages: Bool
     /// At and below these paths librpm makes none or not all of a package's files.
-    private let skippedPaths: [(path: String, below: String)]
+    private let skippedPaths: FolderPrefixes
     private let leavingOut: String
     private var numbers: Set<Int> = []
     /// The first package that has a path, by the path's hash, for everything but folders. Two packages with the same hash count as packages with the same
@@ -28,7 +28,7 @@ struct PreparablePackages {
         leavingOut = Self.leavingOut
         skipsDocumentation = job.transactionFlags.contains(.nodocs)
         skipsLanguages = !job.languages.isEmpty
-        skippedPaths = (Array(covered) + job.excludedPaths).map { ("\($0)", "\($0)/") }
+        skippedPaths = FolderPrefixes(Array(covered) + job.excludedPaths)
     }
 
     /// The packages by their numbers in the job.
@@ -96,14 +96,11 @@ struct PreparablePackages {
 
     /// The files that librpm leaves out (skipInstallFiles, transaction.c).
     private func skipped(of list: rpmfiles) -> Set<Int32> {
-        var skipped = Set(skippedPaths.map { rpmfilesFindFN(list, $0.path) }.filter { $0 >= 0 })
-        let folders = (0..<Int32(rpmfilesDC(list))).map { index in
-            rpmfilesDN(list, index).map { name in skippedPaths.contains { strncmp(name, $0.below, $0.below.utf8.count) == 0 } } ?? false
-        }
-        guard skipsDocumentation || folders.contains(true) else { return skipped }
+        var skipped = Set(skippedPaths.files(in: list))
+        guard skipsDocumentation else { return skipped }
         for index in 0..<Int32(rpmfilesFC(list)) {
             let kinds = rpmfilesFFlags(list, index) & (RPMFILE_DOC.rawValue | RPMFILE_LICENSE.rawValue)
-            if skipsDocumentation && kinds == RPMFILE_DOC.rawValue || folders[Int(rpmfilesDI(list, index))] { skipped.insert(index) }
+            if kinds == RPMFILE_DOC.rawValue { skipped.insert(index) }
         }
         return skipped
     }

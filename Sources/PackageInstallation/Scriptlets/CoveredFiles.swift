@@ -16,8 +16,8 @@ struct CoveredFile {
     /// Seconds since 1970.
     var time: Int
     var target: String
-    /// For a regular file, the path that has its content in the payload: the first one of its hard links.
-    var content: FilePath?
+    /// For a regular file, the number in the package's list of the file that has its content in the payload: the first one of its hard links.
+    var content: Int32?
     /// The covered file that this one is a hard link of: the first one by name.
     var link: FilePath?
 
@@ -34,6 +34,8 @@ struct CoveredFile {
 }
 
 struct CoveredFiles {
+    private static let folders = FolderPrefixes(ScriptletFileSystems.directories)
+
     private(set) var files: [CoveredFile] = []
     /// The names of the packages with such files.
     private(set) var packages: Set<String> = []
@@ -42,29 +44,18 @@ struct CoveredFiles {
     ///
     /// - Throws: `WorkerFailure` for a file with capabilities.
     mutating func add(_ list: rpmfiles, of header: Header?, package: PackageFile) throws {
-        let below = ScriptletFileSystems.directories.map { "\($0)/" }
-        let hasSome =
-            ScriptletFileSystems.directories.contains { rpmfilesFindFN(list, $0.string) >= 0 }
-            || (0..<Int32(rpmfilesDC(list))).contains { index in
-                guard let name = rpmfilesDN(list, index) else { return false }
-                return below.contains { strncmp(name, $0, $0.utf8.count) == 0 }
-            }
-        guard hasSome, let name = headerGetString(header, rpmTagVal(RPMTAG_NAME.rawValue)) else { return }
+        let covered = Self.folders.files(in: list)
+        guard !covered.isEmpty, let name = headerGetString(header, rpmTagVal(RPMTAG_NAME.rawValue)) else { return }
         packages.insert(String(cString: name))
-        for index in 0..<Int32(rpmfilesFC(list)) {
-            guard let pointer = rpmfilesFN(list, index) else { continue }
-            defer { free(pointer) }
-            let path = FilePath(platformString: pointer)
-            guard ScriptletFileSystems.directories.contains(where: path.starts(with:)),
-                rpmfilesFFlags(list, index) & RPMFILE_GHOST.rawValue == 0
-            else { continue }
+        for index in covered where rpmfilesFFlags(list, index) & RPMFILE_GHOST.rawValue == 0 {
+            let path = FilePath(list, index)
             if let capabilities = rpmfilesFCaps(list, index), capabilities.pointee != 0 {
                 throw WorkerFailure(
                     kind: .transaction,
                     message: "\(String(cString: name)): \(path) has capabilities; files with capabilities cannot be made in /dev, /proc or /sys")
             }
             var file = CoveredFile(list, index, path: path, package: package)
-            if file.mode & S_IFMT == S_IFREG { (file.content, file.link) = names(of: index, in: list) }
+            if file.mode & S_IFMT == S_IFREG { (file.content, file.link) = Self.links(of: index, in: list, covered: covered) }
             files.append(file)
         }
     }
@@ -75,20 +66,14 @@ struct CoveredFiles {
         files.append(folder)
     }
 
-    /// The path that has the file's content in the payload, and the covered file that it is a hard link of.
-    private func names(of index: Int32, in list: rpmfiles) -> (content: FilePath, link: FilePath?) {
-        func name(_ index: Int32) -> FilePath {
-            guard let pointer = rpmfilesFN(list, index) else { return FilePath() }
-            defer { free(pointer) }
-            return FilePath(platformString: pointer)
-        }
+    /// The number of the file that has the file's content in the payload, and the covered file that it is a hard link of.
+    private static func links(of index: Int32, in list: rpmfiles, covered: [Int32]) -> (content: Int32, link: FilePath?) {
         var members: UnsafePointer<Int32>?
         let count = rpmfilesFLinks(list, index, &members)
-        guard count > 1, let members else { return (name(index), nil) }
-        let all = UnsafeBufferPointer(start: members, count: Int(count)).map(name)
-        let covered = all.filter { path in ScriptletFileSystems.directories.contains(where: path.starts(with:)) }
-        let first = covered.min { $0.string < $1.string }
-        return (all[0], first == name(index) ? nil : first)
+        guard count > 1, let members else { return (index, nil) }
+        let all = UnsafeBufferPointer(start: members, count: Int(count))
+        let first = Set(all).intersection(covered).map { FilePath(list, $0) }.min { $0.string < $1.string }
+        return (all[0], first == FilePath(list, index) ? nil : first)
     }
 
     /// Makes the files in the root's own folders.
@@ -149,8 +134,9 @@ struct CoveredFiles {
         let regular = files.filter { $0.content != nil && $0.link == nil }
         for (package, files) in Dictionary(grouping: regular, by: \.package).sorted(by: { $0.key.path.string < $1.key.path.string }) {
             let payload = try PackagePayload(package)
-            while let path = try payload.next() {
-                guard let file = files.first(where: { $0.content == path }) else { continue }
+            let wanted = Dictionary(files.map { ($0.content, $0) }) { first, _ in first }
+            while let number = try payload.next() {
+                guard let file = wanted[number] else { continue }
                 try at(file.path, in: folders) { folder, name in
                     let opened = openat(folder, name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC)
                     try check(opened >= 0, file)

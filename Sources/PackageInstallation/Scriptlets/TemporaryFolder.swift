@@ -46,19 +46,9 @@ struct TemporaryFolder {
         // For /var/tmp, /var may be a link.
         let above = rpmfilesFindFN(list, path.removingLastComponent().string)
         if above >= 0, mode_t(rpmfilesFMode(list, above)) & S_IFMT != S_IFDIR { isOtherThanFolder = true }
-        let below = "\(path)/"
-        let hasSome =
-            top >= 0
-            || (0..<Int32(rpmfilesDC(list))).contains { index in
-                rpmfilesDN(list, index).map { strncmp($0, below, below.utf8.count) == 0 } ?? false
-            }
-        guard hasSome else { return }
-        for index in 0..<Int32(rpmfilesFC(list)) {
-            guard let pointer = rpmfilesFN(list, index) else { continue }
-            defer { free(pointer) }
-            let path = FilePath(platformString: pointer)
-            guard path.starts(with: self.path) else { continue }
-            if path != self.path { hasContent = true }
+        for index in FolderPrefixes([path]).files(in: list) {
+            let path = FilePath(list, index)
+            if index != top { hasContent = true }
             let place = root.pushing(path.removingRoot())
             kept.insert(place)
             if mode_t(rpmfilesFMode(list, index)) & S_IFMT == S_IFDIR { times[place] = Int(rpmfilesFMtime(list, index)) }

@@ -45,16 +45,16 @@ final class PackagePayload {
 
     /// Goes on to the next file that has content.
     ///
-    /// - Returns: its path; `nil` after the last one.
+    /// - Returns: its number in the package's list of files; `nil` after the last one.
     /// - Throws: `WorkerFailure` when the payload is damaged.
-    func next() throws -> FilePath? {
+    func next() throws -> Int32? {
         while true {
             let result = rpmfiNext(iterator)
             if result == Int32(RPMERR_ITER_END.rawValue) { return nil }
-            guard result >= 0, let name = rpmfiFN(iterator) else {
+            guard result >= 0 else {
                 throw WorkerFailure(kind: .transaction, message: "\(package.path): the payload is damaged")
             }
-            if rpmfiArchiveHasContent(iterator) != 0 { return FilePath(platformString: name) }
+            if rpmfiArchiveHasContent(iterator) != 0 { return result }
         }
     }
 
