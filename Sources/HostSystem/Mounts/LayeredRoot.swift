@@ -28,7 +28,7 @@ public struct LayeredRoot: Hashable, Codable, Sendable {
 
     /// Why `changes` could not be in the folder, in words; `nil` where they can, or where only the mount itself would tell.
     public static func obstacle(at folder: FilePath) -> String? {
-        switch folder.withPlatformString({ discographer_file_system_type($0) }) {
+        switch fileSystemType(of: folder) {
         case overlayType: "it is on overlayfs, as a container's own files are; use a volume (-v /var/cache/discographer:\(folder))"
         case nfsType: "it is on NFS; use a file system of this host, such as ext4 or xfs"
         default: nil
@@ -53,6 +53,9 @@ public struct LayeredRoot: Hashable, Codable, Sendable {
         }
     }
 }
+
+/// The kind of a file system (statfs(2), f_type); -1 when it cannot be told.
+public func fileSystemType(of folder: FilePath) -> Int64 { folder.withPlatformString { discographer_file_system_type($0) } }
 
 /// Mounts folders as one (overlayfs).
 ///
