@@ -25,6 +25,13 @@ public struct StageFailure: Error, Sendable {
     /// Of the stage in the graph.
     public var identity: Identity
     public var cause: any Error
+
+    public init(stage: String, label: String, identity: Identity, cause: any Error) {
+        self.stage = stage
+        self.label = label
+        self.identity = identity
+        self.cause = cause
+    }
 }
 
 /// Gets results: asks backwards from what is wanted, and makes forwards what is not there.
@@ -184,14 +191,14 @@ public actor Scheduler {
         _ listener: @escaping @Sendable (BuildGraph.Node, StageEvent) -> Void, handOver: @escaping @Sendable (any Sendable) -> Void
     ) async throws -> StageContent {
         let log = try folder.isEmpty ? nil : StageLog(folder.appending(LocalStageStore.logName))
-        let warnings = Mutex<[String]>([])
+        let warnings = Mutex<[Warning]>([])
         let work = StageWork(
             folder: folder, needs: needs, handedOver: handedOver,
             report: { event in
                 switch event {
-                case .warning(let text):
-                    log?.write("warning: \(text)")
-                    warnings.withLock { $0.append(text) }
+                case .warning(let warning):
+                    log?.write("warning: \(warning)")
+                    warnings.withLock { $0.append(warning) }
                 case .progress(let completed, let total, let item): log?.write("\(completed)/\(total) \(item)")
                 case .output(let source, let text): log?.write("\(source):\n\(text)")
                 case .done: break

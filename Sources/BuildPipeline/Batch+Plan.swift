@@ -24,6 +24,10 @@ extension Batch {
         for (member, result) in zip(members, try await resolve()) {
             switch result.transaction {
             case .success(let transaction):
+                if options.isStrict, let refusal = warnings.refusal(of: member.machine.fullName) {
+                    planned.failures.append(failure(of: member.machine, .resolve, refusal))
+                    continue
+                }
                 onResolved(member.machine.fullName)
                 resolved.append((member.group, member.machine, result.configuration, transaction))
             case .failure(let error): planned.failures.append(failure(of: member.machine, .resolve, error))

@@ -79,9 +79,7 @@ extension Batch {
     private var names: [String] { members.map(\.machine.fullName) }
 
     private var report: @Sendable (Int?, String) -> Void {
-        { [listener, names] index, text in
-            listener(.warning(machines: index.map { [names[$0]] } ?? names, text))
-        }
+        { [warnings] index, text in warnings.tell(index, text) }
     }
 
     private var progress: @Sendable (FetchProgress) -> Void {

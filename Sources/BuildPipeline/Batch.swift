@@ -14,11 +14,13 @@ public struct Batch: Sendable {
     let tree: ConfigurationTree
     let options: BuildOptions
     let listener: @Sendable (BuildEvent) -> Void
+    let warnings: ResolutionWarnings
 
     public init(tree: ConfigurationTree, options: BuildOptions, listener: @escaping @Sendable (BuildEvent) -> Void) {
         self.tree = tree
         self.options = options
         self.listener = listener
+        warnings = ResolutionWarnings(tree.groups.flatMap(\.machines), listener: listener)
     }
 
     var members: [(group: MachineGroup, machine: Machine)] {
@@ -53,18 +55,10 @@ public struct Batch: Sendable {
             diagnostics: &diagnostics)
     }
 
-    /// - Throws: `StageError` with the path, for a cache that cannot be written, or not be mounted.
+    /// - Throws: `FileSystemProbe.Refusal`.
     private func checkCache() throws {
-        let path = options.paths.cachePath
-        do {
-            try createDirectories(path)
-            guard access(path.string, W_OK) == 0 else { throw FileError(path, Errno(rawValue: errno)) }
-        } catch let error as FileError {
-            throw StageError("\(error.path): error: the cache cannot be written: \(error.errno)")
-        }
-        if let obstacle = LayeredRoot.obstacle(at: path) {
-            throw StageError("\(path): error: the cache cannot hold machines' layers: \(obstacle)")
-        }
+        let disks = members.flatMap(\.machine.description.disks)
+        try FileSystemProbe(ofCache: options.paths.cachePath).check(largestFile: disks.map(\.size.bytes).max() ?? 0)
     }
 
     /// Builds all; the result is the names of the machines that failed.
@@ -93,8 +87,9 @@ public struct Batch: Sendable {
         var machines: [String: MachineProgress] = [:]
         for plan in planned.plans {
             machines[plan.name] = MachineProgress(
-                machine: plan.name, logFile: MachineFolder(plan.machine, options.paths).logFile, nodes: planned.graph.nodes(of: plan.name),
-                listener: listener)
+                machine: plan.name, logFile: MachineFolder(plan.machine, options.paths).logFile,
+                tolerated: plan.machine.description.toleratedWarnings,
+                earlier: warnings.of(plan.name), nodes: planned.graph.nodes(of: plan.name), listener: listener)
         }
         let progress = machines
         let active = ActiveMachines()
@@ -117,7 +112,13 @@ public struct Batch: Sendable {
         let current = try await offPool { concurrently(builds) { $0.isCurrent() } }
         let waiting = zip(builds, current).filter { !$1 }.map(\.0)
         active.set(waiting.map(\.plan.name))
-        if !waiting.isEmpty, let references = references() { try await StageCollection(store).removeLeftovers(references) }
+        if !waiting.isEmpty {
+            let wanted = waiting.flatMap(\.plan.publication.stages)
+            try await offPool {
+                try RoomForBuild(planned.graph, wanted: wanted, store: store).check(options.paths.cachePath)
+            }
+            if let references = references() { try await StageCollection(store).removeLeftovers(references) }
+        }
         return try await run(inTurns(waiting))
     }
 
@@ -177,14 +178,15 @@ public struct Batch: Sendable {
     /// Writes the log that the message names, so that it is not an earlier build's. If it cannot be written, the listener still gets the cause.
     private func tell(_ failure: BuildFailure) {
         try? createDirectories(failure.log.removingLastComponent())
-        try? writeAtomically("\(failure)\n".utf8, to: failure.log)
+        let told = warnings.of(failure.machine).map { "warning: \($0)\n" }.joined()
+        try? writeAtomically("\(told)\(failure)\n".utf8, to: failure.log)
         listener(.failed(machine: failure.machine, failure))
     }
 
     /// The results that machines of the cache refer to; `nil`, after a warning, when they cannot be read: then nothing may be removed.
     private func references() -> Set<Identity>? {
         do { return try CacheCleaning(options: options, onWait: { _ in }).references } catch {
-            listener(.warning(machines: members.map(\.machine.fullName), "nothing is removed from the cache: \(error)"))
+            listener(.warning(machines: members.map(\.machine.fullName), BuildWarning(Warning("nothing is removed from the cache: \(error)"))))
             return nil
         }
     }

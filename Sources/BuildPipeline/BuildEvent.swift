@@ -1,4 +1,5 @@
 public import BuildGraph
+public import HostSystem
 public import SystemPackage
 
 /// Which stage of a machine an event is about.
@@ -46,12 +47,33 @@ public enum BuildEvent: Sendable {
     case transfer(machines: [String], StageLabel, TransferProgress)
     case stageFinished(machine: String, StageLabel, StageEnd)
     case output(machine: String, source: String, text: String)
-    case warning(machines: [String], String)
+    case warning(machines: [String], BuildWarning)
     /// Asked for with `--explain`, before the machine's first stage.
     case planned(machine: String, [StageForecast])
     /// `folder`: where the artefacts are.
     case finished(machine: String, folder: FilePath, [Artefact], seconds: Double)
     case failed(machine: String, BuildFailure)
+}
+
+/// A warning, and what it counts for.
+public struct BuildWarning: Hashable, Sendable, CustomStringConvertible {
+    public var warning: Warning
+    /// About the run and not about what is built, such as having to wait: `--strict` does not count it.
+    public var isNotice = false
+    /// Why the machine's `toleratedWarnings` expect it; `nil` when they do not.
+    public var toleranceReason: String?
+
+    public init(_ warning: Warning, isNotice: Bool = false, toleranceReason: String? = nil) {
+        self.warning = warning
+        self.isNotice = isNotice
+        self.toleranceReason = toleranceReason
+    }
+
+    /// Whether it fails a machine with `--strict`.
+    public var countsAsError: Bool { !isNotice && toleranceReason == nil }
+
+    /// As it stands behind `warning: `.
+    public var description: String { warning.text + (toleranceReason.map { " (tolerated: \($0))" } ?? "") }
 }
 
 /// Why a machine was not built.

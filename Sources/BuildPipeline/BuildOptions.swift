@@ -33,6 +33,8 @@ public struct BuildOptions: Sendable {
     public var verifies = false
     /// Whether the listener gets a forecast of each machine's stages, with reasons.
     public var explains = false
+    /// Whether a warning that machine.yaml does not tolerate fails its machine.
+    public var isStrict = false
     /// Nothing is asked of the network.
     public var isOffline = false
     /// Ids of repositories whose metadata may be older than what was seen before.

@@ -166,6 +166,7 @@ private struct YAMLReader {
         var outputs = description.outputs
         var hypervisors = description.hypervisors
         var tolerated = description.toleratedScriptlets
+        var expected = description.toleratedWarnings
         var excluded = description.excludedPaths
         var machineID = description.machineID
         var timeLimit = description.scriptletTimeLimit
@@ -200,6 +201,9 @@ private struct YAMLReader {
                 "toleratedScriptlets": { node in
                     if let nodes = list(node, "toleratedScriptlets") { tolerated = nodes.compactMap(scriptlet) }
                 },
+                "toleratedWarnings": { node in
+                    if let nodes = list(node, "toleratedWarnings") { expected = nodes.compactMap(warning) }
+                },
             ])
         description.machineID = machineID
         description.places = places
@@ -209,6 +213,7 @@ private struct YAMLReader {
         description.outputs = outputs
         description.hypervisors = hypervisors
         description.toleratedScriptlets = tolerated
+        description.toleratedWarnings = expected
         description.excludedPaths = excluded
         description.scriptletTimeLimit = timeLimit
         if description.disks.isEmpty { fail(node, "a machine has at least one disk") }
@@ -424,6 +429,32 @@ private struct YAMLReader {
             return nil
         }
         return path
+    }
+
+    private func warning(_ node: Node) -> ToleratedWarning? {
+        var value = ToleratedWarning(warning: "", reason: "")
+        map(
+            node, "a tolerated warning",
+            [
+                "warning": { if let text = text($0, "warning") { value.warning = text } },
+                "package": { if let text = text($0, "package") { value.package = text } },
+                "reason": { if let text = text($0, "reason") { value.reason = text } },
+            ])
+        if value.warning.isEmpty || value.reason.isEmpty || value.package?.isEmpty ?? false {
+            fail(node, "a tolerated warning needs warning and reason", "expected a part of its text, and why it is expected; 'package' is optional")
+            return nil
+        }
+        // What is left between '*' has to say which warning is meant.
+        guard value.warning.contains(where: { $0 != "*" && !$0.isWhitespace }) else {
+            fail(node, "'\(value.warning)' would tolerate every warning", "expected a part of the text of the one that is meant")
+            return nil
+        }
+        guard !value.warning.contains(where: \.isNewline) else {
+            fail(
+                node, "the text of a tolerated warning has several lines", "expected a part of one line; '*' stands for anything, also for line ends")
+            return nil
+        }
+        return value
     }
 
     private func scriptlet(_ node: Node) -> ToleratedScriptlet? {

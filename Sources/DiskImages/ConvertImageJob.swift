@@ -32,12 +32,13 @@ public struct ConvertImageJob: WorkerJob {
     public func run(reporting: WorkerReporter) throws -> Bool {
         let item = output.lastComponent?.string ?? ""
         try qemuImg.runBlocking(
-            ["convert", "-p", "-f", "raw", "-O", format.qemuName] + format.qemuOptions + [image.string, output.string]
+            ["convert", "-p", "-f", "raw", "-O", format.qemuName] + format.qemuOptions + [image.string, output.string],
+            warning: reporting
         ) { text in
             if let percent = Self.percent(in: text) { reporting.progress(percent, of: 100, item) }
         }
         guard format == .qcow2 else { return false }
-        try qemuImg.runBlocking(["check", "-q", "-f", format.qemuName, output.string])
+        try qemuImg.runBlocking(["check", "-q", "-f", format.qemuName, output.string], warning: reporting)
         return true
     }
 

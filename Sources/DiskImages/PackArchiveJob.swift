@@ -35,7 +35,7 @@ public struct PackArchiveJob: WorkerJob {
             "--mtime=@\(sourceDateEpoch)",
         ]
         try tar.runBlocking(
-            options + files.flatMap { ["--directory", $0.removingLastComponent().string, $0.lastComponent?.string ?? ""] })
+            options + files.flatMap { ["--directory", $0.removingLastComponent().string, $0.lastComponent?.string ?? ""] }, warning: reporting)
         return files.count
     }
 }

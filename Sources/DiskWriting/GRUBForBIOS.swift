@@ -26,14 +26,14 @@ struct GRUBForBIOS {
     ///
     /// - Parameter boot: the file system that holds /boot, on whichever disk.
     /// - Throws: `HostSystemError.toolFailed`, `Errno`, or `WorkerFailure` when the core image does not fit.
-    func install(on image: FilePath, disk: PlannedDisk, boot: PlannedPartition, scratch: FilePath) throws {
+    func install(on image: FilePath, disk: PlannedDisk, boot: PlannedPartition, scratch: FilePath, _ reporting: WorkerReporter? = nil) throws {
         let early = scratch.appending("grub-early.cfg")
         let coreFile = scratch.appending("core.img")
         let prefix = boot.mountPoint == "/boot" ? "/grub" : "/boot/grub"
         try writeAtomically("search.fs_uuid \(boot.uuid) root\nset prefix=($root)\(prefix)\n".utf8, to: early)
         try mkimage.runBlocking(
             ["-O", "i386-pc", "-d", Self.modules.string, "-p", prefix, "-c", early.string, "-o", coreFile.string]
-                + Self.moduleNames)
+                + Self.moduleNames, warning: reporting)
         var core = try readBytes(coreFile)
         let sectorImage = try readBytes(Self.modules.appending("boot.img"))
 

@@ -25,7 +25,7 @@ struct LoopDiskWriter: DiskWriter {
             try mount(device.path.string, at: target, type: "ext4")
             mounted.append(target)
         }
-        try tools.tool("cp").runBlocking(["-a", "--sparse=always", "\(root)/.", mountPoint.string])
+        try tools.tool("cp").runBlocking(["-a", "--sparse=always", "\(root)/.", mountPoint.string], warning: reporting)
         for target in mounted {
             // mke2fs has made it; it is not a folder of the machine's root.
             let lostAndFound = target.appending("lost+found")

@@ -10,7 +10,7 @@ struct SwapArea {
     private static let pageSize = 4096
 
     /// - Throws: `HostSystemError.toolFailed`, `Errno`.
-    func make(_ partition: PlannedPartition, image: FilePath, scratch: FilePath) throws {
+    func make(_ partition: PlannedPartition, image: FilePath, scratch: FilePath, _ reporting: WorkerReporter? = nil) throws {
         let area = scratch.appending("swap")
         defer { removeFile(area) }
         let empty = try FileDescriptor.open(
@@ -19,7 +19,7 @@ struct SwapArea {
             try empty.resize(to: Int64(partition.size))
             try mkswap.runBlocking(
                 ["--quiet", "--pagesize", "\(Self.pageSize)", "--uuid", partition.uuid]
-                    + (partition.label.map { ["--label", $0] } ?? []) + [area.string])
+                    + (partition.label.map { ["--label", $0] } ?? []) + [area.string], warning: reporting)
             var page = [UInt8](repeating: 0, count: Self.pageSize)
             let count = try page.withUnsafeMutableBytes { try empty.read(fromAbsoluteOffset: 0, into: $0) }
             guard count == Self.pageSize else { throw Errno.ioError }

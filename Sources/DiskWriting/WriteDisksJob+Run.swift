@@ -17,7 +17,7 @@ extension WriteDisksJob: WorkerJob {
         var images: [FilePath] = []
         for disk in plan.disks {
             let image = output.appending("\(disk.name).raw")
-            try makeEmptyDisk(disk, image: image, scratch: scratch)
+            try makeEmptyDisk(disk, image: image, scratch: scratch, reporting)
             images.append(image)
         }
         let contexts = try FileContexts(reading: self.root.contexts)
@@ -31,22 +31,22 @@ extension WriteDisksJob: WorkerJob {
         return plan.disks.map { "\($0.name).raw" }
     }
 
-    private func makeEmptyDisk(_ disk: PlannedDisk, image: FilePath, scratch: FilePath) throws {
+    private func makeEmptyDisk(_ disk: PlannedDisk, image: FilePath, scratch: FilePath, _ reporting: WorkerReporter) throws {
         let descriptor = try FileDescriptor.open(
             image, .readWrite, options: [.create, .truncate, .closeOnExec],
             permissions: [.ownerReadWrite, .groupRead, .otherRead])
         try descriptor.closeAfter { try descriptor.resize(to: Int64(disk.size.bytes)) }
         if let script = disk.sfdiskScript {
-            try tools.tool("sfdisk").runBlocking(["--quiet", "--no-tell-kernel", image.string], input: script)
+            try tools.tool("sfdisk").runBlocking(["--quiet", "--no-tell-kernel", image.string], input: script, warning: reporting)
         }
-        for partition in disk.partitions { try makeFileSystem(partition, image: image, scratch: scratch) }
+        for partition in disk.partitions { try makeFileSystem(partition, image: image, scratch: scratch, reporting) }
         // The first disk is the one that a BIOS starts.
         if installsGRUB, disk == plan.disks.first, let boot = plan.boot {
-            try GRUBForBIOS(mkimage: tools.tool("grub-mkimage")).install(on: image, disk: disk, boot: boot, scratch: scratch)
+            try GRUBForBIOS(mkimage: tools.tool("grub-mkimage")).install(on: image, disk: disk, boot: boot, scratch: scratch, reporting)
         }
     }
 
-    private func makeFileSystem(_ partition: PlannedPartition, image: FilePath, scratch: FilePath) throws {
+    private func makeFileSystem(_ partition: PlannedPartition, image: FilePath, scratch: FilePath, _ reporting: WorkerReporter) throws {
         var environment = minimalEnvironment
         // mke2fs(8) takes its clock from here, and so writes the same superblock every time.
         environment["E2FSPROGS_FAKE_TIME"] = "\(sourceDateEpoch)"
@@ -64,9 +64,9 @@ extension WriteDisksJob: WorkerJob {
                         "-E",
                         "offset=\(partition.start),hash_seed=\(partition.hashSeed),lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0,nodiscard",
                         image.string, "\(partition.size / 1024)k",
-                    ], environment: environment)
+                    ], environment: environment, warning: reporting)
         case .swap:
-            try SwapArea(mkswap: tools.tool("mkswap")).make(partition, image: image, scratch: scratch)
+            try SwapArea(mkswap: tools.tool("mkswap")).make(partition, image: image, scratch: scratch, reporting)
         default: break
         }
     }

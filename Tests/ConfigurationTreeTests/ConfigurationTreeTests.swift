@@ -420,7 +420,42 @@ struct MachineDescriptionTests {
             "toleratedScriptlets:\n  - package: x\n    scriptlet: post\n    reason: y\n",
             "2: error: invalid scriptlet 'post'; expected one of %pretrans, %pre, %post"
         ),
+        ("toleratedWarnings:\n  - warning: x\n", "2: error: a tolerated warning needs warning and reason"),
+        ("toleratedWarnings:\n  - reason: x\n", "2: error: a tolerated warning needs warning and reason"),
+        ("toleratedWarnings:\n  - {warning: x, reason: y, package: ''}\n", "2: error: a tolerated warning needs warning and reason"),
+        ("toleratedWarnings:\n  - {warning: x, reason: y}\n  - {warning: '* *', reason: y}\n", "3: error: '* *' would tolerate every warning"),
+        ("toleratedWarnings:\n  - {warning: x, reason: y, packge: z}\n", "2: error: unknown key 'packge' in a tolerated warning"),
+        ("toleratedWarnings: x\n", "1: error: toleratedWarnings is not a list"),
     ]
+
+    @Test(
+        "a tolerated warning is a part of the text, with '*' for anything, and perhaps a package",
+        arguments: [
+            ("user brewer does not exist", nil, true), ("user * does not exist", nil, true), ("brew-1*(/srv/brew)", nil, true),
+            ("*user*", nil, true), ("user brewers", nil, false), ("exist*user", nil, false), ("user", "brew", true), ("user", "brew-1", false),
+            ("user", "other", false), ("User", nil, false),
+        ] as [(String, String?, Bool)])
+    func toleratedWarning(_ pattern: String, _ package: String?, _ isCovered: Bool) {
+        let text = "brew-1-1.noarch: user brewer does not exist - using root (/srv/brew)"
+        let tolerated = ToleratedWarning(warning: pattern, package: package, reason: "test")
+        #expect(tolerated.covers(text, package: "brew-1-1.noarch") == isCovered)
+        if package != nil { #expect(!tolerated.covers(text, package: nil)) }
+    }
+
+    @Test("a warning about a machine's file is tolerated by the machine, one about the group's by all of its machines")
+    func toleratedDiagnostics() throws {
+        let fixture = try TreeFixture()
+        try fixture.write("group/machines/one/machine.yaml", "toleratedWarnings:\n- {warning: odd, reason: of one}\n")
+        let tree = fixture.tree()
+        func reason(_ file: String) -> String? {
+            let folder = tree.groups.first?.path.removingLastComponent() ?? ""
+            return tree.reasonToTolerate(Diagnostic(.warning, at: SourceLocation(file: folder.appending(file), line: 3), "an odd thing"))
+        }
+        #expect(reason("group/machines/one/yum/yum.conf.template") == "of one")
+        let isAlone = tree.groups.first?.machines.count == 1
+        #expect((reason("group/packages") == "of one") == isAlone)
+        #expect(reason("templates/yum/yum.conf.template") == nil)
+    }
 
     @Test("a mistake is reported with its line", arguments: mistakes)
     func mistake(_ text: String, _ expected: String) throws {

@@ -65,7 +65,7 @@ struct CorpusBench: Sendable {
         var log: String
 
         var output: String { events.map { if case .output(_, let text) = $0 { text } else { "" } }.joined() }
-        var warnings: [String] { events.compactMap { if case .warning(let text) = $0 { text } else { nil } } }
+        var warnings: [String] { events.compactMap { if case .warning(let warning) = $0 { warning.text } else { nil } } }
     }
 
     /// Installs files into the root with the worker under test.

@@ -74,6 +74,7 @@ extension InvalidationRow {
         InvalidationRow("the reason of a tolerated scriptlet", "sed -i 's/reason: first/reason: second/' $two/machine.yaml")
             .says("bad-1-1.noarch %post failed, and is tolerated: second"),
         InvalidationRow("a setting that scriptlets alone can read", "echo 'scriptletTimeLimit: 60' >> $one/machine.yaml", one("compose publish")),
+        InvalidationRow("a tolerated warning more", #"printf 'toleratedWarnings:\n- {warning: x, reason: none}\n' >> $two/machine.yaml"#),
         InvalidationRow("scriptletTimeLimit", "echo 'scriptletTimeLimit: 60' >> $two/machine.yaml"),
         InvalidationRow("SOURCE_DATE_EPOCH", "true", one("all"), two("all"), three("made")).environment(["SOURCE_DATE_EPOCH": "1600000000"]),
     ]

@@ -95,7 +95,7 @@ struct DifferentialTests {
             job.toleratedScriptlets = [
                 ToleratedScriptlet(package: "libsepol", scriptlet: "%post", reason: "a stand-in's library is missing")
             ]
-            #expect(try await bench.run(job).warnings.filter { $0.contains("Berkeley") } == [])
+            #expect(try await bench.run(job).warnings.filter { $0.text.contains("Berkeley") } == [])
             let database = job.installRoot.pushing("var/lib/rpm")
             #expect(exists(database.appending("Packages")) && exists(database.appending("Basenames")))
             #expect(!exists(database.appending("rpmdb.sqlite")))

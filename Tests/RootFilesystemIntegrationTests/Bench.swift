@@ -19,7 +19,7 @@ struct Bench: Sendable {
         func add(_ event: WorkerEvent) { events.withLock { $0.append(event) } }
 
         var warnings: [String] {
-            events.withLock { $0.compactMap { if case .warning(let text) = $0 { text } else { nil } } }
+            events.withLock { $0.compactMap { if case .warning(let warning) = $0 { warning.text } else { nil } } }
         }
 
         func output(of suffix: String) -> String? {

@@ -28,12 +28,14 @@ struct MachineBuild: Sendable {
     func isCurrent() -> Bool {
         let begin = ContinuousClock.now
         guard damaged.isEmpty,
-            let manifest = artefacts.current(plan.publication, thoroughly: options.verifies, onDamage: { progress.warn("\($0); it is made again") })
+            let manifest = artefacts.current(plan.publication, thoroughly: options.verifies, onDamage: { progress.notice("\($0); it is made again") })
         else { return false }
+        let warnings = warnings(of: manifest)
+        if options.isStrict, !untolerated(warnings).isEmpty { return false }
         // `run` reports what cannot be written.
         guard (try? writeInputs()) != nil else { return false }
         for identity in folder.links.values { context.store.markUsed(identity) }
-        tell(manifest, since: begin)
+        tell(manifest, warnings, since: begin)
         return true
     }
 
@@ -45,11 +47,12 @@ struct MachineBuild: Sendable {
         do {
             try createDirectories(folder.path)
             let lock = try await FileLock.wait(for: folder.lockFile) { [progress] in
-                progress.warn("another build or a shell uses this machine; waiting for it to end")
+                progress.notice("another build or a shell uses this machine; waiting for it to end")
             }
             defer { withExtendedLifetime(lock) {} }
             try createDirectories(folder.yum.appending("log"))
             try writeInputs()
+            if options.isStrict { try await refuseWarnings() }
             let stages = plan.publication.stages
             let results = Dictionary(zip(stages, try await scheduler.results(of: stages + damaged))) { first, _ in first }
             progress.begin(.publish)
@@ -59,10 +62,11 @@ struct MachineBuild: Sendable {
                 .stageFinished(machine: plan.name, .publish, StageEnd(isCached: false, seconds: publishing.duration(to: .now) / .seconds(1))))
             try await keepPackages()
             try refer(failure: nil)
-            tell(manifest, since: begin)
+            tell(manifest, warnings(of: manifest), since: begin)
             return true
         } catch {
             if Task.isCancelled || error is CancellationError { throw CancellationError() }
+            progress.tellTolerated(nodes.compactMap { context.store.result(of: $0.identity) }.flatMap(\.toleratedFailures).compactMap(tolerated))
             try? refer(failure: (error as? StageFailure)?.identity)
             progress.fail(failure(of: error))
             return false
@@ -95,8 +99,9 @@ struct MachineBuild: Sendable {
         var tolerated: [[String]] = []
         for node in nodes {
             guard let result = results[node.identity] ?? context.store.result(of: node.identity) else { continue }
-            warnings += result.record.warnings
-            tolerated += (result.record.facts["toleratedFailures"]?.list ?? []).compactMap { $0.list?.compactMap(\.text) }
+            if options.isStrict { try refuse(result, of: node) }
+            warnings += result.record.warnings.map(\.text)
+            tolerated += result.toleratedFailures
         }
         let manifest = ArtefactManifest(
             group: plan.group.name, machine: plan.machine.name, identity: plan.publication.identity(of: results), artefacts: [],
@@ -131,15 +136,75 @@ struct MachineBuild: Sendable {
         try folder.setLinks(links)
     }
 
-    private func tell(_ manifest: ArtefactManifest, since begin: ContinuousClock.Instant) {
+    private func tell(_ manifest: ArtefactManifest, _ warnings: [Warning], since begin: ContinuousClock.Instant) {
         // The listener has the warnings of stages that ran or were looked at already.
-        progress.tellWarnings(manifest.warnings)
-        for failure in manifest.toleratedFailures where failure.count == 2 {
-            let reason = plan.machine.description.toleratedScriptlets.first { $0.covers(package: failure[0], scriptlet: failure[1]) }?.reason
-            progress.tellWarnings(["\(failure[0]) \(failure[1]) failed, and is tolerated: \(reason ?? "")"])
-        }
+        progress.tellWarnings(warnings)
+        progress.tellTolerated(manifest.toleratedFailures.compactMap(tolerated))
         progress.finish(
             .finished(
                 machine: plan.name, folder: artefacts.path, manifest.artefacts, seconds: begin.duration(to: .now) / .seconds(1)))
+    }
+
+    // MARK: Warnings
+
+    /// Those of the manifest, with package and path as far as the store has the results that they are about.
+    private func warnings(of manifest: ArtefactManifest) -> [Warning] {
+        let known = nodes.compactMap { context.store.result(of: $0.identity) }.flatMap(\.record.warnings)
+        let byText = Dictionary(known.map { ($0.text, $0) }) { first, _ in first }
+        return manifest.warnings.map { byText[$0] ?? Warning($0) }
+    }
+
+    private func untolerated(_ warnings: [Warning]) -> [Warning] {
+        warnings.filter { plan.machine.description.toleratedWarnings.reason(for: $0.text, package: $0.package) == nil }
+    }
+
+    /// Makes the stages before the images one after the other, and ends with the first one that has a warning which machine.yaml does not tolerate.
+    ///
+    /// - Throws: `StageFailure`, `CancellationError`.
+    private func refuseWarnings() async throws {
+        for identity in [plan.install, plan.compose, plan.disk] {
+            guard let node = graph[identity], let result = try await scheduler.results(of: [identity]).first else { continue }
+            try refuse(result, of: node)
+        }
+    }
+
+    private func refuse(_ result: StageResult, of node: BuildGraph.Node) throws {
+        let warnings = untolerated(result.record.warnings)
+        guard !warnings.isEmpty else { return }
+        throw StageFailure(
+            stage: node.name, label: node.label, identity: node.identity, cause: StrictRefusal(warnings: warnings.map(\.text)))
+    }
+
+    /// - Parameter failure: package and scriptlet.
+    private func tolerated(_ failure: [String]) -> ToleratedFailure? {
+        guard failure.count == 2 else { return nil }
+        let reason = plan.machine.description.toleratedScriptlets.first { $0.covers(package: failure[0], scriptlet: failure[1]) }?.reason
+        return ToleratedFailure(package: failure[0], scriptlet: failure[1], reason: reason ?? "")
+    }
+}
+
+/// A scriptlet that failed, and may fail.
+struct ToleratedFailure: Hashable, Sendable {
+    /// `name-version-release.arch`.
+    var package: String
+    var scriptlet: String
+    /// As machine.yaml gives it.
+    var reason: String
+}
+
+extension StageResult {
+    /// Scriptlets of packages that failed and may fail, as package and scriptlet.
+    var toleratedFailures: [[String]] {
+        (record.facts["toleratedFailures"]?.list ?? []).compactMap { $0.list?.compactMap(\.text) }
+    }
+}
+
+/// Warnings that fail a machine, since the caller wants none (`--strict`).
+struct StrictRefusal: Error, CustomStringConvertible {
+    var warnings: [String]
+
+    var description: String {
+        let count = "\(warnings.count) warning\(warnings.count == 1 ? " counts as an error" : "s count as errors") (--strict)"
+        return "\(count); list those that are expected in 'toleratedWarnings' of machine.yaml:" + warnings.map { "\n  \($0)" }.joined()
     }
 }

@@ -1,11 +1,11 @@
 import BuildGraph
 import BuildStore
-import ConfigurationTree
+public import ConfigurationTree
 import Foundation
 import Glibc
 import HostSystem
 import PackageResolution
-import SystemPackage
+public import SystemPackage
 
 /// A machine's folder of the cache, but for its artefacts: links to its stages' results, its transaction, and what its stages were in the last run.
 struct MachineFolder: Sendable {
@@ -129,6 +129,13 @@ struct MachineFolder: Sendable {
         bytes += CanonicalValue.prettyTable(keys: keys, rows: packages, indentation: 1) + Array(",\n  \"schema\": 1\n}\n".utf8)
         try writeIfDifferent(bytes, to: yum.appending("transaction.json"))
     }
+}
+
+extension BuildPaths {
+    /// The log of a machine's last build.
+    ///
+    /// - Parameter name: `group/machine`.
+    public func buildLog(ofMachine name: String) -> FilePath { MachineFolder(cachePath.pushing(FilePath(name))).logFile }
 }
 
 /// As `writeAtomically`; a file that has these bytes stays untouched.

@@ -46,6 +46,7 @@ struct MachinePlan: Sendable {
         configPath = options.paths.configPath
         let name = machine.fullName
         let plan = try DiskPlan(machine.description, group: group.name, machine: machine.name)
+        try Self.checkRoom(for: transaction, configuration, machine, plan)
 
         let request = FetchStage.Request(
             transaction: transaction, configuration: configuration, architecture: machine.description.hardware.architecture,
@@ -59,6 +60,22 @@ struct MachinePlan: Sendable {
         var artefacts = ArtefactPlan(machine: machine, group: group, plan: plan, disk: disk, context: context)
         try artefacts.addOutputs(to: &graph)
         publication = Publication(files: artefacts.files)
+    }
+
+    /// Finds out early that the packages cannot fit on the disks. What they take in the end is more: overlays, and the file systems' own tables.
+    ///
+    /// - Throws: `StageError`.
+    private static func checkRoom(for transaction: Transaction, _ configuration: YumConfiguration, _ machine: Machine, _ plan: DiskPlan) throws {
+        // How much is left out is not known before the packages are there.
+        guard !configuration.transactionFlags.contains(.nodocs), configuration.languages.isEmpty, machine.description.excludedPaths.isEmpty else {
+            return
+        }
+        let room = plan.fileSystems.filter { $0.mountPoint != nil && $0.fileSystem != .swap }.reduce(0) { $0 + $1.size }
+        guard transaction.installedSize.bytes > room else { return }
+        let place = (machine.description.places["disks"]?.description ?? machine.path.appending("machine.yaml").string)
+        throw StageError(
+            "the packages take \(transaction.installedSize) when they are installed, and the file systems of the machine have \(ByteCount(room)); raise 'size' of the disks (\(place))"
+        )
     }
 
     /// What in its description keeps a machine from being built.

@@ -1,5 +1,6 @@
 import BuildGraph
 public import ConfigurationTree
+import HostSystem
 import SystemPackage
 
 /// An event as other programs read it: one JSON object, whose fields docs/formats.md describes. Paths are relative to the cache, and places in the tree to the tree.
@@ -26,6 +27,11 @@ public struct EventRecord: Codable, Sendable {
     public var sharedWith: String?
     public var source: String?
     public var text: String?
+    /// The package that a warning is about, and the file in the machine's root.
+    public var package: String?
+    public var path: String?
+    /// The reason in `toleratedWarnings`.
+    public var tolerated: String?
     public var stages: [StageForecast]?
     public var artefacts: [Artefact]?
     public var cause: String?
@@ -55,9 +61,9 @@ public struct EventRecord: Codable, Sendable {
         case .output(let machine, let source, let text):
             self = record("output", [machine])
             (self.source, self.text) = (source, text)
-        case .warning(let machines, let text):
+        case .warning(let machines, let told):
             self = record("warning", machines)
-            self.text = text
+            (text, package, path, tolerated) = (told.warning.text, told.warning.package, told.warning.path, told.toleranceReason)
         case .planned(let machine, let stages):
             self = record("planned", [machine])
             self.stages = stages.map { stage in

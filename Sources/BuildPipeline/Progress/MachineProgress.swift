@@ -1,5 +1,6 @@
 import BuildGraph
 import BuildStore
+import ConfigurationTree
 import Foundation
 import Glibc
 import HostSystem
@@ -10,6 +11,9 @@ import SystemPackage
 final class MachineProgress: Sendable {
     private let machine: String
     private let logFile: FilePath
+    private let tolerated: [ToleratedWarning]
+    /// What was told of the machine before: the log begins with it.
+    private let earlier: [BuildWarning]
     private let listener: @Sendable (BuildEvent) -> Void
     private let state: Mutex<State>
 
@@ -22,12 +26,17 @@ final class MachineProgress: Sendable {
         /// Logs of the runs that made cached results.
         var cachedLogs: [Identity: FilePath] = [:]
         var isOver = false
-        var toldWarnings: Set<String> = []
+        var toldWarnings: Set<Warning> = []
     }
 
-    init(machine: String, logFile: FilePath, nodes: [BuildGraph.Node], listener: @escaping @Sendable (BuildEvent) -> Void) {
+    init(
+        machine: String, logFile: FilePath, tolerated: [ToleratedWarning], earlier: [BuildWarning], nodes: [BuildGraph.Node],
+        listener: @escaping @Sendable (BuildEvent) -> Void
+    ) {
         self.machine = machine
         self.logFile = logFile
+        self.tolerated = tolerated
+        self.earlier = earlier
         self.listener = listener
         state = Mutex(State(nodes: nodes))
     }
@@ -41,7 +50,10 @@ final class MachineProgress: Sendable {
                     try createDirectories(logFile.removingLastComponent())
                     guard FileManager.default.createFile(atPath: logFile.string, contents: nil) else { throw Errno.ioError }
                     state.log = FileHandle(forWritingAtPath: logFile.string)
-                } catch { listener(.warning(machines: [machine], "the log cannot be written: \(error)")) }
+                    for warning in earlier { try? state.log?.write(contentsOf: Data("warning: \(warning)\n".utf8)) }
+                } catch {
+                    listener(.warning(machines: [machine], BuildWarning(Warning("the log cannot be written: \(error)"), isNotice: true)))
+                }
             }
             return state.log
         }
@@ -63,8 +75,8 @@ final class MachineProgress: Sendable {
         case .told(.output(let source, let text)):
             log("\(source):\n\(text)")
             listener(.output(machine: machine, source: source, text: text))
-        case .told(.warning(let text)):
-            warn(text)
+        case .told(.warning(let warning)):
+            warn(warning)
         case .told(.done): break
         case .transferred(let progress):
             if let name = progress.finished {
@@ -73,8 +85,8 @@ final class MachineProgress: Sendable {
             }
             listener(.transfer(machines: [machine], label, progress))
         case .logged(let text): log(text)
-        case .waiting: warn("\(label): another build is making the same result; waiting for it")
-        case .damaged(let damage): warn("\(label): the cached result is damaged and is made again: \(damage)")
+        case .waiting: notice("\(label): another build is making the same result; waiting for it")
+        case .damaged(let damage): notice("\(label): the cached result is damaged and is made again: \(damage)")
         case .finished(true, _, let log): state.withLock { $0.cachedLogs[node.identity] = log }
         case .finished(false, let seconds, _):
             state.withLock { _ = $0.ended.insert(node.identity) }
@@ -85,14 +97,30 @@ final class MachineProgress: Sendable {
     }
 
     /// Reports the warnings that this run did not report before.
-    func tellWarnings(_ texts: [String]) {
-        for text in texts where !state.withLock({ $0.toldWarnings.contains(text) }) { warn(text) }
+    func tellWarnings(_ warnings: [Warning]) {
+        for warning in warnings where !state.withLock({ $0.toldWarnings.contains(warning) }) { warn(warning) }
     }
 
-    func warn(_ text: String) {
-        state.withLock { _ = $0.toldWarnings.insert(text) }
-        log("warning: \(text)")
-        listener(.warning(machines: [machine], text))
+    /// Reports failures of scriptlets that machine.yaml tolerates, once each.
+    func tellTolerated(_ failures: [ToleratedFailure]) {
+        for failure in failures {
+            let warning = Warning("\(failure.package) \(failure.scriptlet) failed", package: failure.package)
+            guard state.withLock({ $0.toldWarnings.insert(warning).inserted }) else { continue }
+            tell(BuildWarning(Warning("\(warning), and is tolerated: \(failure.reason)", package: failure.package), isNotice: true))
+        }
+    }
+
+    private func warn(_ warning: Warning) {
+        state.withLock { _ = $0.toldWarnings.insert(warning) }
+        tell(BuildWarning(warning, toleranceReason: tolerated.reason(for: warning.text, package: warning.package)))
+    }
+
+    /// Says something about the run that has no say in what is built.
+    func notice(_ text: String) { tell(BuildWarning(Warning(text), isNotice: true)) }
+
+    private func tell(_ warning: BuildWarning) {
+        log("warning: \(warning)")
+        listener(.warning(machines: [machine], warning))
     }
 
     /// Reports stages that did not run, since their results are there or no other stage asked for them, before the first stage that runs after them.

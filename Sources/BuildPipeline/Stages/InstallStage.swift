@@ -89,8 +89,12 @@ struct InstallStage: Stage {
             job.languages = languages
             job.excludedPaths = excludedPaths
             job.scriptletLimits.seconds = services.scriptletTimeLimit
-            let outcome = try await services.worker.install(job, onEvent: work.report, onLog: work.log)
-            for warning in outcome.warnings { work.report(.warning(services.fetcher.naming(keysOf: services.repositories, in: warning))) }
+            let report: @Sendable (WorkerEvent) -> Void = { event in
+                guard case .warning(var warning) = event else { return work.report(event) }
+                warning.text = services.fetcher.naming(keysOf: services.repositories, in: warning.text)
+                work.report(.warning(warning))
+            }
+            let outcome = try await services.worker.install(job, onEvent: report, onLog: work.log)
             // Tolerated ones, as package and scriptlet. The reasons are the machines' own, and not of the shared result.
             let failures = outcome.failedScriptlets.map { CanonicalValue.list([.text($0.package), .text($0.scriptlet)]) }
             return StageContent(

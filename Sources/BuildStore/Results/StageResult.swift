@@ -1,3 +1,4 @@
+public import HostSystem
 public import SystemPackage
 
 /// What a stage made: a folder of the store, and the record that lies in it (`result.json`, docs/stages.md). Paths in the record are relative, and nothing in it is
@@ -16,7 +17,7 @@ public struct StageResult: Sendable {
         /// What the stage says of its result; each kind of stage has its own fields.
         public var facts: CanonicalValue
         /// What was worth a warning when it was made; told again in each run that uses the result.
-        public var warnings: [String]
+        public var warnings: [Warning]
         /// How long it took, in milliseconds.
         public var milliseconds: Int64
     }
@@ -37,11 +38,11 @@ public struct StageResult: Sendable {
 /// What a stage hands over when its folder is filled.
 public struct StageContent: Sendable {
     public var facts: CanonicalValue
-    public var warnings: [String]
+    public var warnings: [Warning]
     /// Files of which the holes are not read: raw disks, which are mostly holes.
     public var sparseFiles: Set<String>
 
-    public init(facts: CanonicalValue = .null, warnings: [String] = [], sparseFiles: Set<String> = []) {
+    public init(facts: CanonicalValue = .null, warnings: [Warning] = [], sparseFiles: Set<String> = []) {
         self.facts = facts
         self.warnings = warnings
         self.sparseFiles = sparseFiles

@@ -12,6 +12,8 @@ public struct MachineDescription: Hashable, Codable, Sendable {
     public var machineID = MachineIDPolicy.fixed
     /// Scriptlets whose failure does not fail the build, each with the reason the user gave.
     public var toleratedScriptlets: [ToleratedScriptlet] = []
+    /// Warnings that are expected. They do not count for any stage: what is built is the same.
+    public var toleratedWarnings: [ToleratedWarning] = []
     /// How long a scriptlet of a package may run, in seconds. Half an hour is several times what the slowest known one takes (an initramfs under emulation).
     public var scriptletTimeLimit = 1800
     /// What packages have at or below these stays out of the root.

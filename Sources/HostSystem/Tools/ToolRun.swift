@@ -23,7 +23,8 @@ extension Tool {
         workingDirectory: FilePath? = nil
     ) async throws -> String {
         try await HostSystem.run(
-            path, arguments, environment: environment, input: input, workingDirectory: workingDirectory)
+            path, arguments, environment: environment, input: input, workingDirectory: workingDirectory
+        ).text
     }
 
     /// As `run`, for the jobs of workers, which are not asynchronous: blocks the thread until the program ends.
@@ -31,16 +32,18 @@ extension Tool {
     /// Never call this in the program that coordinates a build. Its code runs on threads of the cooperative pool, of which a host with
     /// one processor has one; this function needs another one, and would wait forever.
     ///
-    /// - Parameter onOutput: called with each piece of what the program prints on standard output; the result is empty then.
+    /// - Parameters:
+    ///   - reporter: gets a warning for each line that the program prints on standard error, when it succeeds.
+    ///   - onOutput: called with each piece of what the program prints on standard output; the result is empty then.
     @discardableResult
     public func runBlocking(
         _ arguments: [String], environment: [String: String] = minimalEnvironment, input: String? = nil,
-        workingDirectory: FilePath? = nil, onOutput: (@Sendable (String) -> Void)? = nil
+        workingDirectory: FilePath? = nil, warning reporter: WorkerReporter? = nil, onOutput: (@Sendable (String) -> Void)? = nil
     ) throws -> String {
-        let result = Mutex<Result<String, any Error>?>(nil)
+        let result = Mutex<Result<ToolOutput, any Error>?>(nil)
         let finished = DispatchSemaphore(value: 0)
         Task.detached { [path] in
-            let outcome: Result<String, any Error>
+            let outcome: Result<ToolOutput, any Error>
             do {
                 outcome = .success(
                     try await HostSystem.run(
@@ -53,8 +56,19 @@ extension Tool {
         }
         finished.wait()
         guard let outcome = result.withLock({ $0 }) else { throw Errno.canceled }
-        return try outcome.get()
+        let output = try outcome.get()
+        for line in output.errors.split(whereSeparator: \.isNewline) where !line.allSatisfy(\.isWhitespace) {
+            reporter?.warn(line.contains(name) ? String(line) : "\(name): \(line)")
+        }
+        return output.text
     }
+}
+
+/// What a program printed.
+private struct ToolOutput {
+    var text: String
+    /// On standard error.
+    var errors: String
 }
 
 /// Output beyond this is an error of the program that printed it.
@@ -63,7 +77,7 @@ private let outputLimit = 16 << 20
 private func run(
     _ executable: FilePath, _ arguments: [String], environment: [String: String], input: String?,
     workingDirectory: FilePath?, onOutput: (@Sendable (String) -> Void)? = nil
-) async throws -> String {
+) async throws -> ToolOutput {
     var options = PlatformOptions()
     options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .seconds(2))]
     let pairs = Dictionary(uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
@@ -100,7 +114,7 @@ private func run(
             commandLine: commandLine([executable.string] + arguments), status: ToolStatus(status),
             ending: ending(of: (output ?? "") + (errors ?? "")))
     }
-    return output ?? ""
+    return ToolOutput(text: output ?? "", errors: errors ?? "")
 }
 
 private func text(of sequence: SubprocessOutputSequence) async throws -> String {

@@ -65,7 +65,7 @@ public enum WorkerEvent: Codable, Hashable, Sendable {
     case progress(completed: Int, total: Int, item: String)
     /// What a scriptlet or a program printed; `source` says which, such as `bash-5.2.15-2.x86_64 %post`.
     case output(source: String, text: String)
-    case warning(String)
+    case warning(Warning)
     /// Something that other work waits for, in the job's own words.
     case done(String)
 }

@@ -52,7 +52,10 @@ public final class WorkerReporter: Sendable {
         (try? JSONEncoder().encode(word)).map { Array($0) + [UInt8(ascii: "\n")] }
     }
 
-    public func warn(_ text: String) { send(.event(.warning(text))) }
+    /// Reports something that did not fail the job; `package` and `path` as in `Warning`.
+    public func warn(_ text: String, package: String? = nil, path: String? = nil) {
+        send(.event(.warning(Warning(text, package: package, path: path))))
+    }
 
     /// Writes a line only to the machine's log.
     public func log(_ line: String) { _ = try? FileDescriptor.standardError.writeAll("\(line)\n".utf8) }

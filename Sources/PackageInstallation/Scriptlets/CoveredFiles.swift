@@ -101,10 +101,13 @@ struct CoveredFiles {
         try unpack(sorted, in: folders)
         for file in sorted {
             try at(file.path, in: folders) { folder, name in
-                let permissions = file.mode & 0o7777
-                // As librpm does, an unknown owner's file becomes root's.
-                let (owner, group) = (owners[file.owner] ?? 0, groups[file.group] ?? 0)
-                try check(fchownat(folder, name, owner, group, AT_SYMLINK_NOFOLLOW) == 0, file)
+                var permissions = file.mode & 0o7777
+                // As librpm does (rpmfilesStat, rpmfiles.c; it has warned already), an unknown owner's file becomes root's, and loses the bit that would give it
+                // root's privileges.
+                let (owner, group) = (owners[file.owner], groups[file.group])
+                if owner == nil, file.owner != "root" { permissions &= ~S_ISUID }
+                if group == nil, file.group != "root" { permissions &= ~S_ISGID }
+                try check(fchownat(folder, name, owner ?? 0, group ?? 0, AT_SYMLINK_NOFOLLOW) == 0, file)
                 if file.mode & S_IFMT != S_IFLNK { try check(fchmodat(folder, name, permissions, 0) == 0, file) }
             }
         }

@@ -19,6 +19,17 @@ final class FileList {
 
     deinit { rpmfilesFree(files) }
 
+    /// How many inodes the package takes at the least: folders may be others' too, and a set of hard links is one.
+    var leastInodes: Int {
+        (0..<Int32(rpmfilesFC(files))).count { index in
+            guard mode_t(rpmfilesFMode(files, index)) & S_IFMT != S_IFDIR, rpmfilesFFlags(files, index) & RPMFILE_GHOST.rawValue == 0 else {
+                return false
+            }
+            var members: UnsafePointer<Int32>?
+            return rpmfilesFLinks(files, index, &members) < 2 || members?.pointee == index
+        }
+    }
+
     /// The indices of device nodes and FIFOs.
     var nodes: [Int32] {
         (0..<Int32(rpmfilesFC(files))).filter { [S_IFCHR, S_IFBLK, S_IFIFO].contains(mode_t(rpmfilesFMode(files, $0)) & S_IFMT) }

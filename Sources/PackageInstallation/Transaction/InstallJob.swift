@@ -45,8 +45,8 @@ public struct InstallOutcome: Hashable, Codable, Sendable {
     public var packageCount: Int
     /// Those that failed; each is on the machine's list of tolerated ones, or the job would have failed.
     public var failedScriptlets: [ScriptletResult]
-    /// rpm's warnings.
-    public var warnings: [String]
+    /// rpm's and the job's own; the events of the job have them too.
+    public var warnings: [Warning] = []
     /// Where scriptlets have put what they saw of the machine (`GuestConstants`); a folder before its entries.
     public var constantPlaces: [FilePath] = []
 }
@@ -134,12 +134,13 @@ public struct InstallJob: WorkerJob {
         try confine()
         let transaction = try RPMTransaction(job: self, mounts: mounts, reporter: reporting)
         var outcome = try transaction.run()
-        if convertsDatabase { outcome.warnings += try transaction.convertDatabase() }
+        if convertsDatabase { try transaction.convertDatabase() }
         try mounts.end()
         try transaction.cleanTemporaryFolders()
         try transaction.coveredFiles.make(in: installRoot, folders: mounts.covered)
         try mounts.keepAttributes()
         try transaction.seeds.remove()
+        outcome.warnings = transaction.toldWarnings
         let leftovers = Leftovers(root: installRoot, timestamps: timestamps)
         try leftovers.remove(databasePath: transaction.database.path)
         outcome.constantPlaces = try ConstantPlaces.find(in: installRoot)

@@ -1,9 +1,12 @@
 internal import CRPM
+import Glibc
 
 /// Collects what librpm logs during the life of this object. There is at most one in a process.
 final class RPMLog {
     var errors: [String] = []
-    private(set) var warnings: [String] = []
+    /// Gets warnings as they come.
+    var onWarning: ((String) -> Void)?
+    private let process = getpid()
     private var scriptletLines: [String] = []
 
     init() {
@@ -12,12 +15,20 @@ final class RPMLog {
             { record, data in
                 // Returning 0 keeps librpm from calling exit(3) after a critical message.
                 guard let record, let data else { return 0 }
-                Unmanaged<RPMLog>.fromOpaque(data).takeUnretainedValue().add(record)
+                let log = Unmanaged<RPMLog>.fromOpaque(data).takeUnretainedValue()
+                log.process == getpid() ? log.add(record) : RPMLog.print(record)
                 return 0
             }, Unmanaged.passUnretained(self).toOpaque())
     }
 
     deinit { rpmlogSetCallback(nil, nil) }
+
+    /// In librpm's child that should become a scriptlet's interpreter: this object is the parent's, and what the child does to it is lost. Standard error is the
+    /// scriptlet's output already. Memory must not be allocated between fork(2) and execve(2).
+    private static func print(_ record: rpmlogRec) {
+        guard let text = rpmlogRecMessage(record), rpmlogRecPriority(record).rawValue <= RPMLOG_WARNING.rawValue else { return }
+        _ = write(STDERR_FILENO, text, strlen(text))
+    }
 
     private func add(_ record: rpmlogRec) {
         guard let text = rpmlogRecMessage(record), rpmlogRecPriority(record).rawValue <= RPMLOG_NOTICE.rawValue else {
@@ -31,7 +42,7 @@ final class RPMLog {
         } else if rpmlogRecPriority(record).rawValue <= RPMLOG_ERR.rawValue {
             errors.append(line)
         } else if !Self.isAboutMissingKey(line) {
-            warnings.append(line)
+            onWarning?(line)
         }
     }
 

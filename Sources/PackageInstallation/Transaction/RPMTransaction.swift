@@ -10,11 +10,14 @@ final class RPMTransaction {
     private let reporter: WorkerReporter
     private let transaction: rpmts
     private let log = RPMLog()
+    private let warnings: RPMWarnings
     private let headers: PackageHeaders
     private var scriptOutput: ScriptOutput
     private let watch: ScriptletSupervisor
     private var opened: FD_t?
     private var finished = 0
+    /// Of the packages, without folders, which several may have.
+    private var fileCount = 0
     /// librpm opens a package for its %pretrans too, when nothing of it is installed.
     private var isInstalling = false
     private let gate: VerificationGate
@@ -40,7 +43,6 @@ final class RPMTransaction {
     private(set) var database = TargetDatabase()
     private var declarations = AccountDeclarations()
     private var accounts: (any AccountCreation)?
-    private var accountWarnings: [String] = []
     /// From then on librpm opens a package only to install it.
     private var pretransIsOver = false
     private let excludedPaths: ExcludedPaths
@@ -53,6 +55,9 @@ final class RPMTransaction {
         self.job = job
         self.reporter = reporter
         gate = VerificationGate(reporter)
+        let warnings = RPMWarnings(reporter)
+        self.warnings = warnings
+        log.onWarning = { warnings.add($0) }
         for (name, value) in scriptletEnvironment(sourceDateEpoch: job.sourceDateEpoch) { setenv(name, value, 1) }
         try configureLibRPM()
         rpmPushMacro(nil, "_flush_io", nil, "0", RMIL_CMDLINE)
@@ -149,18 +154,17 @@ final class RPMTransaction {
 
     /// Converts the database to the format that the root's rpm reads.
     ///
-    /// - Returns: warnings: why it was not converted.
     /// - Throws: as `BerkeleyDatabase.make`.
-    func convertDatabase() throws -> [String] {
-        guard database.needsBerkeleyDB, let version = database.rpmVersion else { return [] }
+    func convertDatabase() throws {
+        guard database.needsBerkeleyDB, let version = database.rpmVersion else { return }
         let berkeley = BerkeleyDatabase(root: job.installRoot, folder: database.path)
         if let missing = berkeley.missingProgram {
-            return [
-                "rpm \(version) of this machine reads only Berkeley DB, but the machine does not have \(missing) to make one; its package database stays in SQLite"
-            ]
+            return warnings.tell(
+                Warning(
+                    "rpm \(version) of this machine reads only Berkeley DB, but the machine does not have \(missing) to make one; its package database stays in SQLite",
+                    path: missing.string))
         }
         try berkeley.make(from: transaction)
-        return []
     }
 
     /// Removes what scriptlets left in temporary folders. To be called when none can run any more.
@@ -173,6 +177,7 @@ final class RPMTransaction {
     /// - Throws: `WorkerFailure`.
     func run() throws -> InstallOutcome {
         try addPackages()
+        try checkInodes()
         for (index, files) in database.macroFiles.sorted(by: { $0.key < $1.key }) {
             try gate.wait(for: job.packages[index])
             try database.read(files, of: job.packages[index])
@@ -215,14 +220,18 @@ final class RPMTransaction {
             throw WorkerFailure(
                 kind: .transaction, message: (["the installation failed"] + log.errors).joined(separator: "\n"))
         }
-        accountWarnings += try accounts?.lostAccounts() ?? []
-        return InstallOutcome(packageCount: job.packages.count, failedScriptlets: failures, warnings: unusableKeys + accountWarnings + log.warnings)
+        for text in try unusableKeys + (accounts?.lostAccounts() ?? []) { warnings.tell(Warning(text)) }
+        return InstallOutcome(packageCount: job.packages.count, failedScriptlets: failures)
     }
+
+    /// What did not fail the installation; the reporter has been told.
+    var toldWarnings: [Warning] { warnings.all }
 
     private func addPackages() throws {
         // Other processes verify each package.
         rpmtsSetVfyLevel(transaction, 0)
         var problems: [String] = []
+        fileCount = headers.lists.reduce(0) { $0 + ($1?.leastInodes ?? 0) }
         for (index, header) in headers.headers.enumerated() {
             if headerIsEntry(header, rpmTagVal(RPMTAG_PAYLOADDIGEST.rawValue)) != 0 { havePayloadDigest.insert(index) }
             if job.copies != nil, UnpackAheadJob.format(of: header) != nil { unpackedAhead.insert(index) }
@@ -240,6 +249,18 @@ final class RPMTransaction {
         }
         headers.removeAll()
         guard problems.isEmpty else { throw PackageHeaders.refusal(problems) }
+    }
+
+    /// librpm counts them too, and says neither how many there are nor where.
+    private func checkInodes() throws {
+        var status = statvfs()
+        // A file system without a fixed number of inodes has 0 of them.
+        guard statvfs(job.installRoot.string, &status) == 0, status.f_files > 0, fileCount > Int(clamping: status.f_ffree) else { return }
+        throw WorkerFailure(
+            kind: .transaction,
+            message:
+                "\(job.installRoot): there are not enough inodes for the packages: they have \(fileCount) files, and \(status.f_ffree) inodes are free"
+        )
     }
 
     /// Asks other processes to unpack the packages for which that is worthwhile, in the order of installation.
@@ -267,7 +288,9 @@ final class RPMTransaction {
         // Still set when the previous package's %pre failed.
         preparedPackage = nil
         let isUnpacked = try unpackedAhead.contains(index) && gate.isUnpacked(index)
-        if pretransIsOver { accountWarnings += try accounts?.makeAccounts(of: index) ?? [] }
+        if pretransIsOver {
+            for text in try accounts?.makeAccounts(of: index) ?? [] { warnings.tell(Warning(text, package: job.packages[index].nevra)) }
+        }
         if isUnpacked, let copies = job.copies, !askedAsFiles.contains(index) {
             return Fopen(UnpackAheadJob.place(of: index, in: copies).string, "r.ufdio")
         }
@@ -333,6 +356,7 @@ final class RPMTransaction {
             askForUnpacking()
             holdDatabase()
         case RPMCALLBACK_INST_START:
+            warnings.enter(header)
             isInstalling = true
             // A scriptlet may have made accounts.
             forgetAccountLookups()
@@ -340,12 +364,15 @@ final class RPMTransaction {
         case RPMCALLBACK_INST_STOP:
             endPrepared()
             if let key, haveNodes.contains(Int(bitPattern: key) - 1) { settleNodes(of: header) }
+            warnings.enter(nil)
         case RPMCALLBACK_SCRIPT_START:
+            warnings.enter(header)
             failureIsNoted = false
             releaseDatabase()
             watch.begin("\(header.map(nevra) ?? "?") \(Self.names[Int64(amount)] ?? "scriptlet \(amount)")")
         case RPMCALLBACK_SCRIPT_STOP, RPMCALLBACK_SCRIPT_ERROR:
             scriptletEnded(header, tag: amount, failed: what == RPMCALLBACK_SCRIPT_ERROR)
+            warnings.enter(nil)
             holdDatabase()
         case RPMCALLBACK_UNPACK_ERROR, RPMCALLBACK_CPIO_ERROR:
             log.errors.append("\(header.map(nevra) ?? "a package") cannot be unpacked")
@@ -391,8 +418,12 @@ final class RPMTransaction {
         }
         if !output.isEmpty { reporter(.output(source: "\(package) \(scriptlet)", text: output)) }
         if !end.leftRunning.isEmpty {
-            reporter.warn(
-                "\(package) \(scriptlet) left running: \(end.leftRunning.joined(separator: ", ")); stopped")
+            warnings.tell(
+                Warning(
+                    "\(package) \(scriptlet) left running: \(end.leftRunning.joined(separator: ", ")); stopped", package: package))
+        }
+        if failed || !lines.isEmpty, let interpreter = Interpreter(outOf: output) {
+            lines.append(interpreter.fault(of: "\(package)'s \(scriptlet)"))
         }
         guard failed || !lines.isEmpty else { return }
         // librpm calls back with SCRIPT_STOP after the log's line, and then with SCRIPT_ERROR without a new line.
@@ -400,7 +431,7 @@ final class RPMTransaction {
         failureIsNoted = true
         failures.append(
             ScriptletResult(
-                package: package, scriptlet: scriptlet, output: output, failure: lines.joined(separator: "\n")))
+                package: package, scriptlet: scriptlet, output: output, failure: lines.joined(separator: "\n    ")))
     }
 
     /// Replaces stand-ins by device nodes, when the package's files are in their places and before its %post.
@@ -426,6 +457,9 @@ final class RPMTransaction {
         }
         for index in failures.indices {
             failures[index].isTolerated = job.toleratedScriptlets.contains { $0.covers(failures[index]) }
+        }
+        for failure in failures where failure.isTolerated {
+            reporter.log("\(failure.package) \(failure.scriptlet) failed, and is tolerated: \(failure.failure)")
         }
         let fatal = failures.filter { !$0.isTolerated }
         guard !fatal.isEmpty else { return }

@@ -8,8 +8,13 @@ struct CheckCommand: AsyncParsableCommand {
 
     @OptionGroup var tree: TreeOptions
 
+    @Flag(help: StrictOption.help)
+    var strict = false
+
     func run() async throws {
-        let (configuration, inspection) = try await tree.inspectTree(try await tree.buildOptions(), .check)
+        var options = try await tree.buildOptions()
+        options.isStrict = strict
+        let (configuration, inspection) = try await tree.inspectTree(options, .check)
         let machines = configuration.groups.reduce(0) { $0 + $1.machines.count }
         printLine(
             "\(configuration.groups.count) group\(configuration.groups.count == 1 ? "" : "s"), \(machines) machine\(machines == 1 ? "" : "s"): no error"

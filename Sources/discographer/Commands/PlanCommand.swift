@@ -25,8 +25,8 @@ struct PlanCommand: AsyncParsableCommand {
         plan.apply(to: &options)
         let configuration = try await tree.readTree(options, .plan)
         try await enterUserNamespaceIfNeeded(options)
-        let batch = Batch(tree: configuration, options: options) { event in
-            if case .warning(let machines, let text) = event { printError("\(machines.joined(separator: ", ")): warning: \(text)") }
+        let batch = Batch(tree: configuration, options: options) { [tree] event in
+            if case .warning(let machines, let warning) = event { printWarning(machines, warning, verbose: tree.verbose) }
         }
         let (machines, failures) = try await batch.forecast()
         for (machine, stages) in machines {

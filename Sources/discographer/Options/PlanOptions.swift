@@ -21,10 +21,19 @@ struct PlanOptions: ParsableArguments {
     @Flag(help: "Read cached results and artefacts whole before they are used; what is damaged is made again.")
     var verify = false
 
+    @Flag(help: StrictOption.help)
+    var strict = false
+
     func apply(to options: inout BuildOptions) {
         options.outputs = outputs.isEmpty ? nil : outputs
         options.diskWriter = diskWriter ?? .direct
         options.locked = locked
         options.verifies = verify
+        options.isStrict = strict
     }
+}
+
+/// `--strict` of the commands that have it.
+enum StrictOption {
+    static let help: ArgumentHelp = "Take warnings for errors, but for those that 'toleratedWarnings' of machine.yaml expects."
 }

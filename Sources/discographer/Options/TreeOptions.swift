@@ -99,10 +99,19 @@ struct TreeOptions: ParsableArguments {
         let tree = ConfigurationTree(at: options.paths.configPath, selecting: try selectors())
         var inspection = try await Batch(tree: tree, options: options, listener: { _ in }).inspect(depth)
         inspection.diagnostics = (tree.diagnostics + inspection.diagnostics).withoutRepetitions.inReadingOrder
-        for diagnostic in inspection.diagnostics where diagnostic.severity != .note || verbose { printError(diagnostic.description) }
-        let errors = inspection.diagnostics.filter { $0.severity == .error }.count
-        guard errors == 0 else {
-            printError("\(errors) error\(errors == 1 ? "" : "s") in the configuration; nothing was built")
+        var counts: [Diagnostic.Severity: Int] = [:]
+        for diagnostic in inspection.diagnostics {
+            let tolerance = diagnostic.severity == .warning ? tree.reasonToTolerate(diagnostic) : nil
+            if tolerance == nil { counts[diagnostic.severity, default: 0] += 1 }
+            guard verbose || diagnostic.severity != .note && tolerance == nil else { continue }
+            printError(diagnostic.description + (tolerance.map { " (tolerated: \($0))" } ?? ""))
+        }
+        let (errors, warnings) = (counts[.error] ?? 0, options.isStrict ? counts[.warning] ?? 0 : 0)
+        guard errors + warnings == 0 else {
+            if errors > 0 { printError("\(errors) error\(errors == 1 ? "" : "s") in the configuration; nothing was built") }
+            if warnings > 0 {
+                printError("\(warnings) warning\(warnings == 1 ? " counts as an error" : "s count as errors") (--strict); nothing was built")
+            }
             throw ExitCode(ExitStatus.wrongInput)
         }
         return (tree, inspection)
@@ -124,8 +133,8 @@ struct TreeOptions: ParsableArguments {
     func batch(_ fetch: FetchOptions) async throws -> Batch {
         var options = try await buildOptions()
         fetch.apply(to: &options)
-        return Batch(tree: try await readTree(options), options: options) { event in
-            if case .warning(let machines, let text) = event { printError("\(machines.joined(separator: ", ")): warning: \(text)") }
+        return Batch(tree: try await readTree(options), options: options) { [verbose] event in
+            if case .warning(let machines, let warning) = event { printWarning(machines, warning, verbose: verbose) }
         }
     }
 

@@ -13,6 +13,7 @@ final class EventPrinter: Sendable {
     private let paths: BuildPaths
     /// What stands at the end of a terminal; `nil` for logs and programs.
     private let live: Mutex<LiveProgress?>
+    private let warnings = Mutex(WarningLimit())
 
     init(style: Style, verbose: Bool, paths: BuildPaths) {
         self.style = style
@@ -44,13 +45,26 @@ final class EventPrinter: Sendable {
             "\(machine)  \(padded("\(stage)", 8))  \(words(end))"
         case .output(let machine, let source, let text):
             verbose ? text.split(separator: "\n").map { "\(machine)  \(source): \($0)" }.joined(separator: "\n") : nil
-        case .warning(let machines, let text): "\(machines.joined(separator: ", "))  warning: \(text)"
+        case .warning(let machines, let warning): line(machines, warning)
         case .planned(let machine, let stages): PlanCommand.lines(machine, stages)
         case .finished(let machine, let folder, let artefacts, let seconds):
-            (artefacts.map { "\(machine)  \(padded($0.format, 8))  \(folder.appending($0.path)) (\(ByteCount($0.size)))" }
+            (warningsKeptBack(of: machine)
+                + artefacts.map { "\(machine)  \(padded($0.format, 8))  \(folder.appending($0.path)) (\(ByteCount($0.size)))" }
                 + ["\(machine)  built in \(String(format: "%.1f s", seconds))"]).joined(separator: "\n")
-        case .failed(_, let failure): "\(failure)"
+        case .failed(let machine, let failure): (warningsKeptBack(of: machine) + ["\(failure)"]).joined(separator: "\n")
         }
+    }
+
+    private func line(_ machines: [String], _ warning: BuildWarning) -> String? {
+        guard verbose || warning.toleranceReason == nil else { return nil }
+        let shown = verbose ? machines : warnings.withLock { $0.admit(machines) }
+        return shown.isEmpty ? nil : "\(shown.joined(separator: ", "))  warning: \(warning)"
+    }
+
+    private func warningsKeptBack(of machine: String) -> [String] {
+        let count = warnings.withLock { $0.end(machine) }
+        guard count > 0 else { return [] }
+        return ["\(machine)  warning: and \(count) more in \(paths.buildLog(ofMachine: machine))"]
     }
 
     private func words(_ end: StageEnd) -> String {
