@@ -35,9 +35,10 @@ integration-test: demo ## real packages, loop devices and boots, as root
 chaos: build host-packages ## kill builds, damage the cache, clean at the same time; 50 rounds, by hand, as root
 	Tests/Chaos/run $(ROUNDS) $(SEED)
 
-differential-test: build repository host-packages ## compare resolution with dnf's, request by request, and trust in keys
+differential-test: build repository host-packages ## compare resolution with dnf's, request by request, and trust in keys, and URLs
 	Tests/Differential/resolve-with-dnf "$$(swift build --show-bin-path)/discographer"
 	Tests/Differential/keys-with-dnf "$$(swift build --show-bin-path)/discographer"
+	env -u http_proxy -u https_proxy -u HTTPS_PROXY -u all_proxy -u ALL_PROXY Tests/Differential/urls-with-dnf "$$(swift build --show-bin-path)/discographer"
 
 behave: build host-packages ## run dnf's own behaviour tests: CHECKOUT=FOLDER, a checkout of rpm-software-management/ci-dnf-stack
 	Tests/Differential/behave "$$(swift build --show-bin-path)/discographer" "$(or $(CHECKOUT),ci-dnf-stack)"

@@ -37,6 +37,33 @@ struct OddNamesTests {
         }
     }
 
+    @Test("a repository and its key in the tree are found by ${machine_configPath}, whatever the tree's path is")
+    func pathsInURLs() async throws {
+        try await Sandbox.withFolder { folder in
+            let tree = try await makeTree(folder)
+            _ = try await shell(
+                """
+                cd '\(tree)'/g/machines/one; mv '\(folder)/repository' repository
+                export GNUPGHOME='\(folder)/gnupg'; mkdir -m 700 "$GNUPGHOME"
+                gpg --quiet --batch --passphrase '' --quick-gen-key ours@example.org rsa2048 sign never 2>/dev/null
+                gpg --export ours@example.org > key; cd repository/repodata
+                gpg --quiet --batch --armor --detach-sign --local-user ours@example.org repomd.xml; gpgconf --kill all
+                """)
+            for name in ["with space", "com,ma", "per%cent", "per%20cent", "hash#x", "que?ry", "co:lon", "quo'te", "new\nline", "pl+us"] {
+                let odd = "\(folder)/\(name)"
+                try FileManager.default.createDirectory(atPath: odd, withIntermediateDirectories: false)
+                try FileManager.default.copyItem(atPath: tree, toPath: odd + "/tree")
+                let machine = odd + "/tree/g/machines/one"
+                let options = "gpgcheck=0\nrepo_gpgcheck=1\ngpgkey=file://${machine_configPath}/key"
+                for place in ["baseurl=file://${machine_configPath}/repository", "baseurl=${machine_configPath}/repository"] {
+                    try "[r]\n\(place)\n\(options)\n".write(toFile: machine + "/yum/repositories/r.repo", atomically: true, encoding: .utf8)
+                    let resolve = try await Sandbox.discographer(["resolve", "-c", odd + "/tree", "-s", "\(folder)/cache", "g"])
+                    #expect(resolve.status == 0, "\(name): \(resolve.output)\(resolve.errors)")
+                }
+            }
+        }
+    }
+
     @Test(
         "a cache that nothing can be built in is refused before anything is done",
         arguments: [",", ":", "\\", "\n", String(repeating: "x/", count: 150)])

@@ -12,12 +12,14 @@ struct UnsupportedFeaturesTests {
         case number(UInt32)
         case text(String)
         case texts([String])
+        case bytes([UInt8])
 
         /// Type, count and bytes.
         var encoded: (type: UInt32, count: Int, bytes: [UInt8]) {
             switch self {
             case .number(let number): (4, 1, UnsupportedFeaturesTests.bytes(number))
             case .text(let text): (6, 1, Array(text.utf8) + [0])
+            case .bytes(let bytes): (7, bytes.count, bytes)
             case .texts(let texts): (8, texts.count, texts.flatMap { Array($0.utf8) + [0] })
             }
         }
@@ -37,14 +39,48 @@ struct UnsupportedFeaturesTests {
         return [0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0] + Self.bytes(UInt32(index.count / 16)) + Self.bytes(UInt32(data.count)) + index + data
     }
 
-    private func features(_ entries: [(tag: UInt32, value: Value)]) throws -> [String] {
+    private func withPackage<Result>(
+        signatures: [(tag: UInt32, value: Value)], _ entries: [(tag: UInt32, value: Value)], _ body: (FilePath) -> Result
+    ) throws -> Result {
         let path = FilePath(FileManager.default.temporaryDirectory.path).appending("discographer-\(UUID()).rpm")
         defer { removeFile(path) }
-        var signatures = Self.header([(272, .text(String(repeating: "0", count: 64)))])
+        var signatures = Self.header(signatures)
         signatures += Array(repeating: 0, count: (8 - signatures.count % 8) % 8)
         let lead = [0xed, 0xab, 0xee, 0xdb, 3] + Array(repeating: UInt8(0), count: 91)
         try writeAtomically(lead + signatures + Self.header([(1000, .text("a"))] + entries), to: path)
-        return UnsupportedFeatures.of(path)
+        return body(path)
+    }
+
+    private func features(_ entries: [(tag: UInt32, value: Value)]) throws -> [String] {
+        try withPackage(signatures: [(272, .text(String(repeating: "0", count: 64)))], entries) { UnsupportedFeatures.of($0) }
+    }
+
+    /// A signature of RFC 4880 §5.2.3 with a time, and numbers that are signed by nobody.
+    private static func signature(version: UInt8 = 4, algorithm: UInt8, numbers: Int, digest: UInt8 = 8) -> [UInt8] {
+        let body =
+            [version, 0, algorithm, digest, 0, 6, 5, 2, 1, 1, 1, 1, 0, 10, 9, 16, 1, 2, 3, 4, 5, 6, 7, 8, 0xaa, 0xbb]
+            + Array(repeating: [0, 8, 0xff], count: numbers).joined()
+        return [0x88, UInt8(body.count)] + body
+    }
+
+    @Test("a signature that librpm cannot check is named with its kind; it is not a package without a signature")
+    func signatures() throws {
+        func refusal(_ signatures: [(tag: UInt32, value: Value)]) throws -> String? {
+            try withPackage(signatures: signatures, []) { PackageSignatures.refusal(of: $0) }
+        }
+        let rsa = Self.signature(algorithm: 1, numbers: 1)
+        let ecdsa = Self.signature(algorithm: 19, numbers: 2)
+        let ofRPM6 = Data(Self.signature(version: 6, algorithm: 27, numbers: 0)).base64EncodedString()
+        #expect(try refusal([(272, .text("0"))]) == nil)
+        #expect(try refusal([(268, .bytes(rsa))]) == nil)
+        #expect(try refusal([(267, .bytes(Self.signature(algorithm: 17, numbers: 2)))]) == nil)
+        #expect(try refusal([(267, .bytes(ecdsa))])?.hasPrefix("signed with ECDSA, which librpm") == true)
+        #expect(try refusal([(1005, .bytes(ecdsa))])?.hasPrefix("signed with ECDSA, which librpm") == true)
+        #expect(try refusal([(268, .bytes(Self.signature(algorithm: 1, numbers: 1, digest: 77)))])?.contains("digest 77") == true)
+        #expect(try refusal([(278, .texts([ofRPM6]))])?.contains("Ed25519") == true)
+        // One that can be checked is enough, unless librpm stumbles over the other one.
+        #expect(try refusal([(268, .bytes(rsa)), (278, .texts([ofRPM6]))]) == nil)
+        #expect(try refusal([(267, .bytes(ecdsa)), (268, .bytes(rsa))]) != nil)
     }
 
     private func requirement(_ name: String, _ version: String) -> [(tag: UInt32, value: Value)] {

@@ -42,6 +42,21 @@ struct YumConfigurationTests {
         #expect(diagnostics.map(\.location.line) == [3] && "\(diagnostics)".contains("hardware.architecture"), "\(diagnostics)")
     }
 
+    @Test(
+        "a repository whose packages may be changed on their way is a warning, once and with its place",
+        arguments: [
+            ("baseurl=http://h/1 http://h/2", true), ("baseurl=ftp://h/1", true), ("mirrorlist=HTTP://h/1", true),
+            ("baseurl=https://h/1\nmetalink=http://h/2", true), ("baseurl=https://h/1", false), ("baseurl=file:///srv/1", false),
+            ("baseurl=http://h/1\ngpgcheck=1\ngpgkey=/key", false), ("baseurl=http://h/1\nrepo_gpgcheck=1\ngpgkey=/key", false),
+            ("baseurl=http://h/1\nenabled=0", false),
+        ])
+    func plainHTTP(options: String, isWarned: Bool) throws {
+        let (_, diagnostics) = try read("[main]\n", "[other]\nbaseurl=/srv/other\n[a]\n\(options)\n")
+        let warnings = diagnostics.filter { $0.severity == .warning && $0.message.contains("not encrypted") }
+        #expect(warnings.map(\.location.line) == (isWarned ? [3] : []), "\(diagnostics)")
+        #expect(warnings.allSatisfy { $0.message.contains("'a'") })
+    }
+
     /// dnf accepts such files too.
     @Test(arguments: ["\r\n", "\n"], ["", "\u{FEFF}"])
     func filesWithWindowsLineEndsAreRead(end: String, mark: String) throws {

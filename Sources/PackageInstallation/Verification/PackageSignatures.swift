@@ -2,9 +2,10 @@ internal import CRPM
 import Foundation
 import HostSystem
 import OpenPGP
+package import SystemPackage
 
 /// The signatures that a package file has, also those that this librpm cannot read.
-struct PackageSignatures {
+package struct PackageSignatures {
     /// Kinds that librpm cannot check, such as `ECDSA`.
     private(set) var unsupported: [String] = []
     private(set) var hasSupported = false
@@ -34,6 +35,13 @@ struct PackageSignatures {
     private static let formOfRPM6 = " in the form of rpm 6"
     /// The place of the signatures' header, behind the lead.
     static let place: off_t = 96
+
+    /// Of a file that may be anything.
+    package static func refusal(of path: FilePath) -> String? {
+        guard let file = Fopen(path.string, "r.ufdio"), Ferror(file) == 0 else { return nil }
+        defer { Fclose(file) }
+        return PackageSignatures(in: file).refusal
+    }
 
     private mutating func add(_ bytes: [UInt8], breaksHeader: Bool) {
         var parameters: pgpDigParams?
