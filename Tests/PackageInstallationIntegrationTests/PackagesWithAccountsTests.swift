@@ -105,9 +105,9 @@ struct PackagesWithAccountsTests {
             for root in ["one", "two"] {
                 let outcome = try await bench.run(try bench.job(files, into: root))
                 #expect(outcome.failedScriptlets == [])
-                #expect(!outcome.warnings.contains { $0.contains("does not exist") }, "\(outcome.warnings)")
-                #expect(outcome.warnings.contains { $0.contains("taken-1-1.noarch") && $0.contains("u taken 471") }, "\(outcome.warnings)")
-                #expect(outcome.warnings.contains { $0.contains("conflict-1-1.noarch") && $0.contains("brewd") }, "\(outcome.warnings)")
+                #expect(!outcome.warnings.contains { $0.text.contains("does not exist") }, "\(outcome.warnings)")
+                #expect(outcome.warnings.contains { $0.text.contains("taken-1-1.noarch") && $0.text.contains("u taken 471") }, "\(outcome.warnings)")
+                #expect(outcome.warnings.contains { $0.text.contains("conflict-1-1.noarch") && $0.text.contains("brewd") }, "\(outcome.warnings)")
                 let made = bench.folder.appending(root)
                 #expect(try await Self.state(of: made) == Self.state(of: judged))
                 #expect(try await verify(made) == "")
@@ -169,7 +169,7 @@ struct PackagesWithAccountsTests {
             #expect(owners["/srv/early/file"] == "0:0")
             #expect(owners["/srv/late/folder"] == "320:320")
             #expect(owners["/srv/late/shared"] == "0:320")
-            #expect(outcome.warnings.contains { $0.contains("user late does not exist") }, "\(outcome.warnings)")
+            #expect(outcome.warnings.contains { $0.text.contains("user late does not exist") }, "\(outcome.warnings)")
         }
     }
 
@@ -193,7 +193,7 @@ struct PackagesWithAccountsTests {
             base.relations = ["Requires: early"]
             let (root, outcome) = try await install([early, base], in: bench)
             #expect(try !readText(root.pushing("etc/passwd")).contains("early:"))
-            #expect(outcome.warnings.contains { $0.contains("early-1-1.noarch: the user 'early'") }, "\(outcome.warnings)")
+            #expect(outcome.warnings.contains { $0.text.contains("early-1-1.noarch: the user 'early'") }, "\(outcome.warnings)")
         }
     }
 

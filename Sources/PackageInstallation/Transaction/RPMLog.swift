@@ -41,7 +41,7 @@ final class RPMLog {
             scriptletLines.append(line)
         } else if rpmlogRecPriority(record).rawValue <= RPMLOG_ERR.rawValue {
             errors.append(line)
-        } else if !Self.isAboutMissingKey(line) {
+        } else if !Self.isAboutMissingKey(line), !Self.isAboutUnusableKey(line) {
             onWarning?(line)
         }
     }
@@ -49,6 +49,9 @@ final class RPMLog {
     /// The transaction has no keys: signatures are verified before it, by the machine's own keyring (`VerifyPackagesJob`), and those of repositories without gpgcheck are not asked
     /// for.
     private static func isAboutMissingKey(_ line: String) -> Bool { line.hasSuffix(": NOKEY") || line.hasSuffix(": NOTTRUSTED") }
+
+    /// `UnusableKey` says the same with the key's file.
+    private static func isAboutUnusableKey(_ line: String) -> Bool { line.hasPrefix("Unsupported version of key") }
 
     func takeErrors() -> String {
         defer { errors = [] }
