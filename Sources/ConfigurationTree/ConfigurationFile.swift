@@ -112,7 +112,7 @@ final class ConfigurationReader {
             if executable && !isExecutable { report(.error, path, "not executable", hint: "use 'chmod +x'") }
             do {
                 if let standIn = try StandInContent(of: real) {
-                    report(.error, path, standIn.message, hint: standIn.cure(at: path))
+                    report(.error, path, standIn.message, hint: standIn.cure)
                     return nil
                 }
             } catch {

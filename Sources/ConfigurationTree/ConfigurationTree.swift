@@ -250,7 +250,12 @@ extension ConfigurationReader {
                 report(.note, entry, "not \(what)", hint: "it is ignored")
                 return nil
             }
-            return file(entry, required: true, what: what) == nil ? nil : entry
+            guard let real = file(entry, required: true, what: what) else { return nil }
+            if let target = textOfLink(real), target.contains("/"), FilePath(target).isRelative {
+                report(.linkAsText(entry, target: target))
+                return nil
+            }
+            return entry
         }
     }
 

@@ -55,7 +55,7 @@ extension ConfigurationReader {
         guard opened >= 0 else { return reportUnreadable(path, Errno(rawValue: errno)) }
         do {
             if let standIn = try StandInContent(FileDescriptor(rawValue: opened)) {
-                report(.error, path, standIn.message, hint: standIn.cure(at: path))
+                report(.error, path, standIn.message, hint: standIn.cure)
             } else if size > 2, size < 256, let target = textOfLink(path), target.contains("/"), !target.contains(where: \.isWhitespace) {
                 report(.linkAsText(path, target: target, .warning))
             }

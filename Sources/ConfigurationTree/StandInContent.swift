@@ -3,7 +3,7 @@ import Glibc
 package import SystemPackage
 
 /// Content that stands in the place of a file's own, because the program that has the content was not run after the checkout.
-enum StandInContent {
+package enum StandInContent {
     /// Git LFS, docs/spec.md, "The Pointer": at most 1024 bytes, `version` first, then the other keys.
     case largeFilePointer
     /// git-annex, "pointer file" of its internals/pointer_file page.
@@ -12,7 +12,7 @@ enum StandInContent {
     case encrypted
 
     /// - Throws: `Errno` when the file cannot be read.
-    init?(of path: FilePath) throws(Errno) {
+    package init?(of path: FilePath) throws(Errno) {
         do {
             // A FIFO that takes the file's place must not be waited for.
             let descriptor = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .nonBlocking, .noFollow])
@@ -45,7 +45,7 @@ enum StandInContent {
     /// The last two were in use before the specification had a version.
     private static let pointerVersions = ["https://git-lfs.github.com/spec/", "https://hawser.github.com/spec/", "http://git-media.io/v/"]
 
-    var message: String {
+    package var message: String {
         switch self {
         case .largeFilePointer: "a pointer of Git LFS instead of the file itself"
         case .annexPointer: "a pointer of git-annex instead of the file itself"
@@ -53,7 +53,7 @@ enum StandInContent {
         }
     }
 
-    func cure(at path: FilePath) -> String {
+    package var cure: String {
         switch self {
         case .largeFilePointer: "run 'git lfs pull' in the checkout, or let CI check out with LFS"
         case .annexPointer: "run 'git annex get' in the checkout"

@@ -4,7 +4,7 @@ import Glibc
 import SystemPackage
 
 /// Applies `<layer>.permissions` to files of the process's root: owner, group, mode and capabilities.
-struct LayerPermissions {
+public struct LayerPermissions {
     var accounts: Accounts
 
     /// - Returns: what is wrong, a line each.
@@ -35,10 +35,19 @@ struct LayerPermissions {
         return setCapabilities(text, of: path)
     }
 
+    /// Why a text does not name capabilities; `nil` when it does.
+    public static func problem(ofCapabilities text: String) -> String? {
+        guard let capabilities = cap_from_text(text) else {
+            return "invalid capabilities '\(text)'; expected a form such as 'cap_net_bind_service=ep' (cap_from_text(3))"
+        }
+        cap_free(UnsafeMutableRawPointer(capabilities))
+        return nil
+    }
+
     /// Writes the extended attribute `security.capability` (capabilities(7)).
     private func setCapabilities(_ text: String, of path: FilePath) -> String? {
         guard let capabilities = cap_from_text(text) else {
-            return "invalid capabilities '\(text)'; expected a form such as 'cap_net_bind_service=ep' (cap_from_text(3))"
+            return Self.problem(ofCapabilities: text)
         }
         defer { cap_free(UnsafeMutableRawPointer(capabilities)) }
         guard path.withPlatformString({ cap_set_file($0, capabilities) }) == 0 else {

@@ -38,6 +38,25 @@ struct CheckTests {
         }
     }
 
+    @Test("capabilities of .permissions and pointers among functions are told before anything is built")
+    func permissionsAndFunctions() async throws {
+        try await Sandbox.withFolder { folder in
+            let machines = try await TinyMachines(in: folder)
+            let permissions = machines.machineFolder("one") + "/root-overlays/state.permissions"
+            try "/state root root 755 cap_net_raw=ep\n/state root root 755 cap_nonsense=ep\n".write(
+                toFile: permissions, atomically: true, encoding: .utf8)
+            let functions = folder + "/functions"
+            try FileManager.default.createDirectory(atPath: functions, withIntermediateDirectories: true)
+            try "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n".write(
+                toFile: functions + "/a.functions", atomically: true, encoding: .utf8)
+            let check = try await self.check(machines, "-f", functions)
+            #expect(check.status == 2)
+            #expect(check.errors.contains("\(permissions):2: error: invalid capabilities 'cap_nonsense=ep'"), "\(check.errors)")
+            #expect(check.errors.contains("\(functions)/a.functions: error: a pointer of Git LFS"))
+            #expect(check.errors.contains("2 errors"))
+        }
+    }
+
     @Test("packages and keys of the tree are opened, all of them at once")
     func packagesAndKeys() async throws {
         try await Sandbox.withFolder { folder in

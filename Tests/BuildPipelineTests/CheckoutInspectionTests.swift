@@ -197,6 +197,17 @@ struct CheckoutInspectionTests {
             ])
     }
 
+    @Test("line ends that a checkout changed are told, those that the repository asks for are not")
+    func lineEnds() async throws {
+        let repository = try Repository()
+        try repository.shell(
+            """
+            cd tree; echo '*.bat eol=crlf' >.gitattributes; echo x >\(Self.overlay)/a.bat; git add .; git commit -qm bat
+            git config core.autocrlf true; rm \(Self.overlay)/conf \(Self.overlay)/a.bat; git checkout -q .
+            """)
+        #expect(try await repository.found(changes: true) == ["warning \(Self.overlay)/conf checked out with CR LF, but Git has it with LF"])
+    }
+
     @Test("no program that the repository's configuration names is run")
     func hostile() async throws {
         let repository = try Repository()

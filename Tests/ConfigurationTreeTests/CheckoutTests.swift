@@ -54,6 +54,8 @@ struct CheckoutTests {
         try fixture.write("group/machines/two", "one")
         try fixture.write("other", "group")
         try fixture.write("README", "group")
+        try fixture.write("templates/a.rpm", "")
+        try fixture.write("group/machines/one/rpms/a.rpm", "../../../../templates/a.rpm")
         let words = "error: a text file with the path of a symbolic link"
         let diagnostics = fixture.diagnostics()
         #expect(
@@ -61,6 +63,7 @@ struct CheckoutTests {
                 $0.hasPrefix("group/machines/one/yum: \(words) (../../../templates/yum) instead of the link itself; Git checked it out")
             })
         #expect(diagnostics.contains { $0.hasPrefix("group/machines/two: \(words) (one)") })
+        #expect(diagnostics.contains { $0.hasPrefix("group/machines/one/rpms/a.rpm: \(words) (../../../../templates/a.rpm)") })
         #expect(diagnostics.contains { $0.hasPrefix("other: \(words) (group)") })
     }
 

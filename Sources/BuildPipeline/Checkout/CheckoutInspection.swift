@@ -167,6 +167,11 @@ struct CheckoutInspection {
     }
 
     private mutating func reportChanges(below roots: [FilePath], of checkout: GitCheckout) async throws {
+        for path in try await checkout.filesWithOtherLineEnds(below: roots) where used.contains(path) {
+            report(
+                .warning, path, "checked out with CR LF, but Git has it with LF",
+                hint: "run 'git config core.autocrlf false' and check the file out again, or set 'eol=lf' in .gitattributes")
+        }
         for change in try await checkout.changes(below: roots) where used.contains(change.path) {
             changedFiles += 1
             switch change.kind {

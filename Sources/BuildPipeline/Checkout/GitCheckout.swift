@@ -80,6 +80,19 @@ struct GitCheckout: Sendable {
         }
     }
 
+    /// The text files that Git has with LF and that were checked out with CR LF, except where the repository itself asks for that (gitattributes(5), eol).
+    ///
+    /// - Throws: `HostSystemError.toolFailed`.
+    func filesWithOtherLineEnds(below paths: [FilePath]) async throws -> [FilePath] {
+        let output = try await run(["ls-files", "-z", "--eol", "--"] + paths.map(\.string))
+        return output.split(separator: "\0").compactMap { line in
+            // i/<ends> w/<ends> attr/<attributes> TAB <path>
+            let parts = line.split(separator: "\t", maxSplits: 1)
+            guard parts.count == 2, parts[0].hasPrefix("i/lf"), parts[0].contains(" w/crlf"), !parts[0].contains("eol=crlf") else { return nil }
+            return folder.pushing(FilePath(String(parts[1])))
+        }
+    }
+
     /// The commit that is checked out; `nil` before the first one.
     func commit() async -> String? { try? await run(["rev-parse", "--verify", "--quiet", "HEAD"]).split(separator: "\n").first.map(String.init) }
 

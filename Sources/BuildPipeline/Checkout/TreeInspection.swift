@@ -28,7 +28,7 @@ extension Batch {
     /// - Throws: `CancellationError`; `HostSystemError` when bash is missing.
     public func inspect(_ depth: TreeInspection.Depth) async throws -> TreeInspection {
         var inspection = TreeInspection(diagnostics: diagnostics())
-        inspection.diagnostics += try await scriptProblems()
+        inspection.diagnostics += try await scriptProblems() + permissionProblems()
         var checkout = CheckoutInspection(
             UsedPaths(tree, functions: options.paths.functionsPath), tools: options.tools, findsChanges: depth >= .plan)
         await checkout.run()
@@ -49,10 +49,29 @@ extension Batch {
                     hint: "expected the folder of the functions of generator scriptlets (--functions-path, functionsPath)")
             ]
         }
+        var diagnostics: [Diagnostic] = []
+        for file in functions {
+            // bash would take a pointer's text for commands.
+            guard let standIn = try? StandInContent(of: resolved(file) ?? file) else { continue }
+            diagnostics.append(Diagnostic(.error, at: SourceLocation(file: file), standIn.message, hint: standIn.cure))
+        }
         let scriptlets = Set(members.flatMap { $0.group.generatorScriptlets + $0.machine.generatorScriptlets }.map { resolved($0) ?? $0 })
-        guard !scriptlets.isEmpty else { return [] }
+        guard !scriptlets.isEmpty else { return diagnostics }
         let syntax = ScriptSyntax(bash: try options.tools.tool("bash"))
-        return try await syntax.problems(ofSourced: functions + scriptlets.sorted { $0.string < $1.string })
+        return diagnostics + (try await syntax.problems(ofSourced: functions + scriptlets.sorted { $0.string < $1.string }))
+    }
+
+    /// Of the lines of `<layer>.permissions`: what only the library that sets capabilities knows.
+    private func permissionProblems() -> [Diagnostic] {
+        let layers = members.flatMap { member in
+            [member.group.rootUnderlays, member.group.rootOverlays, member.machine.rootUnderlays, member.machine.rootOverlays].flatMap(\.self)
+        }
+        return Set(layers.flatMap(\.permissions)).sorted {
+            ($0.location.file.string, $0.location.line ?? 0) < ($1.location.file.string, $1.location.line ?? 0)
+        }
+        .compactMap { permission in
+            permission.capabilities.flatMap { LayerPermissions.problem(ofCapabilities: $0) }.map { Diagnostic(.error, at: permission.location, $0) }
+        }
     }
 
     /// Of the packages in rpms/ and of the keys that are files, as librpm reads them.
