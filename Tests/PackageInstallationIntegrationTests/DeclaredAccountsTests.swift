@@ -160,4 +160,66 @@ struct DeclaredAccountsTests {
             #expect(try await Self.state(of: ours) == Self.state(of: theirs))
         }
     }
+
+    /// The same numbers each time (SplitMix64).
+    private struct Numbers: RandomNumberGenerator {
+        var state: UInt64
+
+        mutating func next() -> UInt64 {
+            state &+= 0x9e37_79b9_7f4a_7c15
+            var mixed = state
+            mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+            mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+            return mixed ^ (mixed >> 31)
+        }
+    }
+
+    private static func randomLine(_ numbers: inout Numbers) -> String {
+        func any(_ words: String) -> String { words.split(separator: " ").randomElement(using: &numbers).map(String.init) ?? "" }
+        let names = "a b c web mail users root _x nobody"
+        return switch any("u u u u g g g m m r x") {
+        case "u":
+            "u \(any(names)) \(any("- - - 2 8 12 100 500 999 998 0 -:a -:web 500:100 501:users 502:web 503:999 504:c -:998 /file /other /missing"))"
+                + any("| |-|\"text\"|\"text\"|-").replacingOccurrences(of: "|", with: " ")
+                + any("| |-|/home|/srv//x/").replacingOccurrences(of: "|", with: " ")
+        case "g": "g \(any(names)) \(any("- - - 2 8 12 100 500 999 998 0 503 /file /other /missing"))"
+        case "m": "m \(any(names)) \(any(names))"
+        case "r": "r - \(any("500-510 900-999 7 998 100-101"))"
+        default: any("u|a|b| u|a|65535 g|a|x u|a.b q|a #|u|z m|a u").replacingOccurrences(of: "|", with: " ")
+        }
+    }
+
+    @Test("are those of systemd-sysusers for random lines too, refusals included")
+    func random() async throws {
+        let changes = [
+            "", "", "chown 321:654 $1/file", "chown 5:0 $1/other", "rm $1/etc/*shadow", "echo '+::::::' >>$1/etc/passwd",
+            "sed -i 's/users.*//' $1/etc/group",
+            "echo 'web:x:999:100::/:/x' >>$1/etc/passwd", "echo 'web:x:998:mail' >>$1/etc/group", "echo 'a:::' >>$1/etc/gshadow",
+        ]
+        var numbers = Numbers(state: 1)
+        for round in 0..<150 {
+            var lines: [String] = []
+            for _ in 0..<Int.random(in: 1...7, using: &numbers) { lines.append(Self.randomLine(&numbers)) }
+            let change = changes.randomElement(using: &numbers) ?? ""
+            let source: FilePath? = Bool.random(using: &numbers) ? "/usr/lib/sysusers.d/m.conf" : nil
+            let more = Self.randomLine(&numbers)
+            try await InstallBench.with { bench in
+                let (ours, theirs) = (bench.folder.appending("ours"), bench.folder.appending("theirs"))
+                for root in [ours, theirs] {
+                    let text =
+                        Self.files + ": >$1/file; : >$1/other; mkdir -p $1/usr/lib/sysusers.d; echo '\(more)' >$1/usr/lib/sysusers.d/b.conf\n"
+                        + change
+                    _ = try await Self.shell(text, root.string)
+                }
+                var isTaken = true
+                do { try await Self.judge(lines, source: source, in: theirs) } catch HostSystemError.toolFailed { isTaken = false }
+                var refusal: (any Error)?
+                do { _ = try Self.make(lines, source: source, in: ours) } catch { refusal = error }
+                #expect(isTaken == (refusal == nil), "round \(round): \(lines) after \(more): \(refusal.map { "\($0)" } ?? "taken")")
+                #expect(
+                    try await Self.state(of: ours) == Self.state(of: theirs),
+                    "round \(round): \(lines) after \(more), \(change), \(source?.string ?? "")")
+            }
+        }
+    }
 }

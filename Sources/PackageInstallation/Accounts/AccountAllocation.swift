@@ -34,6 +34,8 @@ struct AccountAllocation {
     }
 
     struct NewGroup {
+        /// Of what it is made for: a user's group comes with its user.
+        var kind: AccountRequest.Kind
         var name: String
         var number: UInt32
     }
@@ -75,7 +77,6 @@ struct AccountAllocation {
     /// The number that was chosen last.
     private var latest = UInt32.max
 
-    /// - Parameter range: where the configuration does not have any.
     init(
         _ configuration: SysusersConfiguration, known: (users: KnownAccounts, groups: KnownAccounts), root: FilePath, rules: SysusersRules
     ) {
@@ -150,7 +151,7 @@ struct AccountAllocation {
         state.group = number
         state.makesGroup = true
         newGroups.add(request.name, number)
-        groups.append(NewGroup(name: request.name, number: number))
+        groups.append(NewGroup(kind: request.kind, name: request.name, number: number))
     }
 
     private mutating func addUser(_ request: AccountRequest, _ state: inout State) throws {

@@ -160,7 +160,7 @@ struct AccountFiles {
         var entry: UnsafeMutablePointer<group>?
         while let next = file.next(fgetgrent) {
             let (name, number) = (String(cString: next.pointee.gr_name), next.pointee.gr_gid)
-            guard !groups.contains(where: { $0.name == name || $0.number == number }) else {
+            guard !groups.contains(where: { $0.kind == .group && $0.name == name || $0.number == number }) else {
                 throw failure("/etc/group has '\(name)' (\(number)) already")
             }
             if Self.isNIS(next.pointee.gr_name) {
@@ -198,7 +198,10 @@ struct AccountFiles {
         var isChanged = !groups.isEmpty
         while let next = file.next(fgetsgent) {
             let name = String(cString: next.pointee.sg_namp)
-            guard !groups.contains(where: { $0.name == name }) else { throw failure("/etc/gshadow has '\(name)' already, but /etc/group does not") }
+            // Systemd lets it pass for the group of a user.
+            guard !groups.contains(where: { $0.kind == .group && $0.name == name }) else {
+                throw failure("/etc/gshadow has '\(name)' already, but /etc/group does not")
+            }
             withMembers(next.pointee.sg_mem, adding: members[name]) { list in
                 if let list {
                     next.pointee.sg_mem = list
