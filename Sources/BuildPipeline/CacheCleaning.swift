@@ -118,6 +118,22 @@ public struct CacheCleaning: Sendable {
         return (checksum.count == 2 || checksum.count >= 32) && checksum.allSatisfy(\.isHexDigit)
     }
 
+    /// The machines that the cache has something of, as GROUP/MACHINE.
+    ///
+    /// - Throws: `FileError` for a folder that cannot be read.
+    public var machines: [String] {
+        get throws { try machineFolders([]).map { $0.components.suffix(2).map(\.string).joined(separator: "/") } }
+    }
+
+    /// Whether neither the cache nor the tree has what is selected.
+    ///
+    /// - Throws: `FileError` for a folder that cannot be read.
+    public func isUnknown(_ selector: MachineSelector) throws -> Bool {
+        let group = options.paths.configPath.appending(selector.group)
+        return try machineFolders([selector]).isEmpty
+            && !isThere(selector.machine.map { group.appending("machines").appending($0) } ?? group)
+    }
+
     private func machineFolders(_ selectors: [MachineSelector]) throws -> [FilePath] {
         let groups = try entries(options.paths.cachePath).filter { !Self.ownFolders.contains($0) }
         return try groups.flatMap { group in

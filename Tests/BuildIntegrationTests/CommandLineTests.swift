@@ -91,6 +91,49 @@ struct CommandLineTests {
         }
     }
 
+    @Test("a cache or tables of programs that are not folders are a wrong command line, and so is a name that clean does not know")
+    func notFolders() async throws {
+        try await Sandbox.withFolder { folder in
+            let tree = try await Sandbox.makeTree(in: folder)
+            _ = try await shell("touch '\(folder)/file'; mkdir -p '\(folder)/cache/other/machine'; touch '\(folder)/cache/other/machine/lock'")
+            for command in ["build", "plan", "resolve", "lock", "clean"] {
+                for (place, words) in [("/file", "/file: error: the cache is not a folder"), ("/file/cache", "\(folder)/file is not a folder")] {
+                    let run = try await Sandbox.discographer([command, "-c", tree, "-s", folder + place])
+                    #expect(run.status == 2 && run.errors.contains(words), "\(command) \(place): \(run.output)\(run.errors)")
+                }
+                let run = try await Sandbox.discographer([command, "-c", tree, "-s", folder + "/cache", "-p", "/nope"])
+                #expect(run.status == 2 && run.errors.contains("/nope: error: no tool table"), "\(command): \(run.output)\(run.errors)")
+            }
+            func clean(_ name: String) async throws -> Run {
+                try await Sandbox.discographer(["clean", "--dry-run", "-c", tree, "-s", folder + "/cache", name])
+            }
+            for name in ["nowhere", "test/nowhere", "other/nowhere"] {
+                let run = try await clean(name)
+                #expect(run.status == 2)
+                #expect(run.errors.contains("neither the cache nor the tree has '\(name)'; the cache has other/machine"), "\(run.errors)")
+            }
+            for name in ["test", "test/one", "other", "other/machine"] { #expect(try await clean(name).status == 0, "\(name)") }
+        }
+    }
+
+    @Test("a mistake in the settings has file and line, and a name that means nothing is a warning")
+    func settings() async throws {
+        try await Sandbox.withFolder { folder in
+            let tree = try await Sandbox.makeTree(in: folder)
+            func check(_ settings: String) async throws -> Run {
+                try settings.write(toFile: folder + "/.discographer", atomically: true, encoding: .utf8)
+                return try await run([Sandbox.program, "check", "-c", tree], environment: ["HOME": folder])
+            }
+            let wrong = try await check("# limits\nmemoryLimit=8GiB\njobs=many\n")
+            #expect(wrong.status == 2)
+            #expect(wrong.errors.contains("\(folder)/.discographer:3: error: jobs is 'many'; expected a whole number above 0"), "\(wrong.errors)")
+            let unknown = try await check("base=/var/cache\ncachePath=$base/images\ncachepath=/x\n")
+            #expect(unknown.status == 0)
+            #expect(unknown.errors.contains("\(folder)/.discographer:3: warning: unknown setting 'cachepath' is ignored"), "\(unknown.errors)")
+            #expect(!unknown.errors.contains("'base'"))
+        }
+    }
+
     @Test("a package that no repository has is an error with its line, and the other machines are built")
     func unknownPackage() async throws {
         try await Sandbox.withFolder { folder in

@@ -43,11 +43,25 @@ struct CleanCommand: AsyncParsableCommand {
         }
     }
 
+    /// A misspelt name would clean nothing and say nothing.
+    private func check(_ selectors: [MachineSelector], _ cleaning: CacheCleaning, _ options: BuildOptions) throws {
+        let unknown = selectors.filter { cleaning.isUnknown($0) }
+        guard !unknown.isEmpty else { return }
+        let names = cleaning.machines
+        for selector in unknown {
+            printError(
+                "\(options.paths.cachePath): error: neither the cache nor the tree has '\(selector)'; "
+                    + (names.isEmpty ? "the cache has no machines" : "the cache has \(names.joined(separator: ", "))"))
+        }
+        throw ExitCode(ExitStatus.wrongInput)
+    }
+
     func run() async throws {
         let options = try await tree.buildOptions()
         let selectors = try tree.selectors()
-        try await enterUserNamespaceIfNeeded(options)
         let cleaning = CacheCleaning(options: options) { printError("waiting for \($0) to end") }
+        try check(selectors, cleaning, options)
+        try await enterUserNamespaceIfNeeded(options)
         let report: CacheCleaning.Report
         if hasRule {
             var rule = StageCollection.Rule()

@@ -12,7 +12,7 @@ struct DoctorCommand: AsyncParsableCommand {
     @OptionGroup var tree: TreeOptions
 
     func run() async throws {
-        let table = try ToolTable(pathsPath: try await tree.paths().pathsPath)
+        let table = try tree.toolTable(try await tree.paths())
         let missing = table.missing
         for tool in missing { printError("\(tool.name): \(tool.path) is missing") }
         var packages = Set(missing.map(\.package))

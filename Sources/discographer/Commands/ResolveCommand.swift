@@ -63,8 +63,7 @@ struct ResolveCommand: AsyncParsableCommand {
     private static func printTable(_ machine: Machine, _ graph: RequirementGraph, _ configPath: FilePath) {
         let transaction = Transaction(packages: graph.packages)
         var table = TextTable([
-            ("PACKAGE", .left), ("VERSION", .left), ("ARCH", .left), ("REPOSITORY", .left), ("SIZE", .right),
-            ("WHY", .left),
+            ("PACKAGE", .left), ("REPOSITORY", .left), ("SIZE", .right), ("WHY", .left),
         ])
         let sorted = graph.packages.indices.sorted {
             let (one, other) = (graph.packages[$0], graph.packages[$1])
@@ -72,10 +71,7 @@ struct ResolveCommand: AsyncParsableCommand {
         }
         for index in sorted {
             let package = graph.packages[index]
-            table.add([
-                package.name, package.evr, package.architecture, package.repository, "\(package.downloadSize)",
-                graph.reason(index, configPath),
-            ])
+            table.add([package.nevra, package.repository, "\(package.downloadSize)", graph.reason(index, configPath)])
         }
         let title =
             "\(machine.fullName): \(counted(graph.packages.count, "package")), \(transaction.downloadSize) to fetch, \(transaction.installedSize) installed"

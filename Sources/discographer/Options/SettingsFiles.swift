@@ -10,12 +10,14 @@ struct SettingsFiles {
 
     private let values: [String: String]
     private let files: [String]
+    /// The last assignment of each name in the files.
+    private let places: [String: String]
 
     /// - Throws: `ExitCode` when bash fails, after printing why.
     static func read() async throws -> SettingsFiles {
         let home = ProcessInfo.processInfo.environment["HOME"] ?? "/root"
         let files = try ["/etc/discographer/configuration", "\(home)/.discographer"].filter(isThere)
-        guard !files.isEmpty else { return SettingsFiles(values: [:], files: []) }
+        guard !files.isEmpty else { return SettingsFiles(values: [:], files: [], places: [:]) }
         // What the files print is for people, and no part of a value.
         let script =
             "set -e; for file in \"$@\"; do source \"$file\" >&2; done; printf '%s\\0' "
@@ -31,7 +33,24 @@ struct SettingsFiles {
             throw ExitCode(ExitStatus.wrongInput)
         }
         let values = output.split(separator: "\0", omittingEmptySubsequences: false).map(String.init)
-        return SettingsFiles(values: Dictionary(uniqueKeysWithValues: zip(names, values)).filter { !$0.value.isEmpty }, files: files)
+        return SettingsFiles(
+            values: Dictionary(uniqueKeysWithValues: zip(names, values)).filter { !$0.value.isEmpty }, files: files, places: places(in: files))
+    }
+
+    /// Where the files assign names, and a warning for names that mean nothing. The files are bash: a variable that others are made of is left alone.
+    private static func places(in files: [String]) -> [String: String] {
+        let texts = files.map { (try? readText(FilePath($0))) ?? "" }
+        var places: [String: String] = [:]
+        for (file, text) in zip(files, texts) {
+            for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+                guard let name = line.firstMatch(of: /^\s*([A-Za-z_][A-Za-z0-9_]*)=/).map({ String($0.1) }) else { continue }
+                places[name] = "\(file):\(index + 1)"
+                let isUsed = texts.contains { $0.contains("$\(name)") || $0.contains("${\(name)") }
+                guard !names.contains(name), !isUsed else { continue }
+                printError("\(file):\(index + 1): warning: unknown setting '\(name)' is ignored; expected one of \(names.joined(separator: ", "))")
+            }
+        }
+        return places
     }
 
     /// - Throws: `ExitCode` for a file that cannot be looked at, after printing why.
@@ -59,7 +78,7 @@ struct SettingsFiles {
     }
 
     private func wrong(_ name: String, _ text: String, _ expected: String) -> ExitCode {
-        printError("\(files.joined(separator: " or ")): error: \(name) is '\(text)'; expected \(expected)")
+        printError("\(places[name] ?? files.joined(separator: " or ")): error: \(name) is '\(text)'; expected \(expected)")
         return ExitCode(ExitStatus.wrongInput)
     }
 }

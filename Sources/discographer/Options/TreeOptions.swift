@@ -142,15 +142,32 @@ struct TreeOptions: ParsableArguments {
         let settings = try await SettingsFiles.read()
         let paths = paths(settings)
         ShownPaths.use([paths.configPath, paths.cachePath, paths.functionsPath, paths.pathsPath])
+        try checkCachePath(paths.cachePath)
         let environment = ProcessInfo.processInfo.environment
         var options = BuildOptions(
-            paths: paths, tools: try ToolTable(pathsPath: paths.pathsPath), worker: try Worker.besideThisProgram(),
+            paths: paths, tools: try toolTable(paths), worker: try Worker.besideThisProgram(),
             sourceDateEpoch: try sourceDateEpoch(environment), environment: environment)
         options.jobs = try settings.count("jobs")
         options.memory = try settings.size("memoryLimit")
         options.disk = try settings.size("diskLimit")
         options.cacheLimit = try settings.size("cacheLimit")
         return options
+    }
+
+    /// The build host's table of programs; ends with status 2 when the folder of tables does not have a good one.
+    func toolTable(_ paths: BuildPaths) throws -> ToolTable {
+        do { return try ToolTable(pathsPath: paths.pathsPath) } catch {
+            printError("\(error)")
+            throw ExitCode(ExitStatus.wrongInput)
+        }
+    }
+
+    /// Ends with status 2 when the cache, or a folder above it, is something else.
+    private func checkCachePath(_ path: FilePath) throws {
+        let folders = sequence(first: path, next: { $0 == "/" ? nil : $0.removingLastComponent() })
+        guard let present = folders.first(where: exists), !isFolder(realPath(present)) else { return }
+        printError("\(path): error: \(present == path ? "the cache" : "\(present)") is not a folder; choose another cache with --cache-path")
+        throw ExitCode(ExitStatus.wrongInput)
     }
 
     /// SOURCE_DATE_EPOCH (reproducible-builds.org), or the beginning of 2020: never the clock.
