@@ -164,8 +164,9 @@ class Places:
 
     def __init__(self, root, repositories):
         self.values = {
-            "{context.scenario.repos_location}": repositories, "{context.dnf.fixturesdir}/repos": repositories, "{context.dnf.installroot}": self.ROOT, "{context.dnf.tempdir}": self.ROOT,
-            "{context.dnf.fixturesdir}": os.path.join(root, "fixtures"), "{context.dnf.releasever}": "29"}
+            "/opt/behave/fixtures/repos": repositories, "{context.scenario.repos_location}": repositories,
+            "{context.dnf.fixturesdir}/repos": repositories, "{context.dnf.fixturesdir}": os.path.join(root, "fixtures"),
+            "{context.dnf.installroot}": self.ROOT, "{context.dnf.tempdir}": self.ROOT, "{context.dnf.releasever}": "29"}
         self.repositories = repositories
         self.specs = os.path.join(root, "fixtures", "specs")
 
@@ -229,9 +230,9 @@ def judge(pending, step):
     """Takes the verdict of a step; False for other steps."""
     if (code := re.match(r"^the exit code is (\d+)", step.text)):
         pending.verdict = code.group(1)
-    elif re.match(r"^((DNF|RPMDB) )?Transaction is empty", step.text):
+    elif re.match(r"^((DNF|RPMDB|microdnf) )?[Tt]ransaction is empty", step.text):
         pending.packages, pending.contains = set(), False
-    elif (kind := re.match(r"^((?:DNF|RPMDB) )?Transaction (is following|contains)", step.text)):
+    elif (kind := re.match(r"^((?:DNF|RPMDB|microdnf) )?[Tt]ransaction (is(?: following)?|contains)$", step.text)):
         rows = [row for row in step.table if row[0] in INSTALLATIONS]
         packages = {normal(one.strip()) for _, names in rows for one in names.split(",")}
         pending.contains = pending.packages is None and kind.group(2) == "contains"
@@ -248,7 +249,7 @@ def normal(nevra):
 HARMLESS = re.compile(
     r"^(stdout|stderr|the exit code|modules state|module list|package (state|reasons)|file |directory |files? sha256|dnf5 transaction items|History"
     r"|group state|environment state|the files|I (start|stop) capturing|I forget any HTTP|exactly |every HTTP|no HTTP|HTTP log"
-    r"|I (do not )?(en|dis)able plugin|I start http server|I stop .* server|I set up a http server|size of|((DNF|RPMDB) )?Transaction|timestamps"
+    r"|I (do not )?(en|dis)able plugin|I start http server|I stop .* server|I set up a http server|size of|((DNF|RPMDB|microdnf) )?[Tt]ransaction|timestamps"
     r"|I set working directory|I create directory|I enable plugin|I do not disable plugins|I sleep)")
 
 
