@@ -45,9 +45,9 @@ struct CleanCommand: AsyncParsableCommand {
 
     /// A misspelt name would clean nothing and say nothing.
     private func check(_ selectors: [MachineSelector], _ cleaning: CacheCleaning, _ options: BuildOptions) throws {
-        let unknown = selectors.filter { cleaning.isUnknown($0) }
+        let unknown = try selectors.filter { try cleaning.isUnknown($0) }
         guard !unknown.isEmpty else { return }
-        let names = cleaning.machines
+        let names = try cleaning.machines
         for selector in unknown {
             printError(
                 "\(options.paths.cachePath): error: neither the cache nor the tree has '\(selector)'; "
