@@ -10,11 +10,14 @@ struct UsedPaths: Sendable {
     private var whole: Set<FilePath> = []
     /// Folders of which the files directly in them count, with links resolved.
     private var flat: Set<FilePath> = []
+    /// The names of groups by their folders, with links resolved.
+    private var groups: [FilePath: String] = [:]
 
     init(_ tree: ConfigurationTree, functions: FilePath) {
         self.tree = tree
         for group in tree.groups {
             note(whole: [group.path])
+            if let real = resolved(group.path) { groups[real] = group.name }
             note(files: [group.devicesFile].compactMap(\.self) + group.generatorScriptlets)
             note(whole: (group.rootUnderlays + group.rootOverlays).map(\.path))
             for machine in group.machines {
@@ -44,13 +47,14 @@ struct UsedPaths: Sendable {
     func contains(_ path: FilePath) -> Bool {
         let parent = path.removingLastComponent()
         if flat.contains(parent) || tree.selectors.isEmpty && parent == tree.path { return true }
-        guard let root = whole.filter({ path.starts(with: $0) }).max(by: { $0.components.count < $1.components.count }) else { return false }
+        // The innermost one; by look-ups, since a tree has many folders and an index of Git many paths.
+        var root = path
+        while !whole.contains(root) { guard root.removeLastComponent() else { return false } }
         // Of a group's folder everything counts but machines that are not selected.
-        let rest = path.components.dropFirst(root.components.count)
-        guard let group = tree.groups.first(where: { resolved($0.path) == root }), rest.first?.string == "machines", rest.count > 1,
+        guard let group = groups[root], case let rest = path.components.dropFirst(root.components.count), rest.first?.string == "machines",
             let machine = rest.dropFirst().first?.string
         else { return true }
-        let selected = tree.selectors.filter { $0.group == group.name }
+        let selected = tree.selectors.filter { $0.group == group }
         return selected.isEmpty || selected.contains { $0.machine == nil || $0.machine == machine }
     }
 
