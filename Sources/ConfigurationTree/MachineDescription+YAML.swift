@@ -373,7 +373,9 @@ private struct YAMLReader {
     private func featureChange(_ node: Node) -> ExtFeatureChange? {
         guard let text = text(node, "a feature") else { return nil }
         guard let change = ExtFeatureChange(text) else {
-            fail(node, "unknown feature '\(text)'", "expected one of \(ExtFeature.allCases.map(\.rawValue).joined(separator: ", ")), after '^' to leave it out")
+            fail(
+                node, "unknown feature '\(text)'",
+                "expected one of \(ExtFeature.allCases.map(\.rawValue).joined(separator: ", ")), after '^' to leave it out")
             return nil
         }
         return change

@@ -58,7 +58,10 @@ extension WriteDisksJob: WorkerJob {
             environment["MKE2FS_CONFIG"] = configuration.string
             try tools.tool("mkfs.ext4").runBlocking(
                 // "none" clears what mke2fs was built with, so that these are all.
-                ["-q", "-F", "-U", partition.uuid, "-O", (["none"] + partition.features).joined(separator: ","), "-m", "1", "-o", "Linux", "-e", "continue"]
+                [
+                    "-q", "-F", "-U", partition.uuid, "-O", (["none"] + partition.features).joined(separator: ","), "-m", "1", "-o", "Linux", "-e",
+                    "continue",
+                ]
                     + (partition.label.map { ["-L", $0] } ?? [])
                     + [
                         "-E",

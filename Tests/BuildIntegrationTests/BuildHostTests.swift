@@ -20,7 +20,7 @@ struct BuildHostTests {
         Release: 1
         Summary: x
         License: none
-        Requires(post): bash coreutils
+        Requires(post): bash coreutils findutils
         Requires: filesystem
         %description
         x
@@ -45,8 +45,9 @@ struct BuildHostTests {
         uname -r > /release
         chmod 0750 /dev
         mkdir -p /etc/ssh /var/lib/systemd /var/log/journal/1 /var/lib/dhclient /var/lib/NetworkManager
-        for file in /etc/ssh/ssh_host_rsa_key /etc/ssh/ssh_host_rsa_key.pub /var/lib/systemd/random-seed /var/log/journal/1/system.journal \\
-            /var/lib/dhclient/dhclient.leases /var/lib/NetworkManager/secret_key; do echo made > $file; done
+        made="/etc/ssh/ssh_host_rsa_key /etc/ssh/ssh_host_rsa_key.pub /var/lib/systemd/random-seed /var/log/journal/1/system.journal"
+        for file in $made /var/lib/dhclient/dhclient.leases /var/lib/NetworkManager/secret_key; do echo made > $file; done
+
         """
 
     @Test("says nothing of itself to scriptlets, and instances' secrets of scriptlets are not in the root")
@@ -108,11 +109,13 @@ struct EnterpriseKernelTests {
         let machineID = try await shell("cat '\(place)/compose/changes/etc/machine-id'").trimmingCharacters(in: .newlines)
         let uuid = try await shell("sed -n 's/^UUID=\\([^ ]*\\) .*/\\1/p' '\(place)/compose/changes/etc/fstab'").trimmingCharacters(in: .newlines)
         let entries = try await shell(
-            "cd '\(place)/compose/changes/boot/loader/entries'; ls -1 *.conf | while read -r f; do [ -f $f ] && echo $f; done; grep -h ^options *.conf"
+            "cd '\(place)/compose/changes/boot/loader/entries'; ls -1 *.conf | while read -r f; do [ ! -f $f ] || { echo $f; grep ^options $f; }; done"
         )
         .split(separator: "\n").map(String.init)
         #expect(entries.filter { $0.hasSuffix(".conf") }.allSatisfy { $0.hasPrefix(machineID + "-") } && entries.count == 4, "\(entries)")
-        #expect(entries.suffix(2).allSatisfy { $0.hasPrefix("options root=UUID=\(uuid) ro ") && $0.hasSuffix(" $tuned_params") }, "\(entries)")
+        #expect(
+            entries.filter { !$0.hasSuffix(".conf") }.allSatisfy { $0.hasPrefix("options root=UUID=\(uuid) ro ") && $0.hasSuffix(" $tuned_params") },
+            "\(entries)")
         let modules = try await shell("zcat '\(place)/installed-packages/root/boot/'initramfs-6*.img | cpio --quiet -t | sed 's,.*/,,'").split(
             separator: "\n")
         for module in ["ahci.ko", "ata_piix.ko", "virtio_blk.ko", "nvme.ko", "mptspi.ko"] {

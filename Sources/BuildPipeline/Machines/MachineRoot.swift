@@ -63,7 +63,9 @@ public struct MachineRoot: Sendable {
     }
 
     private static func installed(in folder: MachineFolder) -> MachineRoot? {
-        guard let root = existing(folder, MachineFolder.installedRoot, "root"), let identity = folder.links[MachineFolder.installedRoot] else { return nil }
+        guard let root = existing(folder, MachineFolder.installedRoot, "root"), let identity = folder.links[MachineFolder.installedRoot] else {
+            return nil
+        }
         return MachineRoot(.installed, place: root, layers: [root], results: [identity])
     }
 

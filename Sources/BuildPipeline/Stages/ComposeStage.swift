@@ -103,7 +103,9 @@ struct ComposeStage: Stage {
         let files = files + GuestFiles.kernelInstallation(constants, in: installed)
         guard let boot else { return files }
         let kernels = try KernelFinder.kernels(in: installed).map { kernel in
-            FoundKernel(release: constants.renamed(kernel.release), image: constants.renamed(kernel.image), initramfs: kernel.initramfs.map(constants.renamed))
+            FoundKernel(
+                release: constants.renamed(kernel.release), image: constants.renamed(kernel.image), initramfs: kernel.initramfs.map(constants.renamed)
+            )
         }
         guard !kernels.isEmpty else {
             throw StageError(

@@ -5,7 +5,7 @@ import SystemPackage
 /// What packages' scriptlets see of the machine that they are installed for, the same for every machine and on every build host, so that machines with the same
 /// packages share one root. Composing a machine replaces it by the machine's own.
 public enum GuestConstants {
-    /// machine-id(5). Made once, a UUIDv5 as those of machines are, so that it is no machine's.
+    /// machine-id(5). A UUIDv5 of the words "machine-id while packages are installed"; those of machines are made of other words.
     public static let machineID = "23087e990cd354ad8352b3be84e1ad11"
     /// Of the root's file system.
     public static let rootUUID = "3aebdba5-b76a-5e96-9a46-278fbf75c38b"
