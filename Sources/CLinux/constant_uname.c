@@ -90,6 +90,8 @@ int discographer_prepare_constant_uname(void) {
     return error == 0 ? 0 : -1;
 }
 
+bool discographer_uname_is_constant(void) { return atomic_load(&listener) >= 0; }
+
 bool discographer_uname_is_prepared(void) { return wake >= 0; }
 
 void discographer_start_constant_uname(int descriptor) {

@@ -43,7 +43,7 @@ public enum KernelFinder {
                 release: release, image: FilePath("/boot").appending(name),
                 initramfs: initramfs ?? kernels[release]?.initramfs)
         }
-        for token in boot where token == GuestConstants.machineID {
+        for token in boot.sorted() {
             let folder = FilePath("/boot").appending(token)
             for release in try names(folder, installRoot) where kernels[release]?.image.starts(with: "/boot") != true {
                 let files = try names(folder.appending(release), installRoot)

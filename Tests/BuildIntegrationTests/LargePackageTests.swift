@@ -53,7 +53,7 @@ struct LargePackageTests {
             let duration = begin.duration(to: .now)
             #expect(run.status == 0, "\(run.output)\(run.errors)")
             #expect(duration < .seconds(120))
-            let root = folder + "/cache/g/m/minimal-appliance/install/root"
+            let root = folder + "/cache/g/m/minimal-appliance/installed-packages/root"
             #expect(try await shell("find '\(root)/usr/share/many' -type f | wc -l") == "17000\n")
             let found = try await shell("cat '\(root)'/dev/{file,name}; stat -c %h '\(root)/dev/name'; ls '\(root)/tmp'")
             #expect(found == "content\ncontent\n2\nkept\n")

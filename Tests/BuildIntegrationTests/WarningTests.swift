@@ -120,7 +120,7 @@ struct WarningTests {
             let plain = try await Sandbox.discographer(["build"] + words)
             for warning in Self.expected { #expect(plain.output.contains("g/m  warning: \(warning.text)\n")) }
             // As rpm does: root's file does not get the bit.
-            let modes = try await shell("stat -c %a '\(machine)'/minimal-appliance/install/root/{usr/bin/privileged,dev/odd}")
+            let modes = try await shell("stat -c %a '\(machine)'/minimal-appliance/installed-packages/root/{usr/bin/privileged,dev/odd}")
             #expect(modes == "755\n755\n")
         }
     }

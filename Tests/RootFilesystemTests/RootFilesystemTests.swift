@@ -121,6 +121,18 @@ struct KernelFinderTests {
         }
     }
 
+    @Test("are found in folders that kernel-install(8) makes for boot entries, by any token")
+    func bootEntries() throws {
+        try root([
+            "boot/0123/6.6.1/linux", "boot/0123/6.6.1/initrd", "usr/lib/modules/6.6.1/vmlinuz", "boot/fleet/6.5.0/linux",
+            "boot/loader/entries/0123-6.6.1.conf",
+        ]) { root in
+            let kernels = try KernelFinder.kernels(in: root)
+            #expect(kernels.map(\.image) == ["/boot/0123/6.6.1/linux", "/boot/fleet/6.5.0/linux"])
+            #expect(kernels.map(\.initramfs) == ["/boot/0123/6.6.1/initrd", nil])
+        }
+    }
+
     @Test("an absolute link of the root stays in the root")
     func links() throws {
         // Host and root both have /usr/lib; only the root has a kernel there.

@@ -96,7 +96,7 @@ extension Batch {
         for (key, problem) in zip(keys, outcome.keys) {
             guard let problem else { continue }
             // What no gpgkey names has no effect.
-            report(named.contains(key) ? .error : .warning, key, problem, hint: "expected an OpenPGP public key")
+            report(named.contains(key) ? .error : .warning, key, problem)
         }
         var architectures: [FilePath: String] = [:]
         for (path, package) in zip(packages, outcome.packages) {

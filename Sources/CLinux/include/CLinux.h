@@ -63,6 +63,9 @@ int discographer_confine(const char **failed_step);
 /// To be called before `discographer_confine`. Returns 0, or -1 with errno set.
 int discographer_prepare_constant_uname(void);
 
+/// Whether uname(2) is the same as on other build hosts, after `discographer_confine`.
+bool discographer_uname_is_constant(void);
+
 /// Sets the release that uname(2) says.
 void discographer_set_kernel_release(const char *release);
 

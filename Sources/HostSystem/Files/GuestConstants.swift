@@ -29,3 +29,6 @@ public func prepareConstantUname() throws {
 
 /// Sets the release that uname(2) says after `prepareConstantUname`.
 public func setKernelRelease(_ release: String) { discographer_set_kernel_release(release) }
+
+/// Whether uname(2) is the same as on other build hosts, after `prepareConstantUname` and `confine`.
+public var unameIsConstant: Bool { discographer_uname_is_constant() }

@@ -132,6 +132,9 @@ public struct InstallJob: WorkerJob {
         let mounts = try ScriptletFileSystems(installRoot: installRoot)
         try prepareConstantUname()
         try confine()
+        if !unameIsConstant {
+            reporting.log("uname says what the build host's kernel is: it is older than 5.0, or this container watches system calls itself")
+        }
         let transaction = try RPMTransaction(job: self, mounts: mounts, reporter: reporting)
         var outcome = try transaction.run()
         if convertsDatabase { try transaction.convertDatabase() }
