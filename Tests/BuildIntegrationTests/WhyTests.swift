@@ -103,10 +103,11 @@ struct WhyTests {
             let names = try await dnf("webapp successor setup --exclude=apache,barred", folder)
             let table = try await Sandbox.discographer(["resolve", "-c", tree, "-s", folder + "/cache", "g"])
             let rows = table.output.split(separator: "\n").dropFirst(2)
-            #expect(Set(rows.compactMap { $0.split(separator: " ").first.map(String.init) }) == names, "\(table.output)")
+            let nevras = rows.compactMap { $0.split(separator: " ").first }
+            #expect(Set(nevras.map { $0.split(separator: "-").dropLast(2).joined(separator: "-") }) == names, "\(table.output)")
             // Columns line up: the titles stand where the fields begin.
             let titles = try #require(table.output.split(separator: "\n").dropFirst().first)
-            for title in ["VERSION", "ARCH", "REPOSITORY", "WHY"] {
+            for title in ["REPOSITORY", "WHY"] {
                 let column = titles.distance(from: titles.startIndex, to: try #require(titles.range(of: title)).lowerBound)
                 for row in rows {
                     let characters = Array(row)

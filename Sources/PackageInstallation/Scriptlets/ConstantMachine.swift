@@ -40,7 +40,7 @@ struct ConstantMachine {
     /// The files of /proc/sys, by path: those that programs of scriptlets are known to read. The kernel's defaults (its Documentation/admin-guide/sysctl).
     static let settings: [String: String] = [
         "kernel/ostype": "Linux", "kernel/osrelease": GuestConstants.kernelRelease, "kernel/version": GuestConstants.kernelVersion,
-        "kernel/hostname": InstallJob.hostName, "kernel/domainname": "(none)", "kernel/pid_max": "4194304", "kernel/threads-max": "65536",
+        "kernel/domainname": "(none)", "kernel/pid_max": "4194304", "kernel/threads-max": "65536",
         "kernel/ngroups_max": "65536", "kernel/overflowuid": "65534", "kernel/overflowgid": "65534", "kernel/tainted": "0",
         "kernel/modules_disabled": "0", "kernel/randomize_va_space": "2", "kernel/panic": "0", "kernel/sysrq": "16", "kernel/printk": "4\t4\t1\t7",
         "kernel/shmmax": "18446744073692774399", "kernel/shmall": "18446744073692774399", "kernel/shmmni": "4096", "kernel/msgmax": "8192",
@@ -52,8 +52,9 @@ struct ConstantMachine {
         "net/ipv6/conf/all/disable_ipv6": "0", "crypto/fips_enabled": "0",
     ]
 
-    /// What of the kernel's own /proc/sys stays: the last capability that the kernel knows, which programs must not exceed, and random numbers.
-    static let keptSettings = ["kernel/cap_last_cap", "kernel/random/uuid"]
+    /// What of the kernel's own /proc/sys stays: the host name of the worker's namespace, the last capability that the kernel knows, which programs must not exceed, and
+    /// random numbers.
+    static let keptSettings = ["kernel/hostname", "kernel/cap_last_cap", "kernel/random/uuid"]
 
     /// The folders of /sys, which have no device in them.
     static let deviceFolders =

@@ -136,12 +136,13 @@ final class ScriptletFileSystems {
         try unmount(constants, detach: true)
     }
 
-    /// Scriptlets can write to this /sys: it is nobody's hardware.
+    /// The folder itself stays writable, so that its mode can be set.
     private func makeDevices() throws {
         let folder = inRoot("/sys")
         try mount("sysfs", at: folder, type: "tmpfs", hasDevices: false, options: "mode=0755")
         for name in ConstantMachine.deviceFolders { try createDirectories(folder.appending(name)) }
         for (name, text) in ConstantMachine.deviceFiles { try write(text, to: folder.appending(name)) }
+        for entry in try entries(of: folder) { try bindMount(folder.appending(entry), at: folder.appending(entry), readOnly: true) }
     }
 
     private func write(_ text: String, to path: FilePath) throws {
