@@ -9,7 +9,7 @@ extension ConfigurationReader {
     }
 
     private func checkContent(of folder: FilePath, top: FilePath) {
-        guard let stream = opendir(folder.string) else { return reportUnreadable(folder, Errno(rawValue: errno)) }
+        guard let stream = folder.withPlatformString({ opendir($0) }) else { return reportUnreadable(folder, Errno(rawValue: errno)) }
         var names: [[CChar]] = []
         errno = 0
         while let entry = readdir(stream) {

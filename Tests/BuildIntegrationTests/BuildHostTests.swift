@@ -99,7 +99,7 @@ struct MountedFolderTests {
         assert(posix.chmod("/proc", 0555) == 0)
         assert(posix.chmod("//sys/.", "0511") == 0)
         posix.mkdir("/dev")
-        posix.chmod("./dev", "u=rwx,g=rx,o=")
+        posix.chmod("./dev", "0750")
         %install
         mkdir -p %{buildroot}/usr
         %files

@@ -74,12 +74,22 @@ struct GuestSeeds {
             if seed.path == "/etc/machine-id", owned.contains(seed.path) {
                 try check(truncate(path.string, 0) == 0, path)
             } else {
-                try check(unlink(path.string) == 0, path)
+                try keepingTime(of: path.removingLastComponent()) { try check(unlink(path.string) == 0, path) }
             }
         }
         for folder in folders.reversed() where !owned.contains(folder) && isFolder(inRoot(folder)) {
-            try check(rmdir(inRoot(folder).string) == 0 || errno == ENOTEMPTY || errno == EEXIST, inRoot(folder))
+            try keepingTime(of: inRoot(folder).removingLastComponent()) {
+                try check(rmdir(inRoot(folder).string) == 0 || errno == ENOTEMPTY || errno == EEXIST, inRoot(folder))
+            }
         }
+    }
+
+    /// A folder of a package has its package's time.
+    private func keepingTime(of folder: FilePath, _ body: () throws -> Void) throws {
+        var status = stat()
+        try check(stat(folder.string, &status) == 0, folder)
+        try body()
+        try check(utimensat(AT_FDCWD, folder.string, [status.st_atim, status.st_mtim], 0) == 0, folder)
     }
 
     private func check(_ good: Bool, _ path: FilePath) throws {
