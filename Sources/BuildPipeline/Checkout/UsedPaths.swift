@@ -1,5 +1,4 @@
 import ConfigurationTree
-import Glibc
 import HostSystem
 import SystemPackage
 
@@ -67,11 +66,4 @@ struct UsedPaths: Sendable {
         }
         return false
     }
-}
-
-/// The path with symlinks resolved (realpath(3)); `nil` when it leads to nothing.
-func resolved(_ path: FilePath) -> FilePath? {
-    guard let real = path.withPlatformString({ realpath($0, nil) }) else { return nil }
-    defer { free(real) }
-    return FilePath(platformString: real)
 }

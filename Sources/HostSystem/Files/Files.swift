@@ -248,3 +248,10 @@ public func hasBytes(_ part: [UInt8], in bytes: [UInt8]) -> Bool {
         part.withUnsafeBytes { discographer_has_bytes(bytes.baseAddress, bytes.count, $0.baseAddress, $0.count) }
     }
 }
+
+/// The path with symlinks resolved (realpath(3)); `nil` when it leads to nothing.
+public func resolved(_ path: FilePath) -> FilePath? {
+    guard let real = path.withPlatformString({ realpath($0, nil) }) else { return nil }
+    defer { free(real) }
+    return FilePath(platformString: real)
+}

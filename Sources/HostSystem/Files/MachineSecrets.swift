@@ -27,7 +27,7 @@ public enum MachineSecrets {
 
     /// Those that are in a root, sorted. What a link on the way leads out of the root to is left out.
     public static func files(in root: FilePath) -> [FilePath] {
-        let top = real(root)
+        let top = resolved(root) ?? root
         return patterns.flatMap { pattern -> [FilePath] in
             var found = glob_t()
             defer { globfree(&found) }
@@ -35,12 +35,6 @@ public enum MachineSecrets {
             let escaped = root == "/" ? "" : root.string.map { "\\*?[]".contains($0) ? "\\\($0)" : String($0) }.joined()
             guard glob(escaped + pattern, 0, nil, &found) == 0 else { return [] }
             return (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { FilePath(platformString: $0) } }
-        }.filter { isRegularFile($0) && real($0.removingLastComponent()).starts(with: top) }.sorted { $0.string < $1.string }
-    }
-
-    private static func real(_ path: FilePath) -> FilePath {
-        guard let resolved = path.withPlatformString({ realpath($0, nil) }) else { return path }
-        defer { free(resolved) }
-        return FilePath(platformString: resolved)
+        }.filter { isRegularFile($0) && resolved($0.removingLastComponent())?.starts(with: top) == true }.sorted { $0.string < $1.string }
     }
 }

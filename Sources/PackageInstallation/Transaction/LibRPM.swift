@@ -51,6 +51,8 @@ enum LibRPM {
     }
 
     /// The library's own list. It lives as long as the process.
+    ///
+    /// Unsafe: a search moves the list's index (rpmdsSearch, rpmds.c). Only jobs of workers call librpm, each from the one thread of its process that runs the job.
     nonisolated(unsafe) private static let features: rpmds? = {
         var features: rpmds?
         rpmdsRpmlib(&features, nil)
